@@ -1,0 +1,203 @@
+"""What every backbone answers: its taps, and itself cut at some of them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from architectures.backbones.graph import cut, map_strides, stable_names, without_values
+from architectures.registry import nearest
+from architectures.weights.download import RemoteFile, cached, fetch
+from architectures.weights.hdf5 import read_hdf5, variables_of
+from architectures.weights.preprocessing import Preprocessing
+from architectures.weights.registry import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A place where a network can be looked into.
+
+    Args:
+        name: What a spec calls it.
+        shape: Of one image's activation: (height, width, channels), or (features,).
+        stride: Pixels of the image to one step of the map; None for a vector.
+        description: What lies there.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    stride: int | None
+    description: str
+
+
+class Backbone:
+    """A pretrained network. An entry of BACKBONES is a subclass; its first docstring line describes it.
+
+    Attributes:
+        name: Its registry name.
+        minimum_size: Smallest height and width of an image, in pixels.
+        preprocessing: What its published weights expect of an image.
+        published: The file of published weights, whole.
+        published_without_head: The file without the layers after the last map, where it was published apart.
+        head: Names of the layers that only the whole file holds.
+    """
+
+    name: str
+    minimum_size: int = 32
+    preprocessing: Preprocessing
+    published: RemoteFile
+    published_without_head: RemoteFile | None = None
+    head: tuple[str, ...] = ()
+
+    def network(self, image_shape: tuple[int, int, int]) -> keras.Model:
+        """The whole network as a functional Keras model, from preprocessed images; called `without_values`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement network")
+
+    def tap_names(self, network: keras.Model) -> dict[str, str]:
+        """Name of each operation → its stable name, which is also that of its tap."""
+        return stable_names(network)
+
+    def tappable(self, network: keras.Model) -> list[keras.Operation]:
+        """The operations that are taps: those whose output is one tensor that the network computes."""
+        operations = (op for op in network.operations if not isinstance(op, keras.layers.InputLayer))
+        return [operation for operation in operations if keras.backend.is_keras_tensor(operation.output)]
+
+    def describe(self, operation: keras.Operation) -> str:
+        """What lies at an operation's output, in a few words."""
+        return _description(operation)
+
+    def read(self, path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
+        """The weights of some layers of `network` from a file; see `read_hdf5`."""
+        return read_hdf5(path, network, wanted)
+
+    def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:
+        """All taps for images of one shape, from the first to the last; needs no weights.
+
+        Args:
+            image_shape: Height, width and channels of the image the network receives.
+
+        Raises:
+            ValueError: The image is too small for the network.
+        """
+        network = self._symbolic(image_shape)
+        names = self.tap_names(network)
+        strides = map_strides(network)
+        return [
+            Tap(
+                names[operation.name],
+                tuple(operation.output.shape[1:]),
+                strides.get(operation.name),
+                self.describe(operation),
+            )
+            for operation in self.tappable(network)
+        ]
+
+    def features(
+        self, image_shape: tuple[int, int, int], taps: Sequence[str], weights: str = "pretrained", seed: int = 0
+    ) -> keras.Model:
+        """The network cut at some taps, frozen, with its preprocessing inside. No layer beyond the taps exists in it.
+
+        Args:
+            image_shape: Height, width and 3.
+            taps: Names of taps; their order is that of the outputs.
+            weights: `pretrained`, `imagenet`, `none`, a weights package or a file.
+            seed: Decides the values of `none`.
+
+        Returns:
+            A model from float32 [batch, height, width, 3] in [0, 1] to a list of activations.
+
+        Raises:
+            ValueError: A tap or the weights do not exist or do not fit, or the image is too small.
+        """
+        network = self._symbolic(image_shape)
+        names = self.tap_names(network)
+        outputs = {names[operation.name]: operation.output for operation in self.tappable(network)}
+        for tap in taps:
+            if tap not in outputs:
+                near = nearest(tap, outputs, count=3) or list(outputs)[-3:]
+                raise ValueError(
+                    f"unknown tap '{tap}' of {self.name}; nearest: {', '.join(near)}; "
+                    f"`python cli.py taps {self.name}` lists all"
+                )
+        tensors = [outputs[tap] for tap in taps]
+        wanted = [layer.name for layer in keras.Model(network.input, tensors).layers if layer.weights]
+        preprocessing, arrays = self._weights(weights, network, wanted)
+        trunk = cut(network, tensors, names, seed)
+        for original, values in arrays.items():
+            layer = trunk.get_layer(names[original])
+            for variable, value in zip(variables_of(layer), values):
+                variable.assign(value)
+            if isinstance(layer, keras.layers.Normalization):
+                # It computes with values derived from its variables.
+                layer.finalize_state()
+        image = keras.Input(image_shape, dtype="float32", name="image")
+        outputs = trunk(preprocessing(image), training=False)
+        model = keras.Model(image, keras.tree.flatten(outputs), name=self.name)
+        model.trainable = False
+        return model
+
+    def _symbolic(self, image_shape: tuple[int, int, int]) -> keras.Model:
+        height, width, channels = image_shape
+        if channels != 3:
+            raise ValueError(f"{self.name} takes images of 3 channels, got {channels}")
+        if min(height, width) < self.minimum_size:
+            raise ValueError(
+                f"{self.name} needs images of at least {self.minimum_size}×{self.minimum_size} pixels, "
+                f"got {height}×{width}; enlarge dataset.image.size, or set encoder.input_size"
+            )
+        with without_values():
+            return self.network(image_shape)
+
+    def _weights(self, weights, network, wanted) -> tuple[Preprocessing, dict[str, list[np.ndarray]]]:
+        """The preprocessing, and the arrays of the wanted layers (none for `none`)."""
+        if weights == "none":
+            return self.preprocessing, {}
+        if weights in ("pretrained", "imagenet"):
+            return self.preprocessing, self.read(self._published(wanted), network, wanted)
+        if weights in WEIGHTS:
+            package = WEIGHTS.get(weights)()
+            if package.backbone != self.name:
+                raise ValueError(f"weights {weights} are for {package.backbone}, not for {self.name}{self._choices()}")
+            arrays = package.arrays(wanted)
+            lacking = [layer for layer in wanted if layer not in arrays]
+            if lacking:
+                raise ValueError(f"weights {weights} hold nothing for {lacking[0]} of {self.name}{self._choices()}")
+            return package.preprocessing, arrays
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise ValueError(f"weights '{weights}' are neither a file nor a name known here{self._choices()}")
+        return self.preprocessing, self.read(path, network, wanted)
+
+    def _published(self, wanted: Collection[str]) -> Path:
+        """The published file that holds the wanted layers, downloaded if need be."""
+        file = self.published
+        if self.published_without_head and not any(layer in self.head for layer in wanted) and not cached(file):
+            file = self.published_without_head
+        try:
+            return fetch(file)
+        except ValueError as error:
+            raise ValueError(
+                f"pretrained weights of {self.name} are not on this machine: {error}; "
+                f"fetch {file.name} elsewhere and give{self._choices(' its path as weights')}"
+            ) from error
+
+    def _choices(self, lead: str = "; give pretrained, a file") -> str:
+        packages = [name for name, entry in WEIGHTS.items() if entry.backbone == self.name]
+        return f"{lead}, {', '.join([*packages, 'none'])}"
+
+
+def _description(operation: keras.Operation) -> str:
+    """The class of an operation, with kernel and activation where it has them."""
+    words = [type(operation).__name__]
+    kernel = getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None)
+    if kernel:
+        words.append("×".join(map(str, kernel)))
+    strides = getattr(operation, "strides", (1,))
+    if max(strides) > 1:
+        words.append(f"stride {max(strides)}")
+    activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
+    if activation != "linear":
+        words.append(activation)
+    return " ".join(words)

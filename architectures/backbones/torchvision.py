@@ -1,0 +1,51 @@
+"""Backbones built as torchvision builds them: what they share."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from architectures.backbones.base import Backbone
+from architectures.weights.preprocessing import TORCH
+from architectures.weights.torch_state import read_torch
+
+# Steps that PyTorch takes inside a module have layers of their own here; they are no taps.
+_INNER = ".inner"
+
+
+class Torchvision(Backbone):
+    """A network whose layers bear torchvision's module names, filled from its `.pth` files or `.safetensors`."""
+
+    preprocessing = TORCH
+
+    def tappable(self, network: keras.Model) -> list[keras.Operation]:
+        return [operation for operation in super().tappable(network) if not operation.name.endswith(_INNER)]
+
+    def read(self, path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
+        if path.suffix in (".h5", ".hdf5"):
+            raise ValueError(f"{path} is a Keras file; {self.name} takes torchvision's .pth, or .safetensors")
+        return read_torch(path, network, wanted)
+
+
+def pad(tensor, amount: int, name: str):
+    """Zeros on all four sides, as PyTorch's `padding=amount` has them; `padding: same` pads strided layers unevenly."""
+    return layers.ZeroPadding2D(amount, name=f"{name}.pad{_INNER}")(tensor) if amount else tensor
+
+
+def convolution(tensor, filters: int, kernel: int, name: str, stride: int = 1, padding: int = 0, bias: bool = True):
+    """torch.nn.Conv2d with square kernels."""
+    layer = layers.Conv2D(filters, kernel, strides=stride, use_bias=bias, name=name)
+    return layer(pad(tensor, padding, name))
+
+
+def max_pool(tensor, size: int, stride: int, name: str, padding: int = 0):
+    """torch.nn.MaxPool2d of values that a ReLU made: there zeros pad as well as PyTorch's minus infinity."""
+    return layers.MaxPooling2D(size, stride, name=name)(pad(tensor, padding, name))
+
+
+def flatten(tensor, name: str):
+    """torch.flatten: channels first, then rows, then columns."""
+    tensor = layers.Permute((3, 1, 2), name=f"{name}.permute{_INNER}")(tensor)
+    return layers.Flatten(name=f"{name}.flatten{_INNER}")(tensor)

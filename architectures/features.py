@@ -1,0 +1,156 @@
+"""A frozen network looked into at several depths, and the fusion of what is seen into one code."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from architectures.backbones import BACKBONES
+from architectures.backbones.graph import derived_seed
+
+
+class Taps(keras.Model):
+    """A frozen functional model: never in training mode, and its answer is a list even where it holds one tensor."""
+
+    def call(self, inputs, training=None, mask=None):
+        return keras.tree.flatten(super().call(inputs, training=False, mask=mask))
+
+
+class FeatureExtractor:
+    """Images → taps of a frozen backbone → one code.
+
+    Args:
+        backbone: Registry name of the network.
+        arguments: The backbone's own arguments.
+        weights: `pretrained` or `imagenet`, `none`, a weights package or a file.
+        taps: Names of the taps, in order (a mapping's keys count).
+        image_shape: Height, width and channels (1 or 3) of the images.
+        input_size: Side, or (height, width), that images are resized to before the network. None: as they come.
+        size: Side, or (height, width), that taps are resized to. None: the largest tap's.
+        interpolation: How taps are resized. Shrinking does not blur first, except by `area`.
+        project: Channels of a trainable 1×1 convolution on each tap, before resizing, with which it commutes.
+        seed: Decides the values of `weights: none` and of the projections.
+
+    Attributes:
+        taps_model: The frozen network: float32 [batch, height, width, 1 or 3] in [0, 1] → list of activations.
+
+    Raises:
+        ValueError: A tap or the weights do not exist or do not fit, or the image is too small.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        taps: Iterable[str],
+        image_shape: tuple[int, int, int],
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        weights: str = "pretrained",
+        input_size: int | tuple[int, int] | None = None,
+        size: int | tuple[int, int] | None = None,
+        interpolation: Literal["bilinear", "nearest", "bicubic", "area"] = "bilinear",
+        project: int | None = None,
+        seed: int = 0,
+    ):
+        self.backbone = BACKBONES.get(backbone)(**(arguments or {}))
+        self.taps = tuple(taps)
+        if not self.taps:
+            raise ValueError(f"no taps are given; name at least one, `python cli.py taps {backbone}` lists all")
+        self.image_shape = tuple(image_shape)
+        self.weights = weights
+        self.input_size = _pair(input_size)
+        self.size = _pair(size)
+        self.interpolation = interpolation
+        self.project = project
+        self.seed = seed
+        self.taps_model = self._cut_network()
+
+    def _cut_network(self) -> keras.Model:
+        image = keras.Input(self.image_shape, dtype="float32", name="image")
+        network_input = image
+        if self.image_shape[-1] == 1:
+            network_input = ops.repeat(network_input, 3, axis=-1)
+        if self.input_size:
+            network_input = resize_antialiased(network_input, self.input_size)
+        network = self.backbone.features(tuple(network_input.shape[1:]), self.taps, self.weights, self.seed)
+        model = Taps(image, keras.tree.flatten(network(network_input, training=False)), name="taps")
+        model.trainable = False
+        return model
+
+    @cached_property
+    def fuse_model(self) -> keras.Model:
+        """The fusion: list of activations → code. Only its projections, if any, are trainable.
+
+        Maps are resized and concatenated along channels; a vector among maps is repeated over their positions;
+        vectors alone are concatenated, unless a size makes them maps. One tap with neither size nor projection passes
+        unchanged.
+        """
+        inputs = [
+            keras.Input(tap.shape[1:], dtype=tap.dtype, name=_layer_name("tap", name))
+            for name, tap in zip(self.taps, self.taps_model.outputs)
+        ]
+        for name, tap in zip(self.taps, inputs):
+            if len(tap.shape) not in (2, 4) and len(inputs) > 1:
+                raise ValueError(f"tap '{name}' is neither a map nor a vector, and cannot be fused with others")
+        maps = [tap.shape[1:3] for tap in inputs if len(tap.shape) == 4]
+        size = self.size or max(maps, key=lambda shape: shape[0] * shape[1], default=None)
+        parts = [self._part(name, tap, size) for name, tap in zip(self.taps, inputs)]
+        code = keras.layers.Concatenate(name="fuse")(parts) if len(parts) > 1 else parts[0]
+        return keras.Model(inputs, keras.layers.Identity(name="code")(code), name="fuse")
+
+    def _part(self, name: str, tap, size: tuple[int, int] | None):
+        """One tap, projected and brought to a size."""
+        if self.project:
+            initializer = keras.initializers.GlorotUniform(seed=derived_seed(self.seed, "project", name))
+            # On a vector a dense layer is the 1×1 convolution.
+            layer = keras.layers.Dense if len(tap.shape) == 2 else keras.layers.Conv2D
+            kernel = {} if len(tap.shape) == 2 else {"kernel_size": 1}
+            name = _layer_name("project", name)
+            tap = layer(self.project, **kernel, kernel_initializer=initializer, name=name)(tap)
+        if size is None or tuple(tap.shape[1:3]) == tuple(size):
+            return tap
+        if len(tap.shape) == 2:
+            return keras.layers.UpSampling2D(size)(keras.layers.Reshape((1, 1, tap.shape[-1]))(tap))
+        return ops.image.resize(tap, size, interpolation=self.interpolation)
+
+
+def resize_antialiased(images, size: tuple[int, int]):
+    """Bilinear resizing that blurs before it shrinks: two products with constant matrices, which export everywhere.
+
+    Equal to `tf.image.resize(..., antialias=True)`, whose own operation LiteRT and ONNX lack.
+
+    Args:
+        images: Float Keras tensor [batch, height, width, channels].
+        size: Height and width to bring them to.
+
+    Returns:
+        Float tensor [batch, *size, channels].
+    """
+    height, width = images.shape[1:3]
+    if (height, width) == tuple(size):
+        return images
+    if height <= size[0] and width <= size[1]:
+        return ops.image.resize(images, size, interpolation="bilinear")
+    rows, columns = _triangle_filter(height, size[0]), _triangle_filter(width, size[1])
+    images = ops.einsum("yh,bhwc->bywc", rows, images)
+    return ops.einsum("xw,bywc->byxc", columns, images)
+
+
+def _triangle_filter(old: int, new: int) -> np.ndarray:
+    """Float32 [new, old]: the weight of each old pixel in each new one, after a triangle as wide as the shrinking."""
+    step = old / new
+    centres = (np.arange(new) + 0.5) * step
+    distances = np.abs(np.arange(old) + 0.5 - centres[:, None]) / max(step, 1.0)
+    weights = np.maximum(0.0, 1.0 - distances)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    return (size, size) if isinstance(size, int) else size and (size[0], size[1])
+
+
+def _layer_name(prefix: str, tap: str) -> str:
+    return f"{prefix}_{tap.replace('/', '_')}"

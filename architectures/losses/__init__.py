@@ -1,0 +1,8 @@
+"""Losses, one file each. An entry returns one float32 value per image."""
+
+from architectures.losses.registry import LOSSES
+from architectures.registry import import_siblings
+
+import_siblings(__name__, __path__)
+
+__all__ = ["LOSSES"]

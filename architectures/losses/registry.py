@@ -1,0 +1,5 @@
+"""The registry of losses."""
+
+from architectures.registry import Registry
+
+LOSSES: Registry[type] = Registry("loss")

@@ -1,0 +1,19 @@
+"""Mean absolute error."""
+
+from keras import ops
+
+from architectures.images import float32_pair, mean_per_image
+from architectures.metrics.metric import Metric
+from architectures.metrics.registry import METRICS
+
+
+@METRICS.register("mae")
+class MAE(Metric):
+    """Mean absolute difference per image, for images in [0, 1]. Smaller is better."""
+
+    direction = "min"
+    every_step = True
+
+    def __call__(self, originals, reconstructions):
+        originals, reconstructions = float32_pair(originals, reconstructions)
+        return mean_per_image(ops.abs(originals - reconstructions))

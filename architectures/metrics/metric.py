@@ -1,0 +1,45 @@
+"""What every metric answers."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import numpy as np
+
+
+class Metric(ABC):
+    """A figure for each image: how close a reconstruction comes to its original.
+
+    Attributes:
+        direction: Whether the best checkpoint has the largest ("max") or the smallest ("min") value.
+        unit: Unit of the values as tables print it; empty for a bare number.
+        in_training: Whether validation measures it after every epoch, or it belongs to evaluation only.
+        every_step: Whether it costs so little that training steps measure it too.
+    """
+
+    direction: ClassVar[Literal["max", "min"]]
+    unit: ClassVar[str] = ""
+    in_training: ClassVar[bool] = True
+    every_step: ClassVar[bool] = False
+
+    @abstractmethod
+    def __call__(self, originals, reconstructions):
+        """One value per image.
+
+        Args:
+            originals: Float [batch, height, width, channels] in [0, 1], any precision.
+            reconstructions: The same shape.
+
+        Returns:
+            Float32 tensor [batch]; evaluation divides it by `normalizer`.
+        """
+
+    def normalizer(self, originals: np.ndarray) -> float:
+        """What evaluation divides every value by, measured once on the whole split.
+
+        Args:
+            originals: Float32 [images, height, width, channels] in [0, 1].
+
+        Returns:
+            A positive number; 1 for a metric that needs no such scale.
+        """
+        return 1.0

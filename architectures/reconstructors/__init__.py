@@ -1,0 +1,1 @@
+"""The subclassed Keras models: where a code comes from, and what is trained."""

@@ -1,0 +1,23 @@
+"""Reconstruction from a bottleneck that is trained with its decoder."""
+
+import keras
+
+from architectures.reconstructors.base import Reconstructor
+
+
+class Autoencoder(Reconstructor):
+    """An encoder and a decoder trained together.
+
+    Args:
+        encoder: Model from float images [batch, height, width, channels] in [0, 1] to a code.
+        **kwargs: See Reconstructor.
+    """
+
+    def __init__(self, encoder: keras.Model, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+
+    def encode(self, images, training=False):
+        """Codes of images, after the code stack."""
+        code = self.encoder(images, training=training)
+        return code if self.code_stack is None else self.code_stack(code, training=training)

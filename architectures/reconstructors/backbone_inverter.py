@@ -1,0 +1,74 @@
+"""Reconstruction from the frozen features of a pretrained network."""
+
+import keras
+import tensorflow as tf
+
+from architectures.features import FeatureExtractor
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.terms import to_unit_range
+
+
+class BackboneInverter(Reconstructor):
+    """Inverts a frozen network.
+
+        image ── taps_model ── ÷ tap_scales ── fuse_model ── code_stack ──► code ── decoder ──► image
+
+    Activations of pretrained networks differ in size by orders of magnitude, from layer to layer and from network to
+    network. Left as they are they saturate a freshly initialised decoder, which then never learns. So each tap is
+    divided by one number, its root mean square over training images, measured once (`calibrate`) and kept with the
+    weights. Nothing is lost by it, and fused taps weigh alike.
+
+    Mahendran & Vedaldi, "Understanding deep image representations by inverting them", arXiv 1412.0035;
+    Dosovitskiy & Brox, "Inverting visual representations with convolutional networks", arXiv 1506.02753.
+
+    Args:
+        features: The frozen network, cut at its taps, and their fusion.
+        **kwargs: See Reconstructor.
+    """
+
+    def __init__(self, features: FeatureExtractor, **kwargs):
+        super().__init__(**kwargs)
+        self.taps_model = features.taps_model
+        self.fuse_model = features.fuse_model
+        self.tap_scales = self.add_weight(
+            name="tap_scales",
+            shape=(len(self.taps_model.outputs),),
+            dtype="float32",
+            initializer="ones",
+            trainable=False,
+        )
+
+    def tap(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """The frozen activations of images, one tensor a tap, before fusion."""
+        return [tf.stop_gradient(tap) for tap in self.taps_model(images, training=False)]
+
+    def calibrate(self, images: tf.Tensor) -> None:
+        """Measures the scale of each tap on sample images, float or uint8 [batch, height, width, channels]."""
+        taps = self.tap(to_unit_range(images))
+        scales = [tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tap, tf.float32)))) for tap in taps]
+        # A tap that is dead on every image stays as it is.
+        self.tap_scales.assign([tf.where(scale > 0, scale, 1.0) for scale in scales])
+
+    def _code_of(self, taps: list[tf.Tensor], training: bool) -> tf.Tensor:
+        scales = tf.unstack(tf.cast(self.tap_scales, tf.float32))
+        scaled = [tf.cast(tf.cast(tap, tf.float32) / scale, self.compute_dtype) for tap, scale in zip(taps, scales)]
+        code = self.fuse_model(scaled, training=training)
+        return code if self.code_stack is None else self.code_stack(code, training=training)
+
+    def encode(self, images, training=False):
+        """Codes of images: taps, fused, after the code stack."""
+        return self._code_of(self.tap(images), training)
+
+    def training_code(self, batch, images):
+        """From the features a batch brings along as `taps`, where they were computed before; else from its images."""
+        taps = batch["taps"] if "taps" in batch else self.tap(images)
+        return self._code_of(taps, training=True)
+
+    @property
+    def frozen_parts(self) -> list[keras.Model]:
+        return [self.taps_model]
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        stacks = [self.fuse_model, self.code_stack, self.decoder]
+        return [variable for stack in stacks if stack is not None for variable in stack.trainable_variables]

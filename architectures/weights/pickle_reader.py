@@ -1,0 +1,230 @@
+"""Reads the pickles inside PyTorch files as data: an interpreter that knows some thirty opcodes and calls nothing.
+
+Python's own unpickler, even with its names restricted, sets attributes, and allocates what a hostile length asks for.
+Here a name in the pickle becomes a `Name`, a call becomes a `Call`, and only what weights are made of is known.
+"""
+
+import io
+import pickletools
+from dataclasses import dataclass
+from typing import Any
+
+_MARK = object()
+_MAXIMUM_STEPS = 2_000_000
+
+
+class PickleError(ValueError):
+    """A pickle that is damaged, or holds more than data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Name:
+    """A class or function the pickle names: never looked up."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call the pickle asks for: never made."""
+
+    function: Name
+    arguments: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An object kept outside the pickle; its identity is whatever the writer chose."""
+
+    identity: Any
+
+
+def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None) -> Any:
+    """One pickle from a stream, which is left behind its end.
+
+    Args:
+        stream: The bytes; a pickle must begin where it stands.
+        references: Receives every reference of the pickle, used or not.
+
+    Returns:
+        Plain data, with `Name`, `Call` and `Reference` where the pickle goes beyond it; an OrderedDict becomes a dict.
+        Parts may share parts without bound, so a caller must not print, hash or compare what it has not checked.
+
+    Raises:
+        PickleError: It is damaged, too long, or uses an opcode that weights do not need.
+    """
+    machine = _Machine([] if references is None else references)
+    try:
+        for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if step > _MAXIMUM_STEPS:
+                raise PickleError("the pickle has too many steps for a file of weights")
+            action = getattr(machine, f"do_{opcode.name}", None)
+            if action is None:
+                raise PickleError(f"the pickle uses {opcode.name}, which no file of weights needs")
+            action(argument)
+        return machine.pop()
+    except PickleError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise PickleError(f"the pickle is damaged ({' '.join(str(error).split())[:100]})") from error
+
+
+class _Machine:
+    """A pickle's stack and memo. Method `do_X` performs opcode X; an opcode without a method is refused."""
+
+    def __init__(self, references: list[Reference]):
+        self.references = references
+        self.stack: list = []
+        self.memo: dict[int, Any] = {}
+
+    def push(self, value) -> None:
+        self.stack.append(value)
+
+    def pop(self):
+        if not self.stack or self.stack[-1] is _MARK:
+            raise PickleError("the pickle is damaged (its stack runs empty)")
+        return self.stack.pop()
+
+    def pop_to_mark(self) -> list:
+        for index in range(len(self.stack) - 1, -1, -1):
+            if self.stack[index] is _MARK:
+                items = self.stack[index + 1 :]
+                del self.stack[index:]
+                return items
+        raise PickleError("the pickle is damaged (a mark is missing)")
+
+    def top(self, kind: type):
+        if not self.stack or type(self.stack[-1]) is not kind:
+            raise PickleError(f"the pickle is damaged (expected a {kind.__name__})")
+        return self.stack[-1]
+
+    def do_PROTO(self, version) -> None:
+        if version > 5:
+            raise PickleError(f"the pickle has protocol {version}; 0 to 5 are known")
+
+    def do_FRAME(self, _) -> None:
+        pass
+
+    def do_STOP(self, _) -> None:
+        pass
+
+    def do_MARK(self, _) -> None:
+        self.push(_MARK)
+
+    def do_POP(self, _) -> None:
+        self.pop()
+
+    def do_NONE(self, _) -> None:
+        self.push(None)
+
+    def do_NEWTRUE(self, _) -> None:
+        self.push(True)
+
+    def do_NEWFALSE(self, _) -> None:
+        self.push(False)
+
+    do_INT = do_BININT = do_BININT1 = do_BININT2 = do_LONG = do_LONG1 = push
+    do_BINFLOAT = do_FLOAT = do_BINUNICODE = do_SHORT_BINUNICODE = do_UNICODE = push
+    do_BINSTRING = do_SHORT_BINSTRING = do_STRING = do_BINBYTES = do_SHORT_BINBYTES = push
+
+    def do_EMPTY_TUPLE(self, _) -> None:
+        self.push(())
+
+    def do_EMPTY_LIST(self, _) -> None:
+        self.push([])
+
+    def do_EMPTY_DICT(self, _) -> None:
+        self.push({})
+
+    def do_TUPLE(self, _) -> None:
+        self.push(tuple(self.pop_to_mark()))
+
+    def do_TUPLE1(self, _) -> None:
+        self.push((self.pop(),))
+
+    def do_TUPLE2(self, _) -> None:
+        last = self.pop()
+        self.push((self.pop(), last))
+
+    def do_TUPLE3(self, _) -> None:
+        last, middle = self.pop(), self.pop()
+        self.push((self.pop(), middle, last))
+
+    def do_LIST(self, _) -> None:
+        self.push(self.pop_to_mark())
+
+    def do_DICT(self, _) -> None:
+        self.push(_pairs(self.pop_to_mark()))
+
+    def do_APPEND(self, _) -> None:
+        value = self.pop()
+        self.top(list).append(value)
+
+    def do_APPENDS(self, _) -> None:
+        values = self.pop_to_mark()
+        self.top(list).extend(values)
+
+    def do_SETITEM(self, _) -> None:
+        value, key = self.pop(), self.pop()
+        self.top(dict).update(_pairs([key, value]))
+
+    def do_SETITEMS(self, _) -> None:
+        items = self.pop_to_mark()
+        self.top(dict).update(_pairs(items))
+
+    def do_PUT(self, index) -> None:
+        if not self.stack or self.stack[-1] is _MARK:
+            raise PickleError("the pickle is damaged (its stack runs empty)")
+        self.memo[index] = self.stack[-1]
+
+    do_BINPUT = do_LONG_BINPUT = do_PUT
+
+    def do_MEMOIZE(self, _) -> None:
+        self.do_PUT(len(self.memo))
+
+    def do_GET(self, index) -> None:
+        self.push(self.memo[index])
+
+    do_BINGET = do_LONG_BINGET = do_GET
+
+    def do_GLOBAL(self, argument) -> None:
+        module, _, name = argument.partition(" ")
+        self.push(Name(module, name))
+
+    def do_STACK_GLOBAL(self, _) -> None:
+        name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise PickleError("the pickle is damaged (a name is not text)")
+        self.push(Name(module, name))
+
+    def do_BINPERSID(self, _) -> None:
+        reference = Reference(self.pop())
+        self.references.append(reference)
+        self.push(reference)
+
+    def do_REDUCE(self, _) -> None:
+        arguments, function = self.pop(), self.pop()
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+            raise PickleError("the pickle is damaged (a call of what is no function)")
+        if str(function) == "collections.OrderedDict":
+            pairs = arguments[0] if arguments else []
+            self.push(_pairs([part for pair in pairs for part in pair]))
+        else:
+            self.push(Call(function, arguments))
+
+    def do_BUILD(self, _) -> None:
+        # PyTorch hangs a `_metadata` attribute on its dictionary of weights; nothing here needs it.
+        self.pop()
+        self.top(dict)
+
+
+def _pairs(items: list) -> dict:
+    """A dictionary from keys and values in turn; keys must be plain."""
+    keys, values = items[::2], items[1::2]
+    if len(keys) != len(values) or not all(isinstance(key, str | int | float | bool | None) for key in keys):
+        raise PickleError("the pickle is damaged (a dictionary's key is no plain value)")
+    return dict(zip(keys, values))

@@ -1,0 +1,42 @@
+"""What a network's weights expect of an image, applied inside the encoder and exported with it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """An affine map from RGB in [0, 1] to what a set of weights was trained on.
+
+    It belongs to the weights rather than to the network: two trainings of one network may differ in it.
+
+    Args:
+        scale: Factor of each channel, or one for all.
+        offset: Added to each channel after scaling, or one for all.
+        bgr: Channels are reversed first; scale and offset are then in the order blue, green, red.
+    """
+
+    scale: float | tuple[float, float, float] = 1.0
+    offset: float | tuple[float, float, float] = 0.0
+    bgr: bool = False
+
+    def __call__(self, image):
+        """Applies the map in float32, whatever the precision of the layers that follow.
+
+        Args:
+            image: Float32 Keras tensor [batch, height, width, 3] in [0, 1], RGB.
+
+        Returns:
+            Float32 Keras tensor of the same shape.
+        """
+        import keras
+
+        if self.bgr:
+            image = keras.ops.flip(image, axis=-1)
+        return keras.layers.Rescaling(self.scale, self.offset, dtype="float32", name="preprocessing")(image)
+
+
+# The four conventions of keras.applications and torchvision.
+CAFFE = Preprocessing(255.0, (-103.939, -116.779, -123.68), bgr=True)
+TORCH = Preprocessing((1 / 0.229, 1 / 0.224, 1 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225))
+SIGNED = Preprocessing(2.0, -1.0)
+BYTES = Preprocessing(255.0)

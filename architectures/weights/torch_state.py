@@ -1,0 +1,88 @@
+"""Weights of PyTorch modules as Keras layers hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from architectures.weights.hdf5 import variables_of
+from architectures.weights.pth_reader import read_pth
+
+if TYPE_CHECKING:
+    import keras
+
+
+def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """The tensors of a `.pth` or `.safetensors` file.
+
+    Args:
+        path: The file; its ending says the format.
+        names: Which tensors to read. None: all.
+
+    Returns:
+        Name → array; names the file lacks are left out.
+
+    Raises:
+        ValueError: The file cannot be read, or its ending is neither.
+    """
+    if path.suffix in (".pth", ".pt"):
+        return read_pth(path, names)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path} is of no known kind; expected .pth, .pt or .safetensors")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys() if names is None or name in names}  # noqa: SIM118
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
+
+
+def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
+    """The weights of layers that are named like PyTorch modules.
+
+    Convolution kernels turn from [out, in, height, width] to [height, width, in, out], dense ones from [out, in] to
+    [in, out]; batch normalisation keeps its four vectors.
+
+    Args:
+        path: A `.pth` or `.safetensors` file.
+        network: The whole network; its variables need no values.
+        wanted: Names of the layers to read.
+
+    Returns:
+        Layer name → arrays in the order of the layer's variables.
+
+    Raises:
+        ValueError: The file cannot be read, or holds another network's weights.
+    """
+    layers = [network.get_layer(name) for name in wanted]
+    keys = {layer.name: [f"{layer.name}.{part}" for part in _parts(layer)] for layer in layers}
+    state = read_state(path, {key for names in keys.values() for key in names})
+    arrays = {}
+    for layer in layers:
+        values = []
+        for key, variable in zip(keys[layer.name], variables_of(layer)):
+            value = _as_keras(state[key]) if key in state else None
+            if value is None or value.shape != tuple(variable.shape):
+                found = "nothing of that name" if value is None else f"shape {list(state[key].shape)}"
+                raise ValueError(
+                    f"{path} does not fit {network.name}: {key} should fill {list(variable.shape)} "
+                    f"({variable.name} of {layer.name}), the file holds {found}"
+                )
+            values.append(value)
+        arrays[layer.name] = values
+    return arrays
+
+
+def _parts(layer: keras.layers.Layer) -> list[str]:
+    """PyTorch's names for a layer's variables."""
+    if type(layer).__name__ == "BatchNormalization":
+        return ["weight", "bias", "running_mean", "running_var"]
+    return ["weight", "bias"][: len(layer.weights)]
+
+
+def _as_keras(value: np.ndarray) -> np.ndarray:
+    axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(value.ndim)
+    return np.ascontiguousarray(value if axes is None else value.transpose(axes))

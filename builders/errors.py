@@ -1,0 +1,8 @@
+"""The one kind of error that is the user's to mend."""
+
+
+class RequestError(Exception):
+    """The request was wrong: a spec, a path, a name. One line: what was given, what was expected, how to mend it.
+
+    Commands print it to stderr without a traceback and exit with status 2.
+    """

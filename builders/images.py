@@ -1,0 +1,202 @@
+"""Image files → uint8 arrays → the one shape of a dataset. Pillow and NumPy only."""
+
+import io
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import Image as Pillow
+
+from builders.spec import types
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+
+# A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than what it is resized to,
+# which leaves the antialiasing filter enough to work on; below, the decoder's own box filter would show.
+_DRAFT_GAP = 3.0
+
+_TURNS = {  # EXIF orientation → what undoes it
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+
+
+class BadImageError(Exception):
+    """An image that cannot be used. The message says what is wrong with it, without its name."""
+
+
+def open_image(source: str | os.PathLike | bytes) -> np.ndarray:
+    """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame) as it is meant to be seen.
+
+    EXIF orientation is applied. Transparent pixels are laid on black, as `fit: pad` pads with black. Palettes, CMYK
+    and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as `skimage.img_as_ubyte` does.
+    Colour profiles are not applied.
+
+    Args:
+        source: Path of a file, or its bytes.
+
+    Returns:
+        uint8 [height, width, 1] of a grey image, [height, width, 3] of any other.
+
+    Raises:
+        BadImageError: Not an image of these formats, or damaged or cut short.
+    """
+    with opened_image(source) as image:
+        return _array(_upright(_plain(image), _orientation(image)))
+
+
+def open_fitted(source: str | os.PathLike | bytes, image: types.Image, size: tuple[int, int]) -> np.ndarray:
+    """`fit_image` of `open_image`, several times faster for JPEGs much larger than needed.
+
+    Args:
+        source: Path of a file, or its bytes.
+        image: How images are fitted.
+        size: (height, width) in pixels of the result.
+
+    Returns:
+        uint8 [size[0], size[1], image.channels].
+
+    Raises:
+        BadImageError: As `open_image`.
+    """
+    with opened_image(source) as opened:
+        orientation = _orientation(opened)
+        extent = _draft(opened, orientation, image, size) if opened.format == "JPEG" else None
+        upright = _upright(_plain(opened), orientation)
+        return _array(_fit(upright, image, size, extent or upright.size))
+
+
+@contextmanager
+def opened_image(source: str | os.PathLike | bytes) -> Iterator[Pillow.Image]:
+    """Opens a file or its bytes with Pillow; whatever Pillow raises while it is open becomes BadImageError."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
+            warnings.simplefilter("ignore")
+            with Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+                yield image
+    except Pillow.UnidentifiedImageError:
+        raise BadImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
+    except BadImageError:
+        raise
+    except (OSError, Pillow.DecompressionBombError) as error:
+        raise BadImageError(getattr(error, "strerror", None) or str(error)) from None
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over: damage has no one type
+        raise BadImageError(f"damaged file ({' '.join(str(error).split()) or type(error).__name__})") from None
+
+
+def _orientation(image: Pillow.Image) -> int:
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:  # a damaged EXIF block says nothing about the picture
+        return 1
+
+
+def _upright(image: Pillow.Image, orientation: int) -> Pillow.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
+def _plain(image: Pillow.Image) -> Pillow.Image:
+    """The image in mode L or RGB."""
+    image.load()
+    mode = image.mode
+    if mode.startswith("I"):  # 16-bit grey; Pillow's own conversion to 8 bits would clip it at 255
+        return Pillow.fromarray(np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8))
+    if mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        opaque = Pillow.new("RGBA", image.size, (0, 0, 0, 255))
+        opaque.alpha_composite(image.convert("RGBA"))
+        return opaque.convert("L" if mode in ("1", "L", "LA") else "RGB")
+    if mode == "1":
+        return image.convert("L")
+    return image if mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _array(image: Pillow.Image) -> np.ndarray:
+    array = np.asarray(image)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _scaled(width: float, height: float, image: types.Image, size: tuple[int, int]) -> tuple[float, float]:
+    """(width, height) of the whole image after resizing, before anything is cut off or padded."""
+    across, down = size[1] / (1 - image.margin) / width, size[0] / (1 - image.margin) / height
+    if image.fit == "crop":
+        across = down = max(across, down)
+    elif image.fit == "pad":
+        across = down = min(across, down)
+    return width * across, height * down
+
+
+def _draft(
+    opened: Pillow.Image, orientation: int, image: types.Image, size: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Makes a large JPEG decode at a part of its size. Returns the upright image's exact (width, height) in new pixels.
+
+    1541 columns at an eighth are 192.6 pixels, of which Pillow shows 193; forgetting the 0.4 would move edges.
+    """
+    width, height = opened.size
+    if orientation in _TURNS and (width % 8 or height % 8):
+        return None  # turning would move the broken pixel from the right or bottom to where cutting does not expect it
+    turned = orientation >= 5
+    needed = _scaled(height, width, image, size) if turned else _scaled(width, height, image, size)
+    if turned:
+        needed = needed[::-1]
+    draft = opened.draft(None, (math.ceil(needed[0] * _DRAFT_GAP), math.ceil(needed[1] * _DRAFT_GAP)))
+    if draft is None:
+        return None
+    _, (_, _, exact_width, exact_height) = draft
+    return (exact_height, exact_width) if turned else (exact_width, exact_height)
+
+
+def fit_image(array: np.ndarray, image: types.Image, size: tuple[int, int]) -> np.ndarray:
+    """Brings an image to one size and number of channels, antialiased (bicubic, support grows with the reduction).
+
+    Args:
+        array: uint8 [height, width, 1 or 3].
+        image: How: its `fit`, `margin` and `channels`. Grey from colour is ITU-R 601 luma.
+        size: (height, width) in pixels of the result.
+
+    Returns:
+        uint8 [size[0], size[1], image.channels].
+    """
+    pillow = Pillow.fromarray(np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array))
+    return _array(_fit(pillow, image, size, pillow.size))
+
+
+def _fit(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
+    """`extent` is the (width, height) that the picture fills of `pillow`, from its upper left corner."""
+    height, width = size
+    pillow = pillow.convert("L" if image.channels == 1 else "RGB")
+    if pillow.size == (width, height) == tuple(extent) and not image.margin:
+        return pillow
+    if image.fit == "pad":
+        return _pad(pillow, image, size, extent)
+    scaled_width, scaled_height = _scaled(*extent, image, size)
+    # Cut and resize in one pass. The filter looks beyond the box, so the edges equal those of resizing first.
+    box_width, box_height = width * extent[0] / scaled_width, height * extent[1] / scaled_height
+    left, top = (extent[0] - box_width) / 2, (extent[1] - box_height) / 2
+    # Rounding must not push the box past an edge, which Pillow refuses.
+    box = (max(left, 0), max(top, 0), min(left + box_width, extent[0]), min(top + box_height, extent[1]))
+    return pillow.resize((width, height), Pillow.Resampling.BICUBIC, box=box)
+
+
+def _pad(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
+    width, height = (max(1, round(side)) for side in _scaled(*extent, image, size))
+    canvas = Pillow.new(pillow.mode, size[::-1])
+    shown = pillow.resize((width, height), Pillow.Resampling.BICUBIC, box=(0, 0, *extent))
+    # With a margin the picture is larger than the canvas, and its edges fall off it.
+    canvas.paste(shown, ((size[1] - width) // 2, (size[0] - height) // 2))
+    return canvas
+
+
+def to_float(array: np.ndarray) -> np.ndarray:
+    """uint8 → float32 in [0, 1]; floating point passes through as float32."""
+    return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)

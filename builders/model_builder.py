@@ -1,0 +1,199 @@
+"""ModelBuilder: a spec → a compiled reconstructor."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from architectures.features import FeatureExtractor
+from architectures.losses import LOSSES
+from architectures.metrics import METRICS
+from architectures.metrics.metric import Metric
+from architectures.reconstructors.autoencoder import Autoencoder
+from architectures.reconstructors.backbone_inverter import BackboneInverter
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.terms import WeightedLoss
+from architectures.stacks import expand_architecture
+from builders.errors import RequestError
+from builders.layer_builder import apply_layer, apply_stack, build_layer, build_layers, expand_repeats, shape_text
+from builders.optimizer_builder import build_optimizer
+from builders.precision import dtype_policy, resolve_precision
+from builders.spec import Choice, Spec
+
+
+class ModelBuilder:
+    """Compiles a spec into a subclassed Keras model, ready to train or to take a checkpoint's weights.
+
+    Args:
+        spec: The experiment.
+        image_shape: (height, width, channels) of the dataset's images.
+        steps_per_epoch: Turns durations in epochs into steps; the dataset's own.
+        weights: False builds the same network with random frozen weights and loads nothing, for `show`.
+    """
+
+    def __init__(self, spec: Spec, image_shape: Sequence[int], steps_per_epoch: int = 1, weights: bool = True):
+        self.spec = spec
+        self.image_shape = tuple(image_shape)
+        self.steps_per_epoch = steps_per_epoch
+        self.weights = weights
+
+    def build(self) -> Reconstructor:
+        """The reconstructor with its optimizer built.
+
+        Raises:
+            RequestError: Some part cannot be built or parts do not fit; names the place in the spec.
+        """
+        spec = self.spec
+        # Initial weights come from the seed alone, whatever this process built before.
+        keras.utils.set_random_seed(spec.seed)
+        with dtype_policy(resolve_precision(spec.training.precision)):
+            if spec.encoder.kind == "backbone":
+                features = self._features()
+                code = features.fuse_model.output
+                model_class, parts = BackboneInverter, {"features": features}
+            elif spec.encoder.kind == "layers":
+                encoder = self._stack(keras.Input(self.image_shape), spec.encoder.layers, "encoder")
+                code = encoder.output
+                model_class, parts = Autoencoder, {"encoder": encoder}
+            else:
+                raise RequestError("encoder.latents: learned latents cannot be trained by this version yet")
+            code_stack = None
+            if spec.code is not None and spec.code.layers:
+                code_stack = self._stack(keras.Input(code.shape[1:], dtype=code.dtype), spec.code.layers, "code")
+                code = code_stack.output
+            decoder = self._decoder(code)
+            model = model_class(
+                image_shape=self.image_shape,
+                decoder=decoder,
+                code_stack=code_stack,
+                losses=self._losses(decoder),
+                metrics=self._metrics(),
+                skip_bad_steps=spec.training.on_nan == "skip",
+                name="reconstructor",
+                **parts,
+            )
+            model.compile(
+                optimizer=build_optimizer(spec.training.optimizer, self.steps_per_epoch, "training.optimizer"),
+                # With XLA operations are not deterministic, so that `auto` leaves it off.
+                jit_compile=spec.training.jit_compile is True,
+            )
+            model.optimizer.build(model.trained_variables)
+        return model
+
+    def _features(self) -> FeatureExtractor:
+        encoder = self.spec.encoder
+        fuse = encoder.fuse
+        try:
+            return FeatureExtractor(
+                backbone=encoder.backbone.name,
+                arguments=encoder.backbone.arguments,
+                weights=encoder.weights if self.weights else "none",
+                taps=encoder.taps,
+                input_size=encoder.input_size,
+                size=fuse.size if fuse else None,
+                interpolation=fuse.interpolation if fuse else "bilinear",
+                project=fuse.project if fuse else None,
+                image_shape=self.image_shape,
+                seed=self.spec.seed,
+            )
+        except ValueError as error:
+            raise RequestError(f"encoder: {error}") from error
+
+    def _stack(self, tensor: Any, entries: Sequence[Choice], where: str) -> keras.Model:
+        """A trainable stack with one output."""
+        output = apply_stack(build_layers(entries, where), tensor, f"{where}.layers")
+        return keras.Model(tensor, output, name=where)
+
+    def _decoder(self, code: Any) -> keras.Model:
+        """The decoder: a model from the code to a dictionary of images, the last of the stack called `image`."""
+        code = keras.Input(code.shape[1:], dtype=code.dtype, name="code")
+        outputs: dict[str, Any] = {}
+        trail = [shape_text(code.shape)]
+        tensor = code
+        place, stack = self._decoder_layers(code.shape[1:])
+        entries = _images_in_float32(expand_repeats(stack))
+        for index, choice in enumerate(entries):
+            where = f"{place}.{index}.{choice.name}"
+            layer = build_layer(choice, f"decoder_{index}_{choice.name.lower()}")
+            if choice.name == "Output":
+                outputs[layer.name] = apply_layer(layer, tensor, where)
+                self._check_channels(outputs[layer.name], where)
+                continue
+            tensor = apply_layer(layer, tensor, where)
+            trail.append(f"{choice.name} {shape_text(tensor.shape)}")
+        if tuple(tensor.shape[1:]) != self.image_shape:
+            raise RequestError(
+                f"{place}: ends in {shape_text(tensor.shape)} but the image is "
+                f"{shape_text((None, *self.image_shape))}; what each layer gave: {' → '.join(trail)}"
+            )
+        return keras.Model(code, {"image": tensor, **outputs}, name="decoder")
+
+    def _decoder_layers(self, code_shape: Sequence[int]) -> tuple[str, Sequence[Choice | Mapping[str, Any]]]:
+        """Path in the spec, and layers: those written out, or an architecture's for these shapes."""
+        architecture = self.spec.decoder.architecture
+        if architecture is None:
+            return "decoder.layers", self.spec.decoder.layers
+        place = f"decoder.architecture.{architecture.name}"
+        try:
+            layers = expand_architecture(architecture.name, architecture.arguments, tuple(code_shape), self.image_shape)
+        except ValueError as error:
+            raise RequestError(f"{place}: {error}") from error
+        return place, layers
+
+    def _check_channels(self, output: Any, where: str) -> None:
+        if len(output.shape) != 4 or output.shape[-1] != self.image_shape[-1]:
+            raise RequestError(
+                f"{where}: gives {shape_text(output.shape)}, which is no image of {self.image_shape[-1]} channels; "
+                f"end it with a layer of {self.image_shape[-1]} filters"
+            )
+
+    def _losses(self, decoder: keras.Model) -> list[WeightedLoss]:
+        terms = []
+        for name, term in self.spec.loss.items():
+            try:
+                loss = LOSSES.get(term.loss.name)(**term.loss.arguments)
+            except ValueError as error:
+                raise RequestError(f"loss.{name}: {error}") from error
+            image = decoder.output[term.output]
+            _try_on(loss.call, image.shape[1:], f"loss.{name}")
+            terms.append(WeightedLoss(name, loss, term.weight, term.start.steps(self.steps_per_epoch), term.output))
+        return terms
+
+    def _metrics(self) -> dict[str, Metric]:
+        metrics = {}
+        for index, choice in enumerate(self.spec.metrics):
+            metric = METRICS.get(choice.name)(**choice.arguments)
+            _try_on(metric, self.image_shape, f"metrics.{index}.{choice.name}")
+            metrics[choice.name] = metric
+        return metrics
+
+
+def _try_on(measure: Callable, shape: Sequence[int], where: str) -> None:
+    """Calls a loss or metric once, so that images it cannot take are found before training."""
+    try:
+        measure(tf.zeros((1, *shape)), tf.zeros((1, *shape)))
+    except ValueError as error:
+        raise RequestError(f"{where}: {error}") from error
+
+
+def _images_in_float32(entries: Sequence[Choice]) -> list[Choice]:
+    """The stack with every layer that ends in an image computed in float32.
+
+    bfloat16 has 8 bits of precision near 1, which would quantise images more coarsely than the files they came from.
+    """
+
+    def in_float32(choice: Choice) -> Choice:
+        return replace(choice, arguments={"dtype": "float32", **choice.arguments})
+
+    result = []
+    for index, choice in enumerate(entries):
+        if choice.name == "Output":
+            inner = _images_in_float32(expand_repeats(choice.arguments["layers"]))
+            inner_entries = [{layer.name: layer.arguments} for layer in inner]
+            choice = replace(choice, arguments={**choice.arguments, "layers": inner_entries})
+        elif index == max(i for i, entry in enumerate(entries) if entry.name != "Output"):
+            choice = in_float32(choice)
+        result.append(choice)
+    return result

@@ -1,0 +1,54 @@
+"""Choices of a spec → Keras optimizers with their schedules."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from builders.errors import RequestError
+from builders.layer_builder import as_choice
+from builders.spec import Choice, Duration
+
+_DURATION = re.compile(r"(\d+)\s*(step|epoch)s?")
+
+
+def steps_of(value: Any, steps_per_epoch: int) -> Any:
+    """A duration as Keras wants it, in steps: `15 epochs`, `200 steps`, a Duration or a plain number of steps."""
+    if isinstance(value, Duration):
+        return value.steps(steps_per_epoch)
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return int(match[1]) * (steps_per_epoch if match[2] == "epoch" else 1)
+    if isinstance(value, list | tuple):
+        return [steps_of(item, steps_per_epoch) for item in value]
+    return value
+
+
+def build_schedule(choice: Choice, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """A learning-rate schedule by its Keras class name; durations become steps."""
+    arguments = {
+        key: steps_of(value, steps_per_epoch) if key.endswith("_steps") or key == "boundaries" else value
+        for key, value in choice.arguments.items()
+    }
+    return getattr(keras.optimizers.schedules, choice.name)(**arguments)
+
+
+def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.optimizers.Optimizer:
+    """An optimizer by its Keras class name.
+
+    Args:
+        choice: The class and its arguments; `learning_rate` may be a schedule `{CosineDecay: {…}}`.
+        steps_per_epoch: Turns durations in epochs into steps.
+        where: Path in the spec, for the error.
+
+    Raises:
+        RequestError: Keras refuses an argument's value.
+    """
+    arguments = dict(choice.arguments)
+    rate = arguments.get("learning_rate")
+    try:
+        if isinstance(rate, Mapping):
+            arguments["learning_rate"] = build_schedule(as_choice(rate), steps_per_epoch)
+        return getattr(keras.optimizers, choice.name)(**arguments)
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"{where}.{choice.name}: {' '.join(str(error).split())}") from error

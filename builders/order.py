@@ -1,0 +1,88 @@
+"""Order and seeds: everything random about data, drawn from (seed, epoch, index)."""
+
+import numpy as np
+
+_SPLITS, _EPOCHS = 0, 1  # what a Philox stream is for; streams of different uses never meet
+
+
+def _generator(seed: int, use: int, number: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=[seed + (use << 32), number]))
+
+
+def split_order(seed: int, count: int) -> np.ndarray:
+    """int64 [count]: the order in which splits draw images."""
+    return _generator(seed, _SPLITS).permutation(count)
+
+
+def draw_classes(seed: int, count: int, classes: int) -> np.ndarray:
+    """int64 [count]: so many of `classes` class numbers, drawn by the seed, ascending."""
+    return np.sort(_generator(seed, _SPLITS, 1).permutation(classes)[:count])
+
+
+def epoch_order(seed: int, epoch: int, count: int, shuffle: bool = True) -> np.ndarray:
+    """A permutation of all positions: a global shuffle, new in each epoch.
+
+    Args:
+        seed: The spec's seed.
+        epoch: From 0.
+        count: Images in the split.
+        shuffle: False leaves them in order.
+
+    Returns:
+        int64 [count].
+    """
+    return _generator(seed, _EPOCHS, epoch).permutation(count) if shuffle else np.arange(count)
+
+
+def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = True) -> np.ndarray:
+    """Positions drawn uniformly over classes: each class appears equally often (to within one) in every epoch.
+
+    Within a class images are drawn without replacement until all have appeared; then the class begins anew.
+
+    Args:
+        seed: The spec's seed.
+        epoch: From 0.
+        labels: int64 [count], the class of each position.
+        shuffle: False takes turns over classes, each in order.
+
+    Returns:
+        int64 [count].
+    """
+    generator = _generator(seed, _EPOCHS, epoch)
+    classes = np.unique(labels)
+    turns = -(-len(labels) // len(classes))
+    rounds = np.tile(classes, (turns, 1))
+    drawn = (generator.permuted(rounds, axis=1) if shuffle else rounds).reshape(-1)[: len(labels)]
+    order = np.empty(len(labels), np.int64)
+    for name in classes:
+        members = np.flatnonzero(labels == name)
+        places = np.flatnonzero(drawn == name)
+        passes = -(-len(places) // len(members))
+        pool = [generator.permutation(members) if shuffle else members for _ in range(passes)]
+        if pool:
+            order[places] = np.concatenate(pool)[: len(places)]
+    return order
+
+
+def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
+    """A seed for each image's augmentation, which does not depend on its place in the order.
+
+    Args:
+        seed: The spec's seed.
+        epoch: From 0.
+        indices: int64 [n], indices into the source.
+
+    Returns:
+        int32 [n, 2].
+    """
+    state = _mix(_mix(np.uint64(seed)) + np.uint64(epoch))
+    return _mix(state + indices.astype(np.uint64)).view(np.int32).reshape(-1, 2)
+
+
+def _mix(value):
+    """One step of SplitMix64 (Steele, Lea, Flood 2014): neighbouring numbers become unrelated ones."""
+    with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is the point
+        value = np.atleast_1d(value) + np.uint64(0x9E3779B97F4A7C15)
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return value ^ (value >> np.uint64(31))

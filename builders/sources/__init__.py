@@ -1,0 +1,36 @@
+"""Where images come from, one file per kind. A new file registers itself by lying here."""
+
+import inspect
+
+from architectures.registry import UnknownEntryError, import_siblings
+from builders.errors import RequestError
+from builders.sources.registry import SOURCES
+from builders.sources.source import Source
+from builders.spec.types import Choice
+
+import_siblings(__name__, __path__)
+
+__all__ = ["SOURCES", "Source", "open_source"]
+
+
+def open_source(choice: Choice) -> Source:
+    """The source that `dataset.source` names.
+
+    Args:
+        choice: Name and arguments.
+
+    Returns:
+        The source, opened.
+
+    Raises:
+        RequestError: No such source or argument, or it names something that is not there.
+    """
+    try:
+        entry = SOURCES.get(choice.name)
+    except UnknownEntryError as error:
+        raise RequestError(f"dataset.source: {error}") from None
+    try:
+        inspect.signature(entry).bind(**choice.arguments)
+    except TypeError as error:
+        raise RequestError(f"dataset.source.{choice.name}: {error}") from None
+    return entry(**choice.arguments)

@@ -1,0 +1,181 @@
+"""Images from array files."""
+
+import hashlib
+
+import numpy as np
+
+from builders.errors import RequestError
+from builders.images import BadImageError, fit_image
+from builders.sources.array_file import read_array
+from builders.sources.registry import SOURCES
+from builders.sources.source import Source
+from builders.spec.types import Image
+
+_SAMPLED_ROWS = 256
+_MOST_CLASSES = 1_000_000
+
+
+@SOURCES.register("arrays")
+class Arrays(Source):
+    """Images from .npy, .npz or IDX files (MNIST's format; gzipped or not), with labels where there are some.
+
+    Images are [count, height, width] or [count, height, width, 1 or 3]. Values are 0 to 255 in integers, 0 to 65535 in
+    uint16 and 0 to 1 in floating point, unless `value_range` says otherwise; they are rounded to 8 bits. Parts:
+    `train` and `test`, where test images are given.
+
+    Args:
+        images: The file of the (training) images.
+        labels: The file of their labels, whole numbers from 0 or words.
+        test_images: The file of the test images.
+        test_labels: The file of their labels.
+        images_key: Name of the images in a .npz file. Unset: its only array.
+        labels_key: Name of the labels; without `labels`, in the file of the images.
+        test_images_key: Name of the test images; without `test_images`, in the file of the images.
+        test_labels_key: Name of the test labels; without `test_labels`, in the file of the test images.
+        value_range: The values that mean black and white, such as [-1, 1].
+    """
+
+    def __init__(
+        self,
+        images: str,
+        labels: str | None = None,
+        test_images: str | None = None,
+        test_labels: str | None = None,
+        images_key: str | None = None,
+        labels_key: str | None = None,
+        test_images_key: str | None = None,
+        test_labels_key: str | None = None,
+        value_range: tuple[float, float] | None = None,
+    ):
+        if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
+            raise RequestError(
+                f"dataset.source.arrays.value_range: expected [black, white], smaller first, got {list(value_range)}"
+            )
+        self._range = value_range
+        self._blocks = [_images("images", images, images_key)]
+        words = [_labels("labels", labels or (images if labels_key else None), labels_key, len(self._blocks[0]))]
+        if test_images or test_images_key:
+            file = test_images or images
+            self._blocks.append(_images("test_images", file, test_images_key))
+            answers = test_labels or (file if test_labels_key else None)
+            words.append(_labels("test_labels", answers, test_labels_key, len(self._blocks[1])))
+            self.own_splits = {"train": "train", "test": "test"}
+        elif test_labels or test_labels_key:
+            raise RequestError("dataset.source.arrays.test_labels: given without test_images; give both or neither")
+        self._first_test = len(self._blocks[0])
+        self._labels, self.class_names = _number(words, [len(block) for block in self._blocks])
+        sizes = {block.shape[1:3] for block in self._blocks}
+        self.size = sizes.pop() if len(sizes) == 1 else None
+        self.can_fail = any(block.dtype != np.uint8 for block in self._blocks) or value_range is not None
+
+    def __len__(self) -> int:
+        return sum(len(block) for block in self._blocks)
+
+    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
+        """One row as uint8, fitted; see `Source.read`."""
+        return fit_image(_to_uint8(self._row(index), self._range), image, size)
+
+    def name_of(self, index: int) -> str:
+        """The file's role and the row, such as `test_images[17]`."""
+        return f"images[{index}]" if index < self._first_test else f"test_images[{index - self._first_test}]"
+
+    def labels(self) -> np.ndarray:
+        """The given labels; -1 where none are."""
+        return self._labels
+
+    def part_names(self) -> list[str]:
+        """train and test, where test images are given."""
+        return list(self.own_splits)
+
+    def part(self, name: str) -> np.ndarray | None:
+        """Rows of the images or of the test images."""
+        if name not in self.own_splits:
+            return None
+        return np.arange(self._first_test) if name == "train" else np.arange(self._first_test, len(self))
+
+    def check(self, index: int) -> None:
+        """Looks for values outside the range."""
+        _to_uint8(self._row(index), self._range)
+
+    def fingerprint(self) -> str:
+        """sha256 of shapes, types, labels, value range and up to 256 rows of each array, evenly chosen."""
+        digest = hashlib.sha256(repr(self._range).encode() + self._labels.tobytes())
+        for block in self._blocks:
+            digest.update(f"{block.shape} {block.dtype.str}".encode())
+            for row in np.unique(np.linspace(0, len(block) - 1, _SAMPLED_ROWS).astype(int)):
+                digest.update(np.ascontiguousarray(block[row]).tobytes())
+        return digest.hexdigest()
+
+    def _row(self, index: int) -> np.ndarray:
+        row = self._blocks[0][index] if index < self._first_test else self._blocks[1][index - self._first_test]
+        return row[..., None] if row.ndim == 2 else row
+
+
+def _images(argument: str, path: str, key: str | None) -> np.ndarray:
+    where = f"dataset.source.arrays.{argument}"
+    array = read_array(path, key, where)
+    shape = "×".join(map(str, array.shape))
+    if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
+        raise RequestError(f"{where}: channels stand first in '{path}' ({shape}); save it as transpose(0, 2, 3, 1)")
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)) or 0 in array.shape[1:]:
+        raise RequestError(
+            f"{where}: expected [count, height, width] or [count, height, width, 1 or 3], got {shape} in '{path}'"
+        )
+    if array.dtype.kind not in "buif":
+        raise RequestError(f"{where}: expected numbers, got {array.dtype} in '{path}'")
+    if not len(array):
+        raise RequestError(f"{where}: '{path}' holds no image ({shape})")
+    return array
+
+
+def _labels(argument: str, path: str | None, key: str | None, count: int) -> np.ndarray | None:
+    if path is None:
+        return None
+    where = f"dataset.source.arrays.{argument}"
+    labels = read_array(path, key, where)
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or len(labels) != count:
+        raise RequestError(
+            f"{where}: expected one label for each of {count} images, got shape {list(labels.shape)} in '{path}'"
+        )
+    if labels.dtype.kind in "US":
+        return labels.astype(str)
+    whole = labels.astype(np.int64)
+    if labels.dtype.kind not in "buif" or (whole != labels).any() or (whole < 0).any():
+        raise RequestError(f"{where}: expected whole numbers from 0, or words, in '{path}'")
+    if whole.max() >= _MOST_CLASSES:
+        raise RequestError(f"{where}: expected class numbers below {_MOST_CLASSES}, got {whole.max()} in '{path}'")
+    return whole
+
+
+def _number(labels: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """int64 [all images] and the class names; numbers stay as they are, words are numbered in sorted order."""
+    given = [block for block in labels if block is not None]
+    if not given:
+        return np.full(sum(counts), -1, np.int64), ()
+    if any(block.dtype.kind == "U" for block in given):
+        names = tuple(sorted({str(word) for block in given for word in block}))
+        places = {name: place for place, name in enumerate(names)}
+        labels = [
+            None if block is None else np.array([places[str(word)] for word in block], np.int64) for block in labels
+        ]
+    else:
+        names = tuple(str(number) for number in range(1 + max(int(block.max()) for block in given)))
+    filled = [np.full(count, -1, np.int64) if block is None else block for block, count in zip(labels, counts)]
+    return np.concatenate(filled), names
+
+
+def _to_uint8(row: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
+    if value_range is None:
+        if row.dtype == np.uint8:
+            return row
+        if row.dtype == np.uint16:
+            return (row >> 8).astype(np.uint8)
+    black, white = value_range or ((0, 1) if row.dtype.kind in "fb" else (0, 255))
+    values = (row.astype(np.float64) - black) / (white - black)
+    # A hair outside comes from arithmetic in float32 and is no mistake.
+    if not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):  # false for NaN as well
+        raise BadImageError(
+            f"values from {row.min():g} to {row.max():g}, expected {black:g} to {white:g}; set value_range"
+        )
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)

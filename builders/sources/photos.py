@@ -1,0 +1,128 @@
+"""Crops of the photographs that scikit-image brings: a dataset without a download."""
+
+import hashlib
+import importlib.util
+import pathlib
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from builders.errors import RequestError
+from builders.images import fit_image, open_image
+from builders.sources.registry import SOURCES
+from builders.sources.source import Source
+from builders.spec.types import Image
+
+# Whole photographs are held out. The two motorcycles are one scene from two places, so they stay together.
+PHOTOGRAPHS = {
+    "train": (
+        "astronaut.png",
+        "hubble_deep_field.jpg",
+        "ihc.png",
+        "motorcycle_left.png",
+        "motorcycle_right.png",
+        "retina.jpg",
+    ),
+    "validation": ("rocket.jpg",),
+    "test": ("chelsea.png", "coffee.png"),
+}
+
+
+@SOURCES.register("photos")
+class Photos(Source):
+    """Seeded random crops of scikit-image's nine colour photographs; chelsea and coffee are the test photographs.
+
+    Parts: `train` (six photographs), `validation` (rocket) and `test` (chelsea, coffee). Crops have the proportions of
+    `image.size`, and are no smaller than it where the photograph allows, so that they are shrunk and never blown up.
+
+    Args:
+        crops: Crops of each training photograph. At least 1.
+        held_out_crops: Crops of each validation and test photograph. At least 1.
+        scale: Smallest and largest crop, as shares of the largest that the photograph holds, above 0 and up to 1.
+            Sizes between them are drawn uniformly on a logarithmic scale.
+        seed: Draws places and sizes of the crops. The spec's own seed does not touch them.
+    """
+
+    own_splits = {"train": "train", "validation": "validation", "test": "test"}
+    binding_splits = True
+
+    def __init__(
+        self, crops: int = 200, held_out_crops: int = 50, scale: tuple[float, float] = (0.25, 1.0), seed: int = 0
+    ):
+        for argument, value in (("crops", crops), ("held_out_crops", held_out_crops)):
+            if value < 1:
+                raise RequestError(f"dataset.source.photos.{argument}: must be at least 1, got {value}")
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1] <= 1:
+            raise RequestError(
+                "dataset.source.photos.scale: expected two numbers, smallest and largest, above 0 and up to 1, "
+                f"got {list(scale)}; the default is [0.25, 1.0]"
+            )
+        self._scale = tuple(float(bound) for bound in scale)
+        self._seed = seed
+        self._photographs: list[pathlib.Path] = []  # one entry for each crop
+        self._parts = {}
+        folder = _folder()
+        for part, names in PHOTOGRAPHS.items():
+            first = len(self._photographs)
+            for name in names:
+                self._photographs += [folder / name] * (crops if part == "train" else held_out_crops)
+            self._parts[part] = np.arange(first, len(self._photographs), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._photographs)
+
+    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
+        """The crop of one index, fitted; see `Source.read`. `fit` is moot: crops have the right proportions."""
+        photograph = _photograph(self._photographs[index])
+        height, width = (side / (1 - image.margin) for side in size)
+        # In units of the wanted size: 2 is a crop of twice its sides.
+        largest = min(photograph.shape[0] / height, photograph.shape[1] / width)
+        share, down, across = np.random.Generator(np.random.Philox(key=[self._seed, index])).random(3)
+        smallest, biggest = self._scale
+        factor = max(largest * smallest * (biggest / smallest) ** share, min(1.0, largest))
+        crop_height = min(round(height * factor), photograph.shape[0])
+        crop_width = min(round(width * factor), photograph.shape[1])
+        top = int(down * (photograph.shape[0] - crop_height + 1))
+        left = int(across * (photograph.shape[1] - crop_width + 1))
+        crop = photograph[top : top + crop_height, left : left + crop_width]
+        return fit_image(crop, replace(image, fit="stretch"), size)
+
+    def name_of(self, index: int) -> str:
+        """The photograph and the crop's number, such as `chelsea 17`."""
+        photograph = self._photographs[index]
+        return f"{photograph.stem} {index - self._photographs.index(photograph)}"
+
+    def part_names(self) -> list[str]:
+        """train, validation, test."""
+        return list(self._parts)
+
+    def part(self, name: str) -> np.ndarray | None:
+        """The crops of the photographs of one part."""
+        return self._parts.get(name)
+
+    def fingerprint(self) -> str:
+        """sha256 of the photographs' files, the arguments and the number of crops."""
+        digest = hashlib.sha256(repr((self._scale, self._seed)).encode())
+        for path in dict.fromkeys(self._photographs):
+            digest.update(f"{path.name} {self._photographs.count(path)} ".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+
+def _folder() -> pathlib.Path:
+    # Found without importing scikit-image, whose loaders would try to download what is missing.
+    package = importlib.util.find_spec("skimage")
+    if package is None or package.origin is None:
+        raise RequestError("dataset.source.photos: needs the package scikit-image; install requirements.lock")
+    folder = pathlib.Path(package.origin).parent / "data"
+    missing = [name for names in PHOTOGRAPHS.values() for name in names if not (folder / name).is_file()]
+    if missing:
+        raise RequestError(
+            f"dataset.source.photos: the installed scikit-image lacks {', '.join(missing)}; install requirements.lock"
+        )
+    return folder
+
+
+@lru_cache(maxsize=len([name for names in PHOTOGRAPHS.values() for name in names]))
+def _photograph(path: pathlib.Path) -> np.ndarray:
+    return open_image(path)

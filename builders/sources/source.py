@@ -1,0 +1,74 @@
+"""What every source of images answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+
+from builders.spec.types import Image
+
+
+class Source(ABC):
+    """An indexed collection of images. Sources know NumPy and Pillow, and never TensorFlow.
+
+    The constructor takes the source's arguments in a spec, and raises RequestError where they name something that is
+    not there. Reading an index twice gives the same image: everything random in a source is drawn from its index.
+    """
+
+    can_fail: bool = False
+    """Whether `read` may find an image damaged, so that images are checked before training."""
+
+    size: tuple[int, int] | None = None
+    """(height, width) in pixels that all images share; None where they differ."""
+
+    class_names: tuple[str, ...] = ()
+    """Names of the classes that labels number."""
+
+    own_splits: Mapping[str, str] = {}
+    """Split → the part that the source itself sets aside for it, by name."""
+
+    binding_splits: bool = False
+    """Whether the parts in `own_splits` must not be mixed: a split that names no part then takes from its own."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    @abstractmethod
+    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
+        """One image, in the shape of the dataset. `builders.images.fit_image` brings any array to it.
+
+        Args:
+            index: Which, from 0.
+            image: How images are fitted to the size; their channels.
+            size: (height, width) in pixels of the result.
+
+        Returns:
+            uint8 [size[0], size[1], image.channels].
+
+        Raises:
+            BadImageError: The image is damaged or gone.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """sha256 hex of what the images are, wherever they lie."""
+
+    def name_of(self, index: int) -> str:
+        """What messages and figures call an image."""
+        return f"image {index}"
+
+    def labels(self) -> np.ndarray:
+        """int64 [count]: the class of each image, -1 where there is none."""
+        return np.full(len(self), -1, np.int64)
+
+    def part_names(self) -> list[str]:
+        """Names that `split: {train: {from: NAME}}` may take."""
+        return []
+
+    def part(self, name: str) -> np.ndarray | None:
+        """int64 [n]: the indices of a part, ascending; None where there is no such part."""
+        return None
+
+    def check(self, index: int) -> None:  # noqa: B027 - most sources have nothing to check
+        """Looks for damage without decoding the image. Raises BadImageError where it finds some."""

@@ -1,0 +1,173 @@
+"""Python annotations → shapes: of the fields of types.py, and of the constructors of registry entries."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from builders.spec import types as spec_types
+from builders.spec.shapes import (
+    MISSING,
+    Anything,
+    Defaults,
+    Field,
+    Flag,
+    Items,
+    Length,
+    Named,
+    Nothing,
+    Number,
+    Option,
+    Record,
+    Shape,
+    Table,
+    Terms,
+    Text,
+    Words,
+    either,
+)
+
+# What the annotations alone do not say: the field that a short form stands for, and which keys exclude each other.
+SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight"}
+_FEATURES = ("weights", "taps", "input_size", "fuse")
+OPTIONS = {
+    spec_types.Encoder: (Option("backbone", _FEATURES), Option("layers", ("defaults",)), Option("latents")),
+    spec_types.Decoder: (Option("layers", ("defaults",)), Option("architecture")),
+    spec_types.Discriminator: (Option("layers", ("defaults",)), Option("architecture")),
+    spec_types.Classes: (Option("count"), Option("names")),
+    spec_types.SweepParameter: (Option("values"), Option("log"), Option("linear"), Option("int")),
+}
+_AMOUNT = either(Number(above=0, below=1), Number(whole=True, minimum=1), Words(("rest",)))
+
+
+def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bounds: Any = None) -> Shape:
+    """The shape of an annotated value.
+
+    Args:
+        annotation: A type: int, float, bool, str, None, Any, Literal, unions, tuple, list, Mapping, the dataclasses of
+            types.py, or Annotated of one of these.
+        objects: Shapes of classes that are written by name in a spec, such as a Keras layer.
+        bounds: A Range for the numbers inside.
+
+    Raises:
+        TypeError: The annotation has no counterpart in a spec.
+    """
+    if annotation == spec_types.Amount:
+        return _AMOUNT
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        notes = {type(note): note for note in arguments[1:]}
+        bounds = notes.get(spec_types.Range, bounds)
+        if named := notes.get(spec_types.Named):
+            return _replace_choice(arguments[0], Named(named.kind), objects)
+        if text := notes.get(spec_types.Pattern):
+            return _replace_text(arguments[0], Text(text.expression, text.hint), objects)
+        return shape_of(arguments[0], objects, bounds)
+    if origin in (typing.Union, types.UnionType):
+        return either(*(shape_of(option, objects, bounds) for option in arguments))
+    if origin is typing.Literal:
+        return Words(arguments)
+    if origin is tuple and (len(arguments) != 2 or arguments[1] is not Ellipsis):
+        shapes = {shape_of(item, objects, bounds) for item in arguments}
+        return Items(either(*shapes), len(arguments), len(arguments))
+    if origin in (tuple, list, Sequence):
+        return Items(shape_of(arguments[0], objects, bounds))
+    if origin in (dict, Mapping):
+        keys = typing.get_args(arguments[0]) if typing.get_origin(arguments[0]) is typing.Literal else None
+        if arguments[1] is spec_types.LossTerm:
+            return Terms(record_of(spec_types.LossTerm))
+        return Table(shape_of(arguments[1], objects, bounds), keys)
+    return _plain_shape(annotation, objects or {}, bounds)
+
+
+def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) -> Shape:
+    limits = dataclasses.asdict(bounds) if bounds else {}
+    simple = {
+        bool: Flag(),
+        int: Number(whole=True, **limits),
+        float: Number(**limits),
+        str: Text(),
+        None: Nothing(),
+        type(None): Nothing(),
+        Any: Anything(),
+        spec_types.Duration: Length(),
+    }
+    if annotation in simple:
+        return simple[annotation]
+    if dataclasses.is_dataclass(annotation):
+        return record_of(annotation)
+    for known, shape in objects.items():
+        if isinstance(annotation, type) and issubclass(annotation, known):
+            return shape
+    raise TypeError(f"no spec can hold a value annotated {annotation!r}")
+
+
+def _replace_choice(annotation: Any, named: Named, objects: Mapping[type, Shape] | None) -> Shape:
+    """The shape of `Choice` or `Choice | None` with its kind filled in."""
+    options = typing.get_args(annotation) or (annotation,)
+    return either(*(named if option is spec_types.Choice else shape_of(option, objects) for option in options))
+
+
+def _replace_text(annotation: Any, text: Text, objects: Mapping[type, Shape] | None) -> Shape:
+    options = typing.get_args(annotation) or (annotation,)
+    return either(*(text if option is str else shape_of(option, objects) for option in options))
+
+
+@cache
+def record_of(cls: type) -> Record:
+    """The record of a dataclass of types.py."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields: dict[str, Field] = {}
+    for item in dataclasses.fields(cls):
+        annotation = hints[item.name]
+        notes = {type(note): note for note in getattr(annotation, "__metadata__", ())}
+        name = notes[spec_types.Key].name if spec_types.Key in notes else item.name
+        doc = notes[spec_types.Doc].text if spec_types.Doc in notes else ""
+        shape = shape_of(annotation)
+        if name == "taps":
+            shape = either(Items(Text()), shape)  # a list where every weight is 1
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        default = MISSING
+        if not required:
+            value = item.default if item.default is not dataclasses.MISSING else item.default_factory()
+            default = to_plain(value)
+        fields[name] = Field(shape, doc, required, default)
+        if name == "layers":
+            text = "Arguments for every layer of a class in this stack; a layer's own arguments come first."
+            fields["defaults"] = Field(Defaults("layer"), text)
+    if cls is spec_types.LossTerm:
+        # A term names its kind as a word: the kind's arguments stand beside it, not below it.
+        fields["loss"] = Field(Text(), fields["loss"].doc)
+    doc = (cls.__doc__ or "").strip().splitlines()[0]
+    return Record(cls.__name__, fields, doc, SHORT_FORMS.get(cls), OPTIONS.get(cls, ()))
+
+
+def to_plain(value: Any) -> Any:
+    """A value of types.py as plain data in long form."""
+    if isinstance(value, spec_types.Choice):
+        return {value.name: to_plain(value.arguments)}
+    if isinstance(value, spec_types.Duration):
+        return f"{value.value} epoch{'s' * (value.value != 1)}" if value.unit == "epochs" else value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        keys = dict(zip((item.name for item in dataclasses.fields(value)), field_names(type(value))))
+        return {keys[item.name]: to_plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value
+
+
+@cache
+def field_names(cls: type) -> tuple[str, ...]:
+    """The spec's names of a dataclass's fields, in order."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    names = []
+    for item in dataclasses.fields(cls):
+        key = next(
+            (note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, spec_types.Key)), None
+        )
+        names.append(key.name if key else item.name)
+    return tuple(names)

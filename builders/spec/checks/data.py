@@ -1,0 +1,84 @@
+"""The dataset: splits, classes, and what the source has."""
+
+from collections.abc import Iterator
+
+from builders.spec.checks.view import View
+from builders.spec.problems import Problem, listed, shown, suggestion
+
+SPLITS = ("train", "validation", "test")
+
+
+def data_checks(view: View) -> Iterator[Problem]:
+    """What is wrong with the dataset."""
+    yield from _splits(view)
+    yield from _labels(view)
+    if view.get("dataset", "image", "margin", kind=float) and view.get("dataset", "image", "fit") in ("stretch", "pad"):
+        fit = view.get("dataset", "image", "fit")
+        path = ("dataset", "image", "margin")
+        yield view.problem(path, f"only 'fit: crop' cuts a margin off, and fit is '{fit}'; remove one of the two")
+
+
+def _splits(view: View) -> Iterator[Problem]:
+    written = [name for name in SPLITS if view.says("dataset", "split", name)]
+    if not written:
+        return
+    if "train" not in written:
+        yield view.problem(("dataset", "split"), "missing split 'train'; add 'train: rest' or an amount")
+    chosen = view.choice("dataset", "source", kind="source")
+    facts = chosen[1].facts if chosen and chosen[1] else {}
+    groups: dict[str | None, list[str]] = {}
+    for name in written:
+        part = view.get("dataset", "split", name, "from", kind=str)
+        parts = facts.get("parts")
+        if part is not None and parts is not None and part not in parts:
+            known = suggestion(part, parts) or (f"; it has {listed(parts)}" if parts else "; it has no parts")
+            message = f"source '{chosen[0]}' has no part {shown(part)}{known}"
+            yield view.problem(("dataset", "split", name, "from"), message, value=True)
+        if part is None and facts.get("binding"):
+            part = facts["own_splits"].get(name)
+        groups.setdefault(part, []).append(name)
+    for part, names in groups.items():
+        yield from _shares(view, part, names)
+
+
+def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]:
+    """Splits of one part: shares of at most the whole, and what is left goes to one."""
+    of = f"part '{part}'" if part else "the source"
+    total, rest = 0.0, []
+    for name in names:
+        take = view.get("dataset", "split", name, "take", kind=float | str)
+        if isinstance(take, float):
+            total += take
+            if total > 1 + 1e-9:
+                message = f"the splits take {total:g} of {of}, more than the whole; make them 1 or less"
+                yield view.problem(("dataset", "split", name, "take"), message, value=True)
+                return
+        elif take == "rest" and not view.says("dataset", "split", name, "per_class"):
+            rest.append(name)
+    if len(rest) > 1:
+        message = f"'{rest[0]}' already takes the rest of {of}, and no image can be in two splits; give one an amount"
+        yield view.problem(("dataset", "split", rest[1]), message)
+    if rest and total > 1 - 1e-9:
+        message = f"the other splits take all of {of} and leave nothing for the rest; make them smaller"
+        yield view.problem(("dataset", "split", rest[0]), message)
+
+
+def _labels(view: View) -> Iterator[Problem]:
+    chosen = view.choice("dataset", "source", kind="source")
+    if chosen is None or chosen[1] is None or not _unlabelled(view, *chosen):
+        return
+    wanting = [("dataset", "classes")] if view.says("dataset", "classes") else []
+    if view.get("dataset", "balance", kind=bool):
+        wanting.append(("dataset", "balance"))
+    for name in SPLITS:
+        if view.says("dataset", "split", name, "per_class"):
+            wanting.append(("dataset", "split", name, "per_class"))
+    for path in wanting:
+        yield view.problem(path, f"needs labels, and source '{chosen[0]}' has none; remove it or choose another source")
+
+
+def _unlabelled(view: View, name: str, entry) -> bool:
+    if entry.facts.get("labelled") is False:
+        return True
+    given = ("labels", "labels_key")
+    return "labels" in entry.arguments.fields and not any(view.says("dataset", "source", name, key) for key in given)

@@ -1,0 +1,155 @@
+"""Encoder, code, decoder and discriminator: one of each choice, taps that exist, images that are large enough."""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from builders.spec.annotations import record_of
+from builders.spec.checks.view import View
+from builders.spec.nodes import Path, plain
+from builders.spec.problems import Problem, listed, shown, suggestion
+from builders.spec.types import Decoder, Discriminator, Encoder
+
+WEIGHT_FILES = (".h5", ".hdf5", ".safetensors", ".pth", ".pt")
+_WORDS_FOR_WEIGHTS = ("pretrained", "imagenet", "none")
+_NO_WEIGHTS = (".py", ".pkl", ".pickle", ".joblib", ".keras", ".yaml", ".yml", ".json", ".csv", ".png", ".jpg")
+
+
+def network_checks(view: View) -> Iterator[Problem]:
+    """What is wrong with the parts of the network."""
+    for part, cls, required in (
+        ("encoder", Encoder, True),
+        ("decoder", Decoder, True),
+        ("discriminator", Discriminator, False),
+    ):
+        if view.says(part) or (required and view.node(part) is not None):
+            yield from _one_option(view, part, cls)
+    features = [("encoder",), ("discriminator",), *(("loss", term) for term in view.keys("loss"))]
+    for path in features:
+        if view.says(*path, "backbone"):
+            yield from _features(view, path)
+    for part in ("encoder", "code", "decoder", "discriminator"):
+        yield from _layer_names(view, part)
+    yield from _initial_weights(view)
+
+
+def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
+    options = record_of(cls).options
+    keys = [option.key for option in options]
+    taken = [option for option in options if view.says(part, option.key)]
+    wrong = any((part, key) in view.faulty for key in keys)
+    if len(taken) > 1:
+        names = " and ".join(f"'{option.key}'" for option in taken)
+        yield view.problem((part, taken[1].key), f"{part} has {names}; keep exactly one of {listed(keys)}")
+    elif not taken and not wrong:
+        yield view.problem((part,), f"needs exactly one of {listed(keys)}")
+    elif taken:
+        for option in options:
+            for companion in option.companions:
+                if option not in taken and companion not in taken[0].members and view.says(part, companion):
+                    message = f"goes with '{option.key}', and {part} has '{taken[0].key}'; remove it"
+                    yield view.problem((part, companion), message)
+
+
+def _features(view: View, path: Path) -> Iterator[Problem]:
+    chosen = view.choice(*path, "backbone", kind="backbone")
+    if chosen is None or chosen[1] is None:
+        return
+    name, entry = chosen
+    taps = view.node(*path, "taps", written=True)
+    if not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
+        example = (
+            f", such as taps: [{entry.facts['taps'][len(entry.facts['taps']) // 2]}]" if entry.facts.get("taps") else ""
+        )
+        yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
+    elif taps is not None and entry.facts.get("taps"):
+        yield from _taps(view, path, name, entry.facts["taps"], plain(taps))
+    yield from _weights(view, path, name)
+    yield from _size(view, path, name, entry.facts.get("minimum_size"))
+
+
+def _taps(view: View, path: Path, name: str, known: list[str], taps: object) -> Iterator[Problem]:
+    words = [tap for tap in taps if isinstance(tap, str)] if isinstance(taps, list | dict) else []
+    seen = set()
+    for tap in words:
+        if tap not in known:
+            hint = suggestion(tap, known)
+            message = f"unknown tap {shown(tap)} of {name}{hint}; `python cli.py taps {name}` lists all"
+            yield view.problem((*path, "taps", tap), message.replace("?; `", "? `"))
+        if tap in seen:
+            yield view.problem((*path, "taps", tap), f"tap {shown(tap)} stands here twice; remove one")
+        seen.add(tap)
+
+
+def _weights(view: View, path: Path, backbone: str) -> Iterator[Problem]:
+    weights = view.get(*path, "weights", kind=str)
+    if weights is None or weights in _WORDS_FOR_WEIGHTS:
+        return
+    where = (*path, "weights")
+    packages = {
+        name: view.catalogue.entry("weights", name).facts.get("backbone") for name in view.catalogue.names("weights")
+    }
+    fitting = [name for name, owner in packages.items() if owner == backbone]
+    if weights in packages:
+        if weights not in fitting:
+            choices = listed([*_WORDS_FOR_WEIGHTS, *fitting])
+            message = f"weights '{weights}' are for {packages[weights]}, not for {backbone}; give {choices}"
+            yield view.problem(where, message, value=True)
+        return
+    if "://" in weights:
+        yield view.problem(where, f"expected a file, got the address {shown(weights)}; download it first", value=True)
+    elif not weights.lower().endswith(WEIGHT_FILES):
+        words = [*_WORDS_FOR_WEIGHTS, *fitting]
+        hint = suggestion(weights, words) or f"; give {listed(words)}, or a file ending in {listed(WEIGHT_FILES)}"
+        yield view.problem(where, f"unknown weights {shown(weights)}{hint}", value=True)
+
+
+def _size(view: View, path: Path, backbone: str, minimum: int | None) -> Iterator[Problem]:
+    where: Path = (*path, "input_size")
+    size = view.get(*where, kind=int | list)
+    if size is None:
+        where = ("dataset", "image", "size")
+        size = view.get(*where, kind=int | list)
+    if size is None:
+        chosen = view.choice("dataset", "source", kind="source")
+        where = (*path, "backbone")
+        size = chosen[1].facts.get("size") if chosen and chosen[1] else None
+    sides = [side for side in (size if isinstance(size, list) else [size]) if isinstance(side, int)]
+    if minimum is None or not sides or min(sides) >= minimum:
+        return
+    received = "×".join(map(str, sides if len(sides) > 1 else sides * 2))
+    message = (
+        f"{backbone} needs images of at least {minimum}×{minimum} pixels, got {received}; "
+        f"enlarge dataset.image.size, or set {'.'.join(map(str, path))}.input_size"
+    )
+    yield view.problem(where, message, value=where[-1] != "backbone")
+
+
+def _layer_names(view: View, part: str) -> Iterator[Problem]:
+    """Explicit names must be unique in a part, and the outputs' names besides `image`."""
+    seen: dict[str, Path] = {}
+    repeated: Path | None = None
+    for path, layer, arguments in view.stack(part, "layers"):
+        if layer == "Repeat":
+            repeated = path
+        node = arguments.get("name")
+        if node is None or not isinstance(node.value, str):
+            continue
+        where = (*path, "name")
+        if layer == "Output" and node.value == "image":
+            yield view.problem(where, "'image' is the end of the stack; call this output something else", value=True)
+        elif node.value in seen:
+            yield view.problem(where, f"the name '{node.value}' is taken by another layer of {part}", value=True)
+        elif repeated is not None and path[: len(repeated)] == repeated:
+            yield view.problem(
+                where, "a layer inside 'Repeat' is made several times and can't have one name; remove it"
+            )
+        seen[node.value] = where
+
+
+def _initial_weights(view: View) -> Iterator[Problem]:
+    weights = view.get("training", "initial_weights", kind=str)
+    if weights is None:
+        return
+    if "://" in weights or PurePath(weights).suffix.lower() in _NO_WEIGHTS or not weights.strip():
+        message = f"expected a run's folder, or a weights file ending in {listed(WEIGHT_FILES)}, got {shown(weights)}"
+        yield view.problem(("training", "initial_weights"), message, value=True)

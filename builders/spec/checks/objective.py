@@ -1,0 +1,121 @@
+"""Loss, metrics, and what is monitored."""
+
+from collections.abc import Iterator
+
+from builders.spec.checks.view import View
+from builders.spec.nodes import Path
+from builders.spec.problems import Problem, listed, shown, suggestion
+
+
+def objective_checks(view: View) -> Iterator[Problem]:
+    """What is wrong with the objective."""
+    yield from _terms(view)
+    yield from _metrics(view)
+    yield from _features_kept(view)
+    if view.says("training", "monitor"):
+        yield from _monitored(view, ("training", "monitor"))
+    if view.says("sweep", "objective"):
+        yield from _monitored(view, ("sweep", "objective"))
+
+
+def _kind(view: View, term: str) -> str:
+    return view.get("loss", term, "loss", kind=str) or term
+
+
+def _terms(view: View) -> Iterator[Problem]:
+    terms = view.keys("loss")
+    if view.node("loss") is not None and view.node("loss").is_mapping and not terms:
+        yield view.problem(("loss",), "needs at least one term, such as {l1: 0.8, ssim: 0.2}")
+    reported = view.catalogue.reported_terms()
+    stacks = [("code", "layers"), ("encoder", "layers"), ("decoder", "layers")]
+    layers = {name for stack in stacks for _, name, _ in view.stack(*stack)}
+    outputs = ["image", *_outputs(view)]
+    needed = set()
+    for term in terms:
+        kind = _kind(view, term)
+        entry = view.catalogue.entry("loss", kind)
+        if entry is None and kind in reported and not layers & set(reported[kind]):
+            message = f"no layer reports '{kind}'; add {listed(reported[kind])} to code.layers"
+            yield view.problem(("loss", term), message)
+        for key in entry.facts.get("needs", ()) if entry else ():
+            needed.add(key)
+            if not view.says(key) and (key,) not in view.faulty:
+                yield view.problem(("loss", term), f"needs '{key}', which the spec lacks; add it, or remove the term")
+        output = view.get("loss", term, "output", kind=str)
+        if output is not None and output not in outputs:
+            hint = suggestion(output, outputs) or f"; it gives {listed(outputs)}"
+            yield view.problem(("loss", term, "output"), f"the decoder has no image {shown(output)}{hint}", value=True)
+    adversarial = [name for name in view.catalogue.names("loss") if "discriminator" in _needs(view, name)]
+    if view.says("discriminator") and adversarial and terms and "discriminator" not in needed:
+        message = f"nothing uses it; add {listed(f'loss.{name}' for name in adversarial)}, or remove it"
+        yield view.problem(("discriminator",), message)
+
+
+def _needs(view: View, loss: str) -> list[str]:
+    entry = view.catalogue.entry("loss", loss)
+    return list(entry.facts.get("needs", ())) if entry else []
+
+
+def _outputs(view: View) -> Iterator[str]:
+    for path, layer, _ in view.stack("decoder", "layers"):
+        name = view.get(*path, "name", kind=str)
+        if layer == "Output" and name is not None:
+            yield name
+
+
+def _metrics(view: View) -> Iterator[Problem]:
+    seen = set()
+    for index, name in enumerate(_metric_names(view)):
+        if name is not None and name in seen:
+            yield view.problem(("metrics", index), f"metric '{name}' stands here twice; remove one")
+        seen.add(name)
+
+
+def _metric_names(view: View) -> list[str | None]:
+    node = view.node("metrics")
+    items = node.value if node is not None and node.is_list else []
+    return [next(iter(item.value)) if item.is_mapping and len(item.value) == 1 else None for item in items]
+
+
+def _features_kept(view: View) -> Iterator[Problem]:
+    """Features can be kept only where they are the same in every epoch."""
+    cache = view.get("training", "feature_cache", kind=str)
+    if cache not in ("memory", "disk"):
+        return
+    path = ("training", "feature_cache")
+    if view.says("encoder", "latents"):
+        yield view.problem(
+            path, f"'{cache}' keeps an encoder's features, and latents have no encoder; use 'auto' or 'off'"
+        )
+    elif view.says("encoder", "layers"):
+        message = f"'{cache}' keeps a frozen backbone's features, and this encoder is trained; use 'auto' or 'off'"
+        yield view.problem(path, message)
+    elif view.says("dataset", "augment"):
+        message = (
+            f"'{cache}' keeps the features of unchanged images, and dataset.augment changes them; use 'auto' or 'off'"
+        )
+        yield view.problem(path, message)
+
+
+def _monitored(view: View, path: Path) -> Iterator[Problem]:
+    column = view.get(*path, kind=str)
+    if column is None:
+        return
+    metrics = [name for name in _metric_names(view) if name is not None]
+    entries = {name: view.catalogue.entry("metric", name) for name in metrics}
+    late = [name for name, entry in entries.items() if entry and entry.facts.get("in_training") is False]
+    plain = ["loss", *(f"loss/{term}" for term in view.keys("loss")), *(name for name in metrics if name not in late)]
+    columns = [*plain, *(f"val_{name}" for name in plain)]
+    bare = column.removeprefix("val_")
+    if bare in late:
+        yield view.problem(path, f"'{bare}' is measured only by validate, not while training", value=True)
+    elif column not in columns:
+        hint = suggestion(column, columns) or f"; there are {listed(columns)}"
+        if view.catalogue.entry("metric", bare):
+            hint = f"; add '{bare}' to metrics"
+        yield view.problem(path, f"no column {shown(column)} in the history{hint}", value=True)
+    elif (
+        column.startswith("val_") and view.says("dataset", "split") and not view.says("dataset", "split", "validation")
+    ):
+        message = f"'{column}' needs a split 'validation', and dataset.split has none; add it, or monitor '{bare}'"
+        yield view.problem(path, message, value=True)

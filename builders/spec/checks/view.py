@@ -1,0 +1,100 @@
+"""A spec as checks look at it: whatever is wrong by itself is not there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from builders.spec.catalogue import Catalogue, Entry
+from builders.spec.nodes import DEFAULT, Node, Path, find, plain
+from builders.spec.problems import Problem, problem_at
+from builders.spec.typed import parse_duration
+from builders.spec.types import Duration
+
+
+class View:
+    """Tolerant access to a complete tree.
+
+    Args:
+        root: The complete tree.
+        written: The tree without defaults.
+        faulty: Paths of wrong values.
+        catalogue: Everything a spec may name.
+    """
+
+    def __init__(self, root: Node, written: Node, faulty: set[Path], catalogue: Catalogue):
+        self.root = root
+        self.written = written
+        self.faulty = faulty
+        self.catalogue = catalogue
+
+    def node(self, *path: str | int, written: bool = False) -> Node | None:
+        """The node at a path, unless it is absent or wrong."""
+        if path in self.faulty:
+            return None
+        found, reached = find(self.written if written else self.root, path)
+        return found if reached == path else None
+
+    def get(self, *path: str | int, kind: Any = object) -> Any:
+        """The plain value at a path if it is of a type and all of it is right, else None. true is no number."""
+        node = self.node(*path)
+        if node is None or any(wrong[: len(path)] == path for wrong in self.faulty):
+            return None
+        value = plain(node)
+        if isinstance(value, bool) and kind not in (bool, object):
+            return None
+        return value if isinstance(value, kind) else None
+
+    def says(self, *path: str | int) -> bool:
+        """Whether the file itself gives a value, other than null or nothing."""
+        node = self.node(*path, written=True)
+        return node is not None and node.value not in (None, [], {})
+
+    def keys(self, *path: str | int) -> list[str]:
+        """Keys of the mapping at a path."""
+        node = self.node(*path)
+        return list(node.value) if node is not None and node.is_mapping else []
+
+    def choice(self, *path: str | int, kind: str) -> tuple[str, Entry | None] | None:
+        """The name that is chosen at a path and its entry in the catalogue."""
+        names = self.keys(*path)
+        return (names[0], self.catalogue.entry(kind, names[0])) if len(names) == 1 else None
+
+    def duration(self, *path: str | int) -> Duration | None:
+        """The duration at a path."""
+        value = self.get(*path, kind=int | str)
+        try:
+            return None if value is None else parse_duration(value)
+        except ValueError:
+            return None
+
+    def stack(self, *path: str | int) -> Iterator[tuple[Path, str, Node]]:
+        """(path of the arguments, class, arguments) of every layer of a stack, nested ones behind their owner."""
+        node = self.node(*path)
+        if node is None or not node.is_list:
+            return
+        for index, layer in enumerate(node.value):
+            if not layer.is_mapping or len(layer.value) != 1:
+                continue
+            [(name, arguments)] = layer.value.items()
+            here: Path = (*path, index, name)
+            yield here, name, arguments
+            if not arguments.is_mapping:
+                continue
+            yield from self.stack(*here, "layers")
+            branches = arguments.get("branches")
+            if branches is not None and branches.is_list:
+                for number in range(len(branches.value)):
+                    yield from self.stack(*here, "branches", number)
+
+    def problem(self, path: Path, message: str, value: bool = False) -> Problem:
+        """A problem at a path: at its key, or with `value` at the value itself; or at what is nearest to it."""
+        _, reached = find(self.root, path)
+        place = self.root.place
+        for length in range(1, len(reached) + 1):
+            parent, _ = find(self.root, reached[: length - 1])
+            node, _ = find(self.root, reached[:length])
+            here = node.place if parent.is_list else parent.key_place(str(reached[length - 1]))
+            if value and length == len(path):
+                here = node.place
+            if here != DEFAULT and node.place != DEFAULT:
+                place = here
+        return problem_at(place, path, message)

@@ -1,0 +1,181 @@
+"""From a file to a checked, typed spec."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from builders.spec.catalogue import Catalogue, load_catalogue
+from builders.spec.checks import cross_checks
+from builders.spec.completion import Completion
+from builders.spec.inheritance import read_with_parents
+from builders.spec.language import READING, language
+from builders.spec.nodes import DEFAULT, Node, Path, find, plain
+from builders.spec.overrides import Overrides
+from builders.spec.problems import Place, Problem, SpecErrors, path_text
+from builders.spec.settle import settle
+from builders.spec.shapes import Record
+from builders.spec.structure import MOST_PROBLEMS, Structure
+from builders.spec.typed import build_spec
+from builders.spec.types import Spec
+from builders.spec.variables import Variables
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A spec that passed all checks.
+
+    Args:
+        spec: The typed spec.
+        merged: The file with its parents and overrides merged, as a run keeps it: with its variables.
+        resolved: Everything filled in and in long form, as JSON data.
+        origins: Path of each value of `resolved` → where it was written: `specs/x.yaml:14:7`, `--set …` or `default`.
+    """
+
+    spec: Spec
+    merged: dict[str, Any]
+    resolved: dict[str, Any]
+    origins: dict[str, str]
+    _root: Node = field(repr=False, compare=False)
+
+    def locate(self, path: str) -> str:
+        """The best known place for a path of the spec: where it was written, or else what is around it.
+
+        Args:
+            path: Such as `decoder.layers.3.Conv2D.filters`.
+        """
+        node, place, rest = self._root, self._root.place, path.split(".")
+        while rest:
+            for length in range(len(rest), 0, -1):  # keys may hold dots themselves
+                key: str | int = ".".join(rest[:length])
+                if node.is_list and str(key).isdecimal():
+                    key = int(key)
+                child, reached = find(node, (key,))
+                if reached:
+                    if child.place == DEFAULT:
+                        return str(place)
+                    written_key = node.keys.get(key) if node.is_mapping else None
+                    node, place, rest = child, written_key or child.place, rest[length:]
+                    break
+            else:
+                break
+        return str(place if node.is_mapping or node.is_list else node.place)
+
+
+def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None) -> LoadedSpec:
+    """Reads, merges, checks and types a spec.
+
+    Args:
+        path: A .yaml, .yml or .json file.
+        overrides: `path.to.key=value` with values in YAML, applied in order.
+        catalogue: Everything a spec may name. Unset: the committed catalogue.
+
+    Returns:
+        The spec, its plain forms and the origin of every value.
+
+    Raises:
+        SpecErrors: With every mistake that was found.
+    """
+    return _Loading(os.fspath(path), overrides, catalogue or load_catalogue()).load()
+
+
+def check_spec(
+    path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None
+) -> list[Problem]:
+    """Every mistake of a spec; an empty list where it has none. The arguments are those of `load_spec`."""
+    try:
+        load_spec(path, overrides, catalogue)
+    except SpecErrors as errors:
+        return list(errors.problems)
+    return []
+
+
+class _Loading:
+    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue):
+        self.path = path
+        self.overrides = overrides
+        self.catalogue = catalogue
+        self.shape = language()
+
+    def load(self) -> LoadedSpec:
+        merged = self._override(read_with_parents(self.path, self.catalogue))
+        variables = Variables(merged.get("variables"))
+        unread = {key: item for key, item in merged.value.items() if key not in READING}
+        body = variables(merged.with_items(unread))
+        setter = Overrides(self.catalogue, self.shape)
+        body = setter.long_forms(body, self.shape)
+        reading = {key: item for key, item in merged.value.items() if key in READING}
+        wrong = Structure(self.catalogue).check(body.with_items({**reading, **body.value}, merged.keys))
+        if len(wrong) == MOST_PROBLEMS:
+            raise SpecErrors(_in_order([problem for problem, _ in wrong]))
+        problems = [problem for problem, path in wrong if path not in variables.failed]
+        faulty = {path for _, path in wrong} | variables.failed
+        completion = Completion(self.catalogue)
+        written = body
+        shape = _without_reading(self.shape)
+        body = settle(completion(body, shape, (), Place(self.path, 1, 1)), written, self.path)
+        swept = _swept_variables(body)
+        # An override may well replace the only use of a variable.
+        unused = [] if self.overrides else [item for item in variables.unused(self.path) if item.path not in swept]
+        found = [*variables.problems, *problems, *unused, *_unreported(completion.problems, faulty)]
+        found += cross_checks(body, written, merged, faulty, self.catalogue)
+        if found:
+            raise SpecErrors(_in_order(found))
+        resolved = plain(body)
+        keeping = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
+        if "variables" in keeping:
+            # What only replaced parts of a parent used would be a mistake in a file that stands alone.
+            used = {f"variables.{name}" for name in variables.used()} | swept
+            keeping["variables"] = {
+                name: item for name, item in keeping["variables"].items() if f"variables.{name}" in used
+            }
+        keeping = {key: item for key, item in keeping.items() if key not in ("$schema", "extends")}
+        return LoadedSpec(build_spec(resolved), keeping, resolved, _origins(body), body)
+
+    def _override(self, root: Node) -> Node:
+        setter = Overrides(self.catalogue, self.shape)
+        problems: list[Problem] = []
+        for text in self.overrides:
+            try:
+                root = setter(root, text)
+            except SpecErrors as errors:
+                problems += errors.problems
+        if problems:
+            raise SpecErrors(problems)
+        return root
+
+
+def _swept_variables(body: Node) -> set[str]:
+    """Paths of the variables that the sweep gives values to."""
+    parameters = find(body, ("sweep", "parameters"))[0]
+    return {name for name in parameters.value if name.startswith("variables.")} if parameters.is_mapping else set()
+
+
+def _without_reading(shape: Record) -> Record:
+    return replace(shape, fields={key: item for key, item in shape.fields.items() if key not in READING})
+
+
+def _unreported(problems: list[Problem], faulty: set[Path]) -> list[Problem]:
+    """Without what is missing inside a value that is wrong anyway."""
+    texts = {path_text(path) for path in faulty}
+    return [problem for problem in problems if problem.path not in texts]
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    unique = list(dict.fromkeys(problems))
+    files = list(dict.fromkeys(problem.file for problem in unique))
+    return sorted(unique, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
+
+
+def _origins(root: Node) -> dict[str, str]:
+    found: dict[str, str] = {}
+    waiting: list[tuple[Node, Path]] = [(root, ())]
+    while waiting:
+        node, path = waiting.pop()
+        if isinstance(node.value, dict) and node.value:
+            waiting += [(child, (*path, key)) for key, child in reversed(node.value.items())]
+        elif isinstance(node.value, list) and node.value:
+            waiting += [(child, (*path, index)) for index, child in reversed(list(enumerate(node.value)))]
+        else:
+            found[path_text(path)] = str(node.place)
+    return found

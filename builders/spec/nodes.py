@@ -1,0 +1,113 @@
+"""The tree a file is read into: plain values that remember where they were written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from builders.spec.problems import Place
+
+Scalar = str | int | float | bool | None
+Path = tuple[str | int, ...]
+
+# What one spec may hold, so that no file can make the checker run long or out of memory.
+MAX_BYTES = 256 * 1024
+MAX_NODES = 20_000
+MAX_DEPTH = 50
+
+DEFAULT = Place("default")
+
+
+class Node:
+    """A value and its place. Nodes are never changed once the tree stands, so trees may share them.
+
+    Args:
+        value: A scalar, a list of nodes, or a dictionary of nodes.
+        place: Where the value was written.
+        keys: Of a dictionary: where each key was written.
+        used: Of a variable's value: where the variable was used.
+    """
+
+    __slots__ = ("keys", "place", "used", "value")
+
+    def __init__(
+        self,
+        value: "Scalar | list[Node] | dict[str, Node]",
+        place: Place,
+        keys: Mapping[str, Place] | None = None,
+        used: Place | None = None,
+    ):
+        self.value = value
+        self.place = place
+        self.keys = keys if keys is not None else {}
+        self.used = used
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether the value is a dictionary."""
+        return isinstance(self.value, dict)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list."""
+        return isinstance(self.value, list)
+
+    def get(self, key: str) -> "Node | None":
+        """What a mapping holds under a key; None where there is none, or no mapping."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def key_place(self, key: str) -> Place:
+        """Where a key was written, or else the mapping."""
+        return self.keys.get(key, self.place)
+
+    def with_items(self, items: "Mapping[str, Node]", keys: Mapping[str, Place] | None = None) -> "Node":
+        """A mapping at this node's place with other items. Places of keys are kept where not given."""
+        places = {**self.keys, **(keys or {})}
+        return Node(dict(items), self.place, {key: places[key] for key in items if key in places}, self.used)
+
+    def with_list(self, items: "Sequence[Node]") -> "Node":
+        """A list at this node's place."""
+        return Node(list(items), self.place, None, self.used)
+
+
+def plain(node: Node) -> Any:
+    """The tree as numbers, text, lists and dictionaries."""
+    if isinstance(node.value, dict):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def from_plain(value: Any, place: Place) -> Node:
+    """A tree of plain data, all of it written at one place."""
+    if isinstance(value, Mapping):
+        return Node({key: from_plain(item, place) for key, item in value.items()}, place, dict.fromkeys(value, place))
+    if isinstance(value, list | tuple):
+        return Node([from_plain(item, place) for item in value], place)
+    return Node(value, place)
+
+
+def find(root: Node, path: Iterable[str | int]) -> tuple[Node, Path]:
+    """The node at a path, or the deepest there is on the way to it, and the path of that."""
+    node, reached = root, ()
+    for part in path:
+        if (isinstance(node.value, dict) and part in node.value) or (
+            isinstance(node.value, list) and isinstance(part, int) and 0 <= part < len(node.value)
+        ):
+            node = node.value[part]
+        else:
+            break
+        reached = (*reached, part)
+    return node, reached
+
+
+def count(node: Node, limit: int) -> int:
+    """Nodes of a tree, shared ones counted as often as they are used; stops counting beyond `limit`."""
+    total, waiting = 0, [node]
+    while waiting and total <= limit:
+        value = waiting.pop().value
+        total += 1
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return total

@@ -1,0 +1,217 @@
+"""What jsonschema finds in a merged tree, said in our words and where it was written."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from builders.spec.catalogue import Catalogue
+from builders.spec.language import language
+from builders.spec.nodes import Node, Path, find, plain
+from builders.spec.problems import Place, Problem, listed, problem_at, shown, suggestion
+from builders.spec.schema import checking_schema
+from builders.spec.shapes import Record, Shape, options_of
+
+# More would help nobody, and a hostile file could make thousands.
+MOST_PROBLEMS = 100
+
+
+class Structure:
+    """Checks a merged tree in long form against the schema.
+
+    Args:
+        catalogue: Everything that can be named.
+    """
+
+    def __init__(self, catalogue: Catalogue):
+        self.catalogue = catalogue
+        self.schema = checking_schema(catalogue)
+
+    def check(self, root: Node) -> list[tuple[Problem, Path]]:
+        """The mistakes, each with the path of the value that holds it; at most `MOST_PROBLEMS`."""
+        # Importing jsonschema takes longer than most checks, so whoever only reads catalogue and types need not.
+        from jsonschema import Draft202012Validator
+
+        errors = Draft202012Validator(self.schema).iter_errors(plain(root))
+        return list(islice((found for error in errors for found in self._explain(error, root)), MOST_PROBLEMS))
+
+    def _explain(self, error: Any, root: Node) -> Iterator[tuple[Problem, Path]]:
+        if error.validator == "anyOf":
+            yield from self._explain_any(error, root)
+            return
+        path: Path = tuple(error.absolute_path)
+        node, _ = find(root, path)
+        noun = error.schema.get("$comment", "key") if isinstance(error.schema, dict) else "key"
+        if error.validator == "additionalProperties":
+            for key in error.instance:
+                if key not in error.schema.get("properties", {}):
+                    yield self._unknown_key(error, key, noun, node, path), (*path, key)
+        elif error.validator in ("minProperties", "maxProperties"):
+            yield self._several_names(error, noun, node, path), path
+        elif error.validator == "required":
+            yield self._unknown_term(error, root, path), path
+        else:
+            yield problem_at(node.place, path, _message(error) + _used(node)), path
+
+    def _explain_any(self, error: Any, root: Node) -> Iterator[tuple[Problem, Path]]:
+        """The errors of the option that was meant: the one whose type the value has."""
+        options: dict[int, list[Any]] = {}
+        for inner in error.context:
+            options.setdefault(inner.relative_schema_path[0], []).append(inner)
+        depth = len(error.absolute_path)
+        meant = {
+            index: errors
+            for index, errors in options.items()
+            if not any(inner.validator == "type" and len(inner.absolute_path) == depth for inner in errors)
+            and not (
+                isinstance(error.instance, dict | list)
+                and errors[0].validator == "enum"
+                and len(errors[0].absolute_path) == depth
+            )
+        }
+        deep = [errors for errors in meant.values() if any(len(inner.absolute_path) > depth for inner in errors)]
+        keyed = [errors for errors in meant.values() if errors[0].validator not in ("enum", "pattern", "const")]
+        chosen = (
+            deep
+            or (list(meant.values()) if len(meant) == 1 else [])
+            or (keyed if len(keyed) == 1 and isinstance(error.instance, dict | list) else [])
+        )
+        if chosen:
+            for inner in chosen[0]:
+                yield from self._explain(inner, root)
+            return
+        path: Path = tuple(error.absolute_path)
+        node, _ = find(root, path)
+        words = [word for schema in error.schema["anyOf"] for word in schema.get("enum", ()) if isinstance(word, str)]
+        hint = suggestion(error.instance, words) if isinstance(error.instance, str) else ""
+        expected = listed(dict.fromkeys(_describe(schema) for schema in error.schema["anyOf"]))
+        yield problem_at(node.place, path, f"expected {expected}, got {shown(error.instance)}{hint}{_used(node)}"), path
+
+    def _unknown_key(self, error: Any, key: str, noun: str, node: Node, path: Path) -> Problem:
+        known = list(error.schema.get("properties", {}))
+        place = node.key_place(key)
+        if noun in ("key", "argument"):
+            hint = suggestion(key, known)
+            if not hint and noun == "key":
+                hint = _elsewhere(key)
+            hint = hint or (f"; known: {listed(known)}" if known else "; it takes none")
+            return problem_at(place, (*path, key), f"unknown {noun}{hint}")
+        if noun == "layer" and key in _NOT_FOR_SPECS:
+            return problem_at(place, path, f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}")
+        hint = suggestion(key, known) or (f"; known: {listed(known)}" if known else "")
+        return problem_at(place, path, f"unknown {noun} {shown(key)}{hint}")
+
+    def _several_names(self, error: Any, noun: str, node: Node, path: Path) -> Problem:
+        names = list(error.instance)
+        if not names:
+            return problem_at(node.place, path, f"expected the name of a {noun}, got an empty mapping")
+        entry = self.catalogue.entry(noun, names[0])
+        inner = [name for name in names[1:] if entry and name in entry.arguments.fields]
+        if inner:
+            place = node.key_place(inner[0])
+            return problem_at(place, (*path, inner[0]), f"indent it further: it is an argument of '{names[0]}'")
+        place = node.key_place(names[1])
+        return problem_at(place, path, f"expected one {noun}, got {len(names)}: {listed(names)}")
+
+    def _unknown_term(self, error: Any, root: Node, path: Path) -> Problem:
+        parent, _ = find(root, path[:-1])
+        kinds = [*self.catalogue.names("loss"), *self.catalogue.reported_terms()]
+        name = str(path[-1])
+        hint = suggestion(name, kinds) or f"; known: {listed(kinds)}"
+        lead = " " if hint.endswith("?") else "; "
+        message = f"unknown loss {shown(name)}{hint}{lead}a term with a name of its own says 'loss: KIND'"
+        return problem_at(parent.key_place(name), path, message)
+
+
+_LOADS_CODE = "it can run code, and a spec is plain data"
+_NOT_FOR_SPECS = dict.fromkeys(("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"), _LOADS_CODE)
+
+
+def _message(error: Any) -> str:
+    value, schema = error.instance, error.schema
+    if error.validator == "enum":
+        noun = schema.get("$comment")
+        words = schema["enum"]
+        hint = suggestion(value, [word for word in words if isinstance(word, str)]) if isinstance(value, str) else ""
+        if noun and isinstance(value, str):
+            return f"unknown {noun} {shown(value)}{hint or f'; known: {listed(words)}'}"
+        if len(words) <= 8 or not hint:
+            return f"expected {listed(words)}, got {shown(value)}{hint}"
+        return f"unknown value {shown(value)}{hint}"
+    if error.validator in ("minItems", "maxItems"):
+        return f"expected {_counted(schema)}, got {len(value)}"
+    return f"expected {_describe(schema)}, got {shown(value)}{_unquoted(schema, value)}"
+
+
+def _unquoted(schema: Any, value: Any) -> str:
+    if not isinstance(value, str) or schema.get("type") not in ("integer", "number", "boolean"):
+        return ""
+    if schema["type"] == "boolean" and value.lower() in ("yes", "no", "on", "off"):
+        return f"; write {'true' if value.lower() in ('yes', 'on') else 'false'}"
+    try:
+        float(value)
+    except ValueError:
+        return ""
+    return "; remove the quotes"
+
+
+def _describe(schema: Any) -> str:
+    """What a schema asks for, as a person says it."""
+    if "anyOf" in schema:
+        return listed(dict.fromkeys(_describe(option) for option in schema["anyOf"]))
+    if "$ref" in schema:
+        return f"the settings of a {schema['$ref'].rsplit('/', 1)[-1].lower()}"
+    if "enum" in schema:
+        return f"a {schema['$comment']}" if "$comment" in schema else listed(schema["enum"])
+    kind = schema.get("type", "any value")
+    if kind in ("integer", "number"):
+        return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
+    if kind == "array":
+        return _counted(schema)
+    if kind == "string":
+        hint = schema.get("$comment", "text")
+        return "a number of steps or text such as '3 epochs'" if hint == "a duration" else hint
+    if kind == "object" and schema.get("$comment") not in (None, "key", "argument"):
+        return f"a {schema['$comment']} by name"
+    return {"boolean": "true or false", "null": "null", "object": "a mapping"}.get(kind, str(kind))
+
+
+def _bounds(schema: Any) -> str:
+    limits = [
+        f"{words} {schema[key]:g}" if isinstance(schema[key], float) else f"{words} {schema[key]}"
+        for key, words in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "up to"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    ]
+    joined = " and ".join(limits)
+    return f" {joined.replace(' and up to', ' to')}" if limits else ""
+
+
+def _counted(schema: Any) -> str:
+    low, high = schema.get("minItems"), schema.get("maxItems")
+    if low is not None and low == high:
+        return f"a list of {low}"
+    if low is not None:
+        return f"a list of at least {low}"
+    return f"a list of at most {high}" if high is not None else "a list"
+
+
+def _used(node: Node) -> str:
+    return f" (a variable, used at {node.used})" if isinstance(node.used, Place) else ""
+
+
+def _elsewhere(key: str) -> str:
+    """Where else in the language a key stands, for one that was put in the wrong section."""
+    places = [path for path in _paths(language(), ()) if path[-1] == key]
+    return f"; did you mean '{'.'.join(places[0])}'?" if places else ""
+
+
+def _paths(shape: Shape, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for option in options_of(shape):
+        if isinstance(option, Record):
+            for key, field in option.fields.items():
+                yield (*above, key)
+                yield from _paths(field.shape, (*above, key))

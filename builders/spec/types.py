@@ -1,0 +1,417 @@
+"""The typed, frozen form of a spec: the one source of its field names, types, defaults and descriptions.
+
+The JSON Schema, the checker and the editor help are all generated from these classes (schema.py). A field's
+annotation holds its type and, in `Annotated`, what the schema needs besides: a `Doc`, and where they apply a
+`Range`, a `Pattern`, a `Named` registry or a `Key`. Everything here is data: no TensorFlow, no file access.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+
+@dataclass(frozen=True)
+class Doc:
+    """What a field is for, in one line, as an editor shows it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number. `above` is exclusive, the others inclusive."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A regular expression that all of a text must match, and what it says in words."""
+
+    expression: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """The field's name in a spec, where Python keeps that word for itself."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """The value is `Name` or `{Name: {arguments}}`, looked up in this kind of the catalogue."""
+
+    kind: Literal[
+        "source", "backbone", "layer", "architecture", "optimizer", "schedule", "loss", "metric", "augmentation"
+    ]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A named thing and its arguments: the long form `{name: {arguments}}` of everything that can be chosen.
+
+    Arguments are plain data (numbers, text, lists, mappings); nested choices and stacks inside them, such as an
+    optimizer's schedule or the layers of a `Residual`, keep their long form.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+# A stack of layers in long form, `defaults` already merged into each layer's arguments.
+Stack = tuple[Annotated[Choice, Named("layer")], ...]
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of training: steps, or epochs that the data turns into steps."""
+
+    value: int
+    unit: Literal["steps", "epochs"] = "steps"
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """The duration in steps."""
+        return self.value * (steps_per_epoch if self.unit == "epochs" else 1)
+
+    def epochs(self, steps_per_epoch: int) -> int:
+        """The duration in whole epochs, rounded up."""
+        return self.value if self.unit == "epochs" else math.ceil(self.value / steps_per_epoch)
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.unit if self.value != 1 else self.unit[:-1]}"
+
+
+# A share of a part: a fraction below 1, a count, or what the other splits leave.
+Amount = float | int | Literal["rest"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """How every image of the dataset is brought to one shape, with values in [0, 1]."""
+
+    size: Annotated[
+        int | tuple[int, int] | None,
+        Doc("Side in pixels, or [height, width]. Unset: the source's own size, where it has one."),
+        Range(minimum=1, maximum=8192),
+    ] = None
+    channels: Annotated[Literal[1, 3], Doc("3 for colour, 1 for grey.")] = 3
+    fit: Annotated[
+        Literal["crop", "stretch", "pad"],
+        Doc("crop: resize the short side, cut the centre. stretch: ignore proportions. pad: show all, on black."),
+    ] = "crop"
+    margin: Annotated[
+        float,
+        Doc("Share of the resized image that the crop cuts off: 0.125 resizes to 256 and crops 224 from it."),
+        Range(minimum=0, below=1),
+    ] = 0.0
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """The images of one split."""
+
+    take: Annotated[Amount, Doc("A fraction below 1 of the part, a count, or `rest`: what the other splits leave.")] = (
+        "rest"
+    )
+    from_part: Annotated[
+        str | None, Key("from"), Doc("A part of the source by name, such as `train`, or a folder. Unset: everything.")
+    ] = None
+    per_class: Annotated[int | None, Doc("At most this many images of each class."), Range(minimum=1)] = None
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Which classes of a labelled source take part."""
+
+    count: Annotated[int | None, Doc("This many classes, drawn by the seed."), Range(minimum=1)] = None
+    names: Annotated[tuple[str, ...] | None, Doc("These classes. Short form: a plain list.")] = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where images come from and how they are divided."""
+
+    source: Annotated[Choice, Named("source"), Doc("Where the images come from.")]
+    image: Annotated[Image, Doc("The shape of every image.")] = Image()
+    split: Annotated[
+        Mapping[Literal["train", "validation", "test"], SplitPart] | None,
+        Doc("Which images train, validate and test. Unset: the source's own parts, or 0.8, 0.1 and the rest."),
+    ] = None
+    classes: Annotated[Classes | None, Doc("A choice of classes: `{count: 20}` or a list of names.")] = None
+    balance: Annotated[bool, Doc("Draw training images uniformly over classes.")] = False
+    batch_size: Annotated[int, Doc("Images in a step, over all replicas."), Range(minimum=1)] = 32
+    shuffle: Annotated[bool, Doc("A new order of all training images each epoch, drawn from (seed, epoch).")] = True
+    augment: Annotated[
+        tuple[Annotated[Choice, Named("augmentation")], ...], Doc("Changes to training images, in order.")
+    ] = ()
+    on_bad_image: Annotated[
+        Literal["error", "skip"],
+        Doc("What an unreadable image does: stop before training, or be left out and counted."),
+    ] = "error"
+
+
+@dataclass(frozen=True)
+class Fuse:
+    """How several taps become one code."""
+
+    size: Annotated[
+        int | tuple[int, int] | None,
+        Doc("Height and width that taps are resized to. Unset: the largest tap's."),
+        Range(minimum=1, maximum=8192),
+    ] = None
+    interpolation: Annotated[Literal["bilinear", "nearest", "bicubic", "area"], Doc("How taps are resized.")] = (
+        "bilinear"
+    )
+    project: Annotated[
+        int | None, Doc("Channels of a trainable 1×1 convolution on each tap, before resizing."), Range(minimum=1)
+    ] = None
+
+
+@dataclass(frozen=True)
+class Features:
+    """A network that is looked into: one record wherever a spec needs activations."""
+
+    backbone: Annotated[Choice | None, Named("backbone"), Doc("The pretrained network.")] = None
+    weights: Annotated[
+        str,
+        Doc("`pretrained` or `imagenet` (the network's published weights), `none`, a file, or a weights package."),
+    ] = "pretrained"
+    taps: Annotated[Mapping[str, float], Doc("The layers to read, by name; in a loss also with a weight each.")] = (
+        field(default_factory=dict)
+    )  # a list in an encoder; every weight is then 1
+    input_size: Annotated[
+        int | tuple[int, int] | None,
+        Doc("Images are resized to this inside the encoder, and it is exported with it."),
+        Range(minimum=1, maximum=8192),
+    ] = None
+    fuse: Annotated[Fuse | None, Doc("How several taps are brought to one size.")] = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How latents are found for images that never trained."""
+
+    steps: Annotated[int, Doc("Gradient steps on each image's latent."), Range(minimum=1)] = 300
+    restarts: Annotated[int, Doc("Starting points for each image; the best is kept."), Range(minimum=1)] = 4
+    optimizer: Annotated[Choice, Named("optimizer"), Doc("What moves the latents.")] = Choice(
+        "RowwiseAdam", {"learning_rate": 5e-2}
+    )
+    every: Annotated[Duration, Doc("How often the cheap protocol runs while training.")] = Duration(1, "epochs")
+
+
+@dataclass(frozen=True)
+class Latents:
+    """A learned vector for every training image, in place of an encoder."""
+
+    dimensions: Annotated[int, Doc("Numbers in a latent vector."), Range(minimum=1)] = 2
+    initializer: Annotated[Literal["zeros", "normal", "pca"], Doc("Where latents start.")] = "zeros"
+    constraint: Annotated[
+        Literal["none", "ball", "sphere"], Doc("Keep latents inside the unit ball, on the unit sphere, or anywhere.")
+    ] = "none"
+    regularizer: Annotated[
+        Mapping[str, float] | None, Doc("`{l2: 1e-4}`: a penalty on latents, added to the loss.")
+    ] = None
+    optimizer: Annotated[Choice, Named("optimizer"), Doc("What moves the latents of a batch.")] = Choice(
+        "RowwiseAdam", {"learning_rate": 1e-2}
+    )
+    held_out: Annotated[HeldOut, Doc("How latents of new images are found.")] = HeldOut()
+
+
+@dataclass(frozen=True)
+class Encoder(Features):
+    """What turns an image into a code: exactly one of `backbone`, `layers` and `latents`."""
+
+    layers: Annotated[Stack, Doc("A trainable stack of layers.")] = ()
+    latents: Annotated[Latents | None, Doc("No encoder: a learned vector for each image.")] = None
+
+    @property
+    def kind(self) -> Literal["backbone", "layers", "latents"]:
+        """Which of the three this encoder is."""
+        if self.backbone is not None:
+            return "backbone"
+        return "latents" if self.latents is not None else "layers"
+
+
+@dataclass(frozen=True)
+class Code:
+    """What happens to a code between encoder and decoder; features are cached before it."""
+
+    layers: Annotated[Stack, Doc("Normalisation, noise, quantisation, an entropy model.")] = ()
+    optimizer: Annotated[Choice | None, Named("optimizer"), Doc("Its own optimizer. Unset: training's.")] = None
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What turns a code into an image: exactly one of `layers` and `architecture`."""
+
+    layers: Annotated[Stack, Doc("A stack of layers, written out.")] = ()
+    architecture: Annotated[
+        Choice | None, Named("architecture"), Doc("A ready-made stack, sized from the code's shape to the image's.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Discriminator(Features):
+    """A network that learns to tell reconstructions from originals."""
+
+    layers: Annotated[Stack, Doc("A stack of layers that ends in logits: one, or one for each patch.")] = ()
+    architecture: Annotated[Choice | None, Named("architecture"), Doc("A ready-made discriminator.")] = None
+    loss: Annotated[Literal["hinge", "non_saturating", "least_squares"], Doc("What the discriminator minimises.")] = (
+        "hinge"
+    )
+    start: Annotated[Duration, Doc("When it begins to train.")] = Duration(0)
+    optimizer: Annotated[Choice | None, Named("optimizer"), Doc("Its own optimizer. Unset: training's.")] = None
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """One term of the loss. In a spec the kind's own arguments stand beside these fields."""
+
+    loss: Annotated[Choice, Named("loss"), Doc("The kind of loss. Unset: the term's own name.")]
+    weight: Annotated[float, Doc("Factor of the term in the total.")] = 1.0
+    start: Annotated[Duration, Doc("When the term begins to count.")] = Duration(0)
+    output: Annotated[str, Doc("Which of the decoder's images it compares.")] = "image"
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When to stop before the last epoch."""
+
+    patience: Annotated[Duration, Doc("How long the monitored figure may fail to improve.")] = Duration(10, "epochs")
+    minimum_improvement: Annotated[float, Doc("Smaller changes do not count."), Range(minimum=0)] = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Which states of a run stay on disk."""
+
+    every: Annotated[Duration, Doc("How often a checkpoint is written.")] = Duration(1, "epochs")
+    keep_best: Annotated[int, Doc("How many of the best by `monitor` stay."), Range(minimum=1)] = 1
+    keep_last: Annotated[int, Doc("How many of the newest stay."), Range(minimum=1)] = 1
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the model is trained."""
+
+    optimizer: Annotated[
+        Choice, Named("optimizer"), Doc("The default optimizer: a Keras class with its arguments.")
+    ] = Choice("Adam", {"learning_rate": 1e-3})
+    epochs: Annotated[int, Doc("Passes over the training split."), Range(minimum=1)] = 10
+    precision: Annotated[
+        Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"],
+        Doc("auto: bfloat16 where the processor or GPU computes in it, else float32."),
+    ] = "auto"
+    feature_cache: Annotated[
+        Literal["auto", "memory", "disk", "off"], Doc("Where a frozen encoder's features are kept between epochs.")
+    ] = "auto"
+    strategy: Annotated[
+        Literal["auto", "single", "mirrored", "multi_worker"],
+        Doc("auto: all GPUs of this machine, or one processor."),
+    ] = "auto"
+    jit_compile: Annotated[
+        bool | Literal["auto"],
+        Doc("true: compile steps with XLA; results are then no longer equal bit for bit. auto: off."),
+    ] = "auto"
+    monitor: Annotated[str, Doc("The history column that decides best checkpoint, early stopping and sweeps.")] = (
+        "val_loss"
+    )
+    early_stopping: Annotated[EarlyStopping | None, Doc("Stop when the monitored figure no longer improves.")] = None
+    checkpoints: Annotated[Checkpoints, Doc("Which checkpoints stay.")] = Checkpoints()
+    initial_weights: Annotated[
+        str | None, Doc("Start from this run's weights, or from a weights file: fine-tuning.")
+    ] = None
+    on_nan: Annotated[
+        Literal["stop", "skip"], Doc("A loss that is not finite: stop with the last good checkpoint, or skip the step.")
+    ] = "stop"
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often something is logged."""
+
+    every: Annotated[Duration, Doc("`N epochs`, or a number of steps.")] = Duration(1, "epochs")
+
+
+@dataclass(frozen=True)
+class Logging:
+    """What TensorBoard and the run directory show besides scalars."""
+
+    samples: Annotated[Every | None, Doc("Grids of originals and reconstructions.")] = Every()
+    histograms: Annotated[Every | None, Doc("Histograms of weights.")] = None
+    gradient_norms: Annotated[Every | None, Doc("The norm of each variable's gradient.")] = None
+    latent_space: Annotated[Every | None, Doc("Pictures of the latent space.")] = None
+
+
+@dataclass(frozen=True)
+class SweepParameter:
+    """The values one path of the spec may take: exactly one of the four."""
+
+    values: Annotated[tuple[Any, ...] | None, Doc("These values.")] = None
+    log: Annotated[tuple[float, float] | None, Doc("Between two numbers, on a logarithmic scale.")] = None
+    linear: Annotated[tuple[float, float] | None, Doc("Between two numbers, on a linear scale.")] = None
+    integer: Annotated[tuple[int, int] | None, Key("int"), Doc("Whole numbers between two, both included.")] = None
+    steps: Annotated[int | None, Doc("Points of a grid."), Range(minimum=1, maximum=1000)] = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A search over values of this spec."""
+
+    parameters: Annotated[Mapping[str, SweepParameter], Doc("Path of the spec → the values it may take.")]
+    objective: Annotated[str | None, Doc("The history column to optimise. Unset: `training.monitor`.")] = None
+    sampler: Annotated[Literal["grid", "random", "tpe"], Doc("How trials are chosen.")] = "grid"
+    trials: Annotated[int | None, Doc("How many trials to run. Unset: the whole grid, or 20."), Range(minimum=1)] = None
+    executions_per_trial: Annotated[
+        int, Doc("Runs of each trial with seeds of their own, averaged."), Range(minimum=1)
+    ] = 1
+    pruner: Annotated[Literal["none", "median", "hyperband"], Doc("How hopeless trials are stopped early.")] = "none"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What this spec was measured to reach; `validate` prints it beside what it measures."""
+
+    minutes: Annotated[float | None, Doc("Minutes of training."), Range(minimum=0)] = None
+    psnr: Annotated[float | None, Doc("Mean PSNR in dB on the test split.")] = None
+    ssim: Annotated[float | None, Doc("Mean SSIM on the test split.")] = None
+    machine: Annotated[str | None, Doc("What it was measured on.")] = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One experiment: what is encoded, how it is decoded, what counts as close, and the images."""
+
+    dataset: Annotated[Dataset, Doc("The images.")]
+    encoder: Annotated[Encoder, Doc("Image → code.")]
+    decoder: Annotated[Decoder, Doc("Code → image.")]
+    loss: Annotated[Mapping[str, LossTerm], Doc("The terms of the loss, by name.")]
+    name: Annotated[
+        str,
+        Doc("Names the run's folder. Unset: the file's stem."),
+        Pattern(
+            r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "letters, digits, '_', '-' and '.', beginning with a letter or digit"
+        ),
+    ] = ""
+    version: Annotated[Literal[1], Doc("Version of the spec language.")] = 1
+    description: Annotated[str, Doc("What this spec is for.")] = ""
+    seed: Annotated[
+        int, Doc("Decides splits, order, augmentation and initial weights."), Range(minimum=0, maximum=2**32 - 1)
+    ] = 42
+    code: Annotated[Code | None, Doc("Code → code: what happens before the decoder.")] = None
+    discriminator: Annotated[Discriminator | None, Doc("Trained against the decoder.")] = None
+    metrics: Annotated[tuple[Annotated[Choice, Named("metric")], ...], Doc("What to measure besides the loss.")] = (
+        Choice("mse"),
+        Choice("psnr"),
+        Choice("ssim"),
+    )
+    training: Annotated[Training, Doc("How the model is trained.")] = Training()
+    logging: Annotated[Logging, Doc("What is logged besides scalars.")] = Logging()
+    sweep: Annotated[Sweep | None, Doc("A search over values of this spec.")] = None
+    expected: Annotated[Expected | None, Doc("What this spec was measured to reach.")] = None

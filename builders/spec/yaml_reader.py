@@ -1,0 +1,202 @@
+"""YAML text → nodes, from parse events, so that no file can crash the parser or build a bomb."""
+
+import re
+from dataclasses import dataclass, field
+
+import yaml
+
+from builders.spec.nodes import MAX_DEPTH, MAX_NODES, Node
+from builders.spec.problems import Place, Problem, SpecErrors, problem_at, shown
+from builders.spec.scalars import NumberError, resolve
+
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass
+class _Open:
+    """A collection that is still being read."""
+
+    node: Node
+    anchor: str | None
+    key: str | None = None
+    key_place: Place | None = None
+    skip: bool = False  # the value of a key that was refused
+    size: int = 1
+    height: int = 1
+
+
+@dataclass
+class _Anchored:
+    node: Node
+    size: int
+    height: int
+
+
+@dataclass
+class _Reader:
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, _Anchored | None] = field(default_factory=dict)  # None: still open
+    root: Node | None = None
+    total: int = 0
+    documents: int = 0
+
+    def place(self, mark: yaml.Mark) -> Place:
+        return Place(self.file, mark.line + 1, mark.column + 1)
+
+    def stop(self, place: Place, message: str) -> None:
+        raise SpecErrors([*self.problems, problem_at(place, (), message)])
+
+    def event(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self.stop(self.place(event.start_mark), "a second document; a spec is one document, so remove '---'")
+        elif isinstance(event, yaml.AliasEvent):
+            self.alias(event)
+        elif isinstance(event, yaml.ScalarEvent):
+            self.scalar(event)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self.open(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            self.close()
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        place = self.place(event.start_mark)
+        self.refuse_tag(event, place)
+        awaits_key = bool(self.stack) and self.stack[-1].node.is_mapping and self.stack[-1].key_place is None
+        if awaits_key:
+            self.key(event.value, place)
+            return
+        value = event.value
+        if event.implicit[0] and event.tag is None:
+            try:
+                value = resolve(event.value)
+            except NumberError as error:
+                self.problems.append(problem_at(place, self.path(), str(error)))
+        node = Node(value, place)
+        self.grow(1, 1, place)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = _Anchored(node, 1, 1)
+        self.put(node, 1, 1)
+
+    def key(self, key: str, place: Place) -> None:
+        frame = self.stack[-1]
+        frame.key, frame.key_place, frame.skip = key, place, False
+        if key in frame.node.keys:
+            first = frame.node.keys[key]
+            self.problems.append(
+                problem_at(place, self.path(), f"duplicate key; it stands at {first} already: remove one of the two")
+            )
+            frame.skip = True
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        place = self.place(event.start_mark)
+        name = shown(event.anchor)
+        if event.anchor not in self.anchors:
+            self.stop(place, f"unknown anchor {name}; define it above with &{event.anchor[:40]}")
+        anchored = self.anchors[event.anchor]
+        if anchored is None:
+            self.stop(place, f"anchor {name} refers to itself, which would never end")
+        if self.stack and self.stack[-1].node.is_mapping and self.stack[-1].key_place is None:
+            self.stop(place, f"alias {name} stands where a key is expected")
+        self.grow(anchored.size, anchored.height, place)
+        self.put(anchored.node, anchored.size, anchored.height)
+
+    def open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        place = self.place(event.start_mark)
+        self.refuse_tag(event, place)
+        if self.stack and self.stack[-1].node.is_mapping and self.stack[-1].key_place is None:
+            self.stop(place, "a list or mapping stands where a key is expected; keys are words")
+        self.grow(1, 1, place)
+        empty = {} if isinstance(event, yaml.MappingStartEvent) else []
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+        self.stack.append(_Open(Node(empty, place, {}), event.anchor))
+
+    def close(self) -> None:
+        frame = self.stack.pop()
+        if frame.anchor is not None:
+            self.anchors[frame.anchor] = _Anchored(frame.node, frame.size, frame.height)
+        self.put(frame.node, frame.size, frame.height)
+
+    def put(self, node: Node, size: int, height: int) -> None:
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        frame.size += size
+        frame.height = max(frame.height, height + 1)
+        if frame.node.is_list:
+            frame.node.value.append(node)
+            return
+        if not frame.skip:
+            frame.node.value[frame.key] = node
+            frame.node.keys[frame.key] = frame.key_place
+        frame.key_place = None
+
+    def grow(self, size: int, height: int, place: Place) -> None:
+        self.total += size
+        if self.total > MAX_NODES:
+            self.stop(
+                place, f"the file holds more than {MAX_NODES} values, aliases written out; a spec needs far fewer"
+            )
+        if len(self.stack) + height > MAX_DEPTH:
+            self.stop(place, f"nested more than {MAX_DEPTH} levels deep; a spec needs far fewer")
+
+    def refuse_tag(self, event: yaml.NodeEvent, place: Place) -> None:
+        if event.tag is not None:
+            tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            self.problems.append(problem_at(place, self.path(), f"tag {tag} is not allowed: a spec is plain data"))
+
+    def path(self) -> list[str | int]:
+        return [
+            frame.key if frame.node.is_mapping else len(frame.node.value)
+            for frame in self.stack
+            if frame.node.is_list or frame.key_place is not None
+        ]
+
+
+def read_yaml(text: str, file: str) -> Node:
+    """The nodes of a YAML document.
+
+    Args:
+        text: The document.
+        file: What places call it.
+
+    Raises:
+        SpecErrors: Syntax, tags, duplicate keys, unknown or circular anchors, or more than a spec may hold.
+    """
+    if match := _NOT_PRINTABLE.search(text):
+        before = text[: match.start()]
+        place = Place(file, before.count("\n") + 1, match.start() - (before.rfind("\n") + 1) + 1)
+        raise SpecErrors([problem_at(place, (), f"character {match[0]!r} is not allowed in YAML; remove it")])
+    reader = _Reader(file)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            reader.event(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = reader.place(mark) if mark else Place(file, 1, 1)
+        raise SpecErrors([*reader.problems, problem_at(place, (), _explain(error, text, place.line))]) from None
+    except yaml.YAMLError as error:
+        message = f"not valid YAML: {' '.join(str(error).split())[:200]}"
+        raise SpecErrors([*reader.problems, problem_at(Place(file, 1, 1), (), message)]) from None
+    if reader.problems:
+        raise SpecErrors(reader.problems)
+    return reader.root or Node(None, Place(file, 1, 1))
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    lines = text.split("\n")
+    written = lines[line - 1] if line <= len(lines) else ""
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return "not valid YAML: a tab indents this line; use spaces"
+    reason = " ".join(part for part in (error.problem, error.context) if part)
+    if error.context and error.context_mark and error.context_mark.line + 1 != line:
+        reason += f" that begins in line {error.context_mark.line + 1}"
+    if "mapping values are not allowed" in reason:
+        reason += ": a second ': ' in one line, or a line indented too far; put text with a colon in quotes"
+    return f"not valid YAML: {' '.join(reason.split())[:300]}"

@@ -1,0 +1,187 @@
+"""Dividing a source into splits: seeded, and no image in two of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from architectures.registry import did_you_mean
+from builders.errors import RequestError
+from builders.order import draw_classes, split_order
+from builders.sources.source import Source
+from builders.spec.types import Classes, Dataset, SplitPart
+
+# Amounts are served in this order, so that test images stay the same when the training amount changes.
+_SERVED = ("test", "validation", "train")
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which images each split holds.
+
+    Attributes:
+        indices: Split → int64 [n], ascending indices into the source.
+        classes: Names of the classes that take part, where the spec chooses classes; else empty.
+    """
+
+    indices: Mapping[str, np.ndarray]
+    classes: tuple[str, ...]
+
+
+def divide(source: Source, dataset: Dataset, seed: int) -> Division:
+    """Divides a source as `dataset.split` and `dataset.classes` say.
+
+    All images are put in one order drawn from the seed. Each split takes its amount from the front of that order,
+    less what other splits have taken: test first, then validation, then train, and `rest` last. Without
+    `dataset.split` the source's own parts count; what they lack comes out of `train` (a tenth each), and a source
+    without parts is divided 0.8, 0.1 and the rest.
+
+    Args:
+        source: The images.
+        dataset: The spec's dataset.
+        seed: The spec's seed.
+
+    Returns:
+        The division; its splits are disjoint, and none is empty.
+
+    Raises:
+        RequestError: An unknown part or class, a split of no image, or more images asked for than there are.
+    """
+    labels = source.labels()
+    chosen, classes = _choose_classes(source, labels, dataset.classes, seed)
+    order = split_order(seed, len(source))
+    order = order[chosen[order]]
+    if dataset.split is None:
+        requests = _default_split(source, order)
+    else:
+        requests = {name: dataset.split[name] for name in ("train", "validation", "test") if name in dataset.split}
+        if source.binding_splits:
+            requests = {
+                name: SplitPart(part.take, part.from_part or source.own_splits.get(name), part.per_class)
+                for name, part in requests.items()
+            }
+    return Division(_serve(source, requests, order, labels), classes)
+
+
+def _choose_classes(
+    source: Source, labels: np.ndarray, classes: Classes | None, seed: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """bool [count] of the images whose classes take part, and the names of these classes."""
+    if classes is None:
+        return np.ones(len(source), bool), ()
+    names = source.class_names
+    if not names:
+        raise RequestError("dataset.classes: this source has no labels; leave the key out, or use class folders")
+    if classes.names is not None:
+        for name in classes.names:
+            if str(name) not in names:
+                hint = did_you_mean(str(name), names) or f"; known: {', '.join(names[:10])}"
+                raise RequestError(f"dataset.classes: unknown class '{name}'{hint}")
+        numbers = [names.index(str(name)) for name in classes.names]
+    elif classes.count is not None:
+        if classes.count > len(names):
+            raise RequestError(f"dataset.classes.count: {classes.count} classes asked for, the source has {len(names)}")
+        numbers = list(draw_classes(seed, classes.count, len(names)))
+    else:
+        raise RequestError("dataset.classes: expected {count: N} or a list of class names, got neither")
+    return np.isin(labels, numbers), tuple(names[number] for number in numbers)
+
+
+def _default_split(source: Source, order: np.ndarray) -> dict[str, SplitPart]:
+    own = dict(source.own_splits)
+    if set(own) >= {"train", "validation", "test"}:
+        return {split: SplitPart("rest", own[split]) for split in ("train", "validation", "test")}
+    if set(own) > {"train"}:
+        requests = {split: SplitPart("rest", part) for split, part in own.items()}
+        for split in {"validation", "test"} - set(own):
+            requests[split] = SplitPart(0.1, own["train"])
+        return requests
+    count = len(order)
+    if count < 3:
+        raise RequestError(
+            f"dataset.split: the default division into train, validation and test needs 3 images, got {count}; "
+            "add images or write the split out"
+        )
+    validation = max(1, count // 10)
+    train = min(int(count * 0.8), count - validation - 1)
+    return {"train": SplitPart(train), "validation": SplitPart(validation), "test": SplitPart("rest")}
+
+
+def _serve(
+    source: Source, requests: Mapping[str, SplitPart], order: np.ndarray, labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    free = np.ones(len(source), bool)
+    taken: dict[str, np.ndarray] = {}
+    parts = {split: _part_order(source, split, request.from_part, order) for split, request in requests.items()}
+    # A `rest` that per_class limits is an amount like others, and may stand beside a plain `rest`.
+    last = [split for split in _SERVED if split in requests and _is_rest(requests[split])]
+    for split in [split for split in _SERVED if split in requests and split not in last] + last:
+        request, part = requests[split], parts[split]
+        if split in last and any(len(np.intersect1d(part, parts[other])) for other in last if other != split):
+            raise RequestError(f"dataset.split: {' and '.join(sorted(last))} both take the rest of the same images")
+        available = part[free[part]]
+        if request.per_class is not None:
+            available = _per_class(source, split, available, labels, request.per_class)
+        whole = len(part) if request.per_class is None else len(available)
+        wanted = len(available) if request.take == "rest" else _count(request.take, whole)
+        if wanted > len(available):
+            raise RequestError(_too_many(split, request, wanted, len(available), whole, taken))
+        if wanted == 0:
+            raise RequestError(_empty(split, request, len(part), taken))
+        taken[split] = np.sort(available[:wanted])
+        free[taken[split]] = False
+    return {split: taken[split] for split in ("train", "validation", "test") if split in taken}
+
+
+def _is_rest(request: SplitPart) -> bool:
+    return request.take == "rest" and request.per_class is None
+
+
+def _count(take: float | int | str, whole: int) -> int:
+    # A hair is added so that 0.1 of 30, which is 2.9999…, is 3.
+    return int(take * whole + 1e-9) if isinstance(take, float) and take < 1 else int(take)
+
+
+def _part_order(source: Source, split: str, name: str | None, order: np.ndarray) -> np.ndarray:
+    """The images of a part, in the order in which they are drawn."""
+    if name is None:
+        return order
+    part = source.part(name)
+    if part is None:
+        known = source.part_names()
+        hint = did_you_mean(name, known) or (f"; known: {', '.join(known[:10])}" if known else "; it has no parts")
+        raise RequestError(f"dataset.split.{split}.from: the source has no part '{name}'{hint}")
+    member = np.zeros(len(source), bool)
+    member[part] = True
+    return order[member[order]]
+
+
+def _per_class(source: Source, split: str, available: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
+    if not source.class_names:
+        raise RequestError(f"dataset.split.{split}.per_class: this source has no labels; leave the key out")
+    kept = np.zeros(len(labels), bool)
+    for label in np.unique(labels[available]):
+        kept[available[labels[available] == label][:most]] = True
+    return available[kept[available]]
+
+
+def _where(request: SplitPart) -> str:
+    return f"part '{request.from_part}'" if request.from_part else "the source"
+
+
+def _too_many(
+    split: str, request: SplitPart, wanted: int, available: int, whole: int, taken: Mapping[str, np.ndarray]
+) -> str:
+    others = ", ".join(f"{name} {len(indices)}" for name, indices in taken.items())
+    return (
+        f"dataset.split.{split}: asks for {wanted} images ({request.take}), but only {available} of the {whole} in "
+        f"{_where(request)} are left{f' (taken: {others})' if others else ''}; lower an amount or write `rest`"
+    )
+
+
+def _empty(split: str, request: SplitPart, whole: int, taken: Mapping[str, np.ndarray]) -> str:
+    others = ", ".join(f"{name} {len(indices)}" for name, indices in taken.items())
+    return (
+        f"dataset.split.{split}: {request.take} of {_where(request)} ({whole} images"
+        f"{f'; taken: {others}' if others else ''}) is no image at all; raise it, lower another, or leave the split out"
+    )

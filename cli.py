@@ -1,0 +1,311 @@
+"""The commands: parse what was typed, call a workflow, print what it found.
+
+    python cli.py COMMAND --help
+
+Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted. Everything heavy is imported
+inside the command that needs it, so that `check` and `runs` never wait for TensorFlow.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from architectures.registry import nearest
+from builders.errors import RequestError
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+
+class Commands(click.Group):
+    """A group that suggests the command that was probably meant, and gives every command `--debug`."""
+
+    def resolve_command(self, context: click.Context, arguments: list[str]):
+        """The command that the first argument names."""
+        if self.get_command(context, arguments[0]) is None and not arguments[0].startswith("-"):
+            near = nearest(arguments[0], self.commands)
+            hint = f"did you mean '{near[0]}'?" if near else f"commands: {', '.join(self.commands)}"
+            context.fail(f"no such command '{arguments[0]}'; {hint}")
+        return super().resolve_command(context, arguments)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Command names in the order in which they are used, not of the alphabet."""
+        return list(self.commands)
+
+    def add_command(self, command: click.Command, name: str | None = None) -> None:
+        """Files a command."""
+        # main() looks for --debug itself, because it must know it even where parsing fails.
+        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+        command.params.append(debug)
+        super().add_command(command, name)
+
+
+SETTINGS = click.option(
+    "--set", "overrides", metavar="PATH=VALUE", multiple=True, help="Change a value of the spec; may be repeated."
+)
+RUNS_DIR = click.option("--runs-dir", default="runs", show_default=True, metavar="DIR", help="Where runs are kept.")
+CHECKPOINT = click.option(
+    "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Which state of the run."
+)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands() -> None:
+    """Rebuilds images from what is left of them in a network."""
+
+
+@commands.command()
+@click.argument("specs", metavar="SPEC…", nargs=-1, required=True)
+@SETTINGS
+def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
+    """Report every mistake in specs, with its place."""
+    from builders.spec import check_spec
+
+    wrong = 0
+    for spec in specs:
+        problems = check_spec(spec, overrides)
+        wrong += bool(problems)
+        for problem in problems:
+            click.echo(str(problem), err=True)
+        if not problems:
+            click.echo(f"{spec}: good")
+    return WRONG if wrong else DONE
+
+
+@commands.command()
+@click.argument("spec")
+@SETTINGS
+@click.option("--origin", is_flag=True, help="Print every value of the resolved spec and where it comes from.")
+def show(spec: str, overrides: Sequence[str], origin: bool) -> None:
+    """Print a spec's network as a table: shapes, parameters, cost."""
+    from workflows.console import new_console
+    from workflows.show_spec import print_network, print_origins
+
+    (print_origins if origin else print_network)(spec, overrides, new_console())
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--kind", default="inverter", show_default=True, metavar="KIND", help="inverter, autoencoder or latents.")
+def new(name: str, kind: str) -> None:
+    """Write a commented spec to start from."""
+    from workflows.new_spec import new_spec
+
+    path = new_spec(name, kind)
+    click.echo(f"{path}: edit it, then ./trainer.sh {path}")
+
+
+@commands.command()
+@click.option("--write", is_flag=True, help="Write what is stale anew.")
+def schema(write: bool) -> int:
+    """Tell whether the JSON Schema of specs is up to date."""
+    from workflows.import_tensorflow import import_tensorflow
+
+    import_tensorflow()
+    from workflows.schema import stale_files, write_schema
+
+    stale = write_schema() if write else list(stale_files())
+    for path in stale:
+        click.echo(f"{path}: {'written' if write else 'stale; write it with `python cli.py schema --write`'}")
+    if not stale:
+        click.echo("the schema and the catalogue are up to date")
+    return FAILED if stale and not write else DONE
+
+
+@commands.command()
+@click.argument("backbone")
+@click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the image in pixels.")
+def taps(backbone: str, size: int) -> None:
+    """List a backbone's layers that a spec can tap."""
+    from workflows.console import new_console
+    from workflows.import_tensorflow import import_tensorflow
+
+    import_tensorflow()
+    from workflows.taps import list_taps
+
+    list_taps(backbone, size, new_console())
+
+
+@commands.command()
+@click.argument("target", metavar="[SPEC|RUN]", required=False)
+@SETTINGS
+@RUNS_DIR
+@click.option("--resume", is_flag=True, help="Continue RUN, or the newest run.")
+@click.option("--dry-run", is_flag=True, help="Do one batch and all checks; write nothing.")
+@click.option(
+    "--verbose", type=click.IntRange(0, 2), default=1, show_default=True, help="0 silent, 1 a bar, 2 a line an epoch."
+)
+@click.option("--validate", "then_validate", is_flag=True, help="Validate the run afterwards.")
+def train(
+    target: str | None,
+    overrides: Sequence[str],
+    runs_dir: str,
+    resume: bool,
+    dry_run: bool,
+    verbose: int,
+    then_validate: bool,
+) -> None:
+    """Train what a spec describes, or continue a run."""
+    from builders.spec import load_spec
+    from runs import is_run
+    from workflows.import_tensorflow import import_tensorflow
+
+    if target is not None and not resume and not is_run(target):
+        load_spec(target, overrides)  # a mistake should not wait for TensorFlow
+    import_tensorflow()
+    from workflows.train import train as work
+
+    run = work(target, overrides, runs_dir, resume, dry_run, verbose)
+    if run is None:
+        click.echo("dry run: one batch went through, nothing was written")
+    elif then_validate:
+        # A fresh process measures what was saved, not what happens to be in memory.
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, os.path.abspath(__file__), "validate", str(run.path)])
+
+
+@commands.command()
+@click.argument("target", metavar="[RUN|SPEC]", required=False)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Which images. [default: test]")
+@CHECKPOINT
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
+@RUNS_DIR
+def validate(target: str | None, split: str | None, checkpoint: str, samples: int | None, runs_dir: str) -> None:
+    """Measure a run on images it never trained on."""
+    from workflows.console import new_console
+    from workflows.find_run import find_run
+    from workflows.import_tensorflow import import_tensorflow
+
+    run, console = find_run(target, runs_dir), new_console()
+    run.checkpoint(checkpoint)  # a mistake should not wait for TensorFlow
+    import_tensorflow()
+    from workflows.validate import print_evaluation
+    from workflows.validate import validate as work
+
+    print_evaluation(work(run, split, checkpoint, samples, console), console)
+
+
+@commands.command()
+@click.argument("images", metavar="[RUN] IMAGE…", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="DIR", help="Where to write the reconstructions.")
+@click.option("--arrays", is_flag=True, help="Also write each reconstruction as a float32 .npy array.")
+@CHECKPOINT
+@RUNS_DIR
+def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, runs_dir: str) -> int:
+    """Reconstruct image files, or all images in folders."""
+    from runs import is_run
+    from workflows.console import new_console
+    from workflows.find_images import find_images
+    from workflows.find_run import find_run
+    from workflows.import_tensorflow import import_tensorflow
+
+    named = is_run(images[0])
+    run, console = find_run(images[0] if named else None, runs_dir), new_console()
+    run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
+    files = find_images(images[named:])
+    import_tensorflow()
+    from workflows.reconstruct import print_reconstructed
+    from workflows.reconstruct import reconstruct as work
+
+    result = work(run, files, out, arrays, checkpoint, console)
+    print_reconstructed(result, console)
+    for line in result.failed:
+        click.echo(line, err=True)
+    return FAILED if result.failed else DONE
+
+
+@commands.command()
+@click.argument("selected", metavar="RUN RUN…", nargs=-1, required=True)
+@click.option("--out", metavar="FILE.png", help="Where to draw the curves. [default: comparison.png beside the runs]")
+@RUNS_DIR
+def compare(selected: Sequence[str], out: str | None, runs_dir: str) -> None:
+    """Compare runs: figures, differing spec values, curves."""
+    from workflows.compare import compare as work
+    from workflows.compare import print_comparison
+    from workflows.console import new_console
+    from workflows.find_run import find_run
+
+    found = [find_run(argument, runs_dir) for argument in selected]
+    print_comparison(work(found, out or Path(runs_dir) / "comparison.png"), new_console())
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@RUNS_DIR
+def runs(as_json: bool, runs_dir: str) -> None:
+    """List the runs, newest first."""
+    from workflows import list_runs
+    from workflows.console import new_console
+
+    found = list_runs.list_runs(runs_dir)
+    if as_json:
+        click.echo(json.dumps(list_runs.as_json(found), indent=2))
+    elif found:
+        list_runs.print_runs(found, new_console())
+    else:
+        click.echo(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
+
+
+@commands.command("convert-weights")
+@click.argument("source", metavar="IN.pth")
+@click.argument("target", metavar="OUT.safetensors")
+def convert_weights(source: str, target: str) -> None:
+    """Convert PyTorch's weight files to safetensors, without PyTorch."""
+    from workflows.convert_weights import convert_weights as work
+
+    converted = work(Path(source), Path(target))
+    click.echo(f"{converted.path}: {converted.tensors} tensors, {converted.size / 1e6:.1f} MB")
+
+
+def _usage_line(error: click.UsageError) -> str:
+    """A parsing error on one line, with the option that was probably meant."""
+    command = error.ctx.command_path if error.ctx else "python cli.py"
+    if error.ctx is not None and isinstance(error, click.NoSuchOption):
+        known = [name for option in error.ctx.command.params for name in option.opts if name.startswith("-")]
+        near = nearest(error.option_name, known)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"{command}: no option '{error.option_name}'{hint} (`{command} --help` lists all)"
+    message = error.format_message().rstrip(".")
+    return f"{command}: {message[:1].lower()}{message[1:]} (`{command} --help`)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status: Any = commands.main(args=arguments, prog_name="python cli.py", standalone_mode=False)
+        return status if isinstance(status, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return WRONG
+    except click.UsageError as error:
+        return _report(error, _usage_line(error), WRONG, arguments)
+    except RequestError as error:
+        return _report(error, str(error), WRONG, arguments)
+    except (KeyboardInterrupt, click.Abort) as error:
+        # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
+        said = str(error.__cause__ or error)
+        return _report(error, said or "interrupted", INTERRUPTED, arguments)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # the last resort: a line a user can act on instead of a traceback
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _report(error, f"{text[:500]} (--debug shows where)", FAILED, arguments)
+
+
+def _report(error: BaseException, line: str, status: int, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    click.echo(line, err=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

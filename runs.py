@@ -1,0 +1,445 @@
+"""The run directory: everything a training leaves on disk, and the only module that knows its file names.
+
+    runs/<name>/<UTC time>-<4 letters>/
+        spec.yaml  spec.resolved.json  environment.json  state.json  history.csv
+        checkpoints/  tensorboard/  evaluation/<split>-<checkpoint>/  samples/  figures/  export/  report.html
+
+Paths inside are relative, so a run can be moved, copied or zipped. Imports no TensorFlow: the viewer and the table of
+runs must open in milliseconds.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import numbers
+import os
+import re
+import secrets
+import socket
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from builders.errors import RequestError
+
+if TYPE_CHECKING:
+    from builders.spec import LoadedSpec
+
+Status = Literal["created", "training", "interrupted", "finished", "failed"]
+
+_CHECKPOINT_FILE = re.compile(r"step-(\d+)\.safetensors")
+# What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
+_NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far a run is.
+
+    `epoch` and `step` count what is finished; `seconds` is time spent training, over all resumptions; times are UTC in
+    ISO 8601. `best` is `{"step": int, "monitor": str, "value": float}`. `pid` and `host` name the process at work.
+    """
+
+    status: Status = "created"
+    epoch: int = 0
+    step: int = 0
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    best: Mapping[str, Any] | None = None
+    last_step: int | None = None
+    started: str = ""
+    updated: str = ""
+    seconds: float = 0.0
+    pid: int | None = None
+    host: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A saved state of a run: its file, the step after which it was written, and the epochs finished by then."""
+
+    path: Path
+    step: int
+    epoch: int
+
+
+class Run:
+    """One run directory. Constructing it touches nothing; use `Run.create` or `Run.open`.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    # Finding and making runs
+
+    @classmethod
+    def create(cls, runs_dir: str | os.PathLike, name: str) -> "Run":
+        """Makes a new directory `runs_dir/name/<UTC time>-<4 letters>` with a state of `created`."""
+        folder = Path(runs_dir) / folder_name(name)
+        now = datetime.now(UTC)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
+                path = folder / f"{now:%Y%m%d-%H%M%S}-{letters}"
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+                    break
+        except OSError as error:
+            raise RequestError(
+                f"{folder}: cannot make a run directory here ({error.strerror}); choose another place with --runs-dir"
+            ) from error
+        run = cls(path)
+        run._write_state(RunState(started=now.isoformat(), pid=os.getpid(), host=socket.gethostname()))
+        return run
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "Run":
+        """The run at `path`. Raises RequestError where there is none."""
+        if not is_run(path):
+            given = Path(path)
+            inside = [f"{child}" for child in list_run_paths(given)] if given.is_dir() else []
+            if inside:
+                hint = f"it holds {len(inside)} run{'s' * (len(inside) > 1)}; the newest is {inside[0]}"
+            else:
+                hint = "`python cli.py runs` lists those there are"
+            what = "is not a run: it holds no state.json" if given.exists() else "no such run"
+            raise RequestError(f"{path}: {what}; {hint}")
+        return cls(path)
+
+    # Spec and environment
+
+    @property
+    def spec_path(self) -> Path:
+        """The merged spec, as text."""
+        return self.path / "spec.yaml"
+
+    def load_spec(self) -> "LoadedSpec":
+        """The merged spec this run was started with."""
+        from builders.spec import load_spec
+
+        if not self.spec_path.is_file():
+            raise RequestError(f"{self.path}: its spec.yaml is missing, so nothing can be rebuilt from this run")
+        return load_spec(self.spec_path)
+
+    def resolved_spec(self) -> dict[str, Any]:
+        """The spec with everything filled in, as plain data; empty where it was not kept."""
+        return self._read_json("spec.resolved.json") or {}
+
+    def write_spec(self, loaded: "LoadedSpec") -> None:
+        """Keeps a spec as `spec.yaml` (merged, readable) and `spec.resolved.json` (everything filled in)."""
+        write_atomically(self.spec_path, _to_yaml(loaded.merged))
+        self._write_json("spec.resolved.json", loaded.resolved)
+
+    def environment(self) -> dict[str, Any]:
+        """What `write_environment` kept; empty where nothing was."""
+        return self._read_json("environment.json") or {}
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Keeps versions, devices, hashes and whatever else the figures of this run depend on."""
+        self._write_json("environment.json", dict(environment))
+
+    # State
+
+    def state(self) -> RunState:
+        """How far the run is. A run whose process is gone is `interrupted`, whatever its file still says."""
+        state = self._written_state()
+        if state.status in ("created", "training") and not _process_lives(state):
+            state = replace(state, status="interrupted")
+        return state
+
+    def update_state(self, **changes: Any) -> RunState:
+        """Changes some fields of the state and stamps it with the time."""
+        return self._write_state(replace(self._written_state(), **changes))
+
+    def _written_state(self) -> RunState:
+        known = {field.name for field in fields(RunState)}
+        written = self._read_json("state.json") or {}
+        return RunState(**{key: value for key, value in written.items() if key in known})
+
+    def _write_state(self, state: RunState) -> RunState:
+        state = replace(state, updated=datetime.now(UTC).isoformat())
+        self._write_json("state.json", asdict(state))
+        return state
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the run for this process. Raises RequestError, naming the holder, where another process holds it."""
+        import filelock
+
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            holder = self._written_state()
+            raise RequestError(
+                f"{self.path}: process {holder.pid} on {holder.host or 'an unknown machine'} is working on this run; "
+                "wait for it to end or stop it first"
+            ) from None
+        try:
+            self.update_state(pid=os.getpid(), host=socket.gethostname())
+            yield
+        finally:
+            lock.release()
+
+    # History
+
+    @property
+    def history_path(self) -> Path:
+        """The table of finished epochs."""
+        return self.path / "history.csv"
+
+    def append_history(self, row: Mapping[str, float | int | str]) -> None:
+        """Adds the row of one finished epoch; columns that are new are empty in the rows above."""
+        self._write_history([*self._history_rows(), {key: _cell(value) for key, value in row.items()}])
+
+    def truncate_history(self, epoch: int) -> None:
+        """Drops the rows of epochs after `epoch`, which a resumed run will write again."""
+        self._write_history([row for row in self._history_rows() if float(row.get("epoch") or 0) <= epoch])
+
+    def history(self) -> dict[str, list]:
+        """Column → one value per finished epoch: int, float, or None where an epoch lacks it."""
+        rows = self._history_rows()
+        columns = dict.fromkeys(key for row in rows for key in row)
+        return {column: [_number(row.get(column) or "") for row in rows] for column in columns}
+
+    def _history_rows(self) -> list[dict[str, str]]:
+        if not self.history_path.is_file():
+            return []
+        with self.history_path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def _write_history(self, rows: list[dict[str, str]]) -> None:
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.history_path, text.getvalue() if columns else "")
+
+    # Checkpoints
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Where the state after `step` steps is kept."""
+        return self.path / "checkpoints" / f"step-{step:08d}.safetensors"
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints on disk, oldest first."""
+        per_epoch = self._written_state().steps_per_epoch or 0
+        found = []
+        for path in (self.path / "checkpoints").glob("step-*.safetensors"):
+            if match := _CHECKPOINT_FILE.fullmatch(path.name):
+                step = int(match[1])
+                found.append(Checkpoint(path, step, step // per_epoch if per_epoch else 0))
+        return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+    def checkpoint(self, which: str | int = "best") -> Checkpoint:
+        """The checkpoint called `best`, `last`, or by its step. Raises RequestError where there is none."""
+        found = self.checkpoints()
+        if not found:
+            raise RequestError(f"{self.path}: no checkpoint yet; continue it with ./trainer.sh {self.path}")
+        steps = ", ".join(str(checkpoint.step) for checkpoint in found)
+        if which == "last":
+            return found[-1]
+        if which == "best":
+            best = self._written_state().best
+            if best is None:
+                raise RequestError(
+                    f"{self.path}: no checkpoint is the best yet, for no epoch was finished; use --checkpoint last"
+                )
+            wanted = int(best["step"])
+        elif str(which).isdecimal():
+            wanted = int(which)
+        else:
+            raise RequestError(f"checkpoint '{which}': expected best, last or a step: {steps}")
+        for checkpoint in found:
+            if checkpoint.step == wanted:
+                return checkpoint
+        raise RequestError(f"{self.path}: no checkpoint of step {wanted}; there are best, last and {steps}")
+
+    def delete_checkpoint(self, step: int) -> None:
+        """Removes the checkpoint of a step; nothing happens where there is none."""
+        self.checkpoint_path(step).unlink(missing_ok=True)
+
+    # Folders
+
+    @property
+    def figures_dir(self) -> Path:
+        """Pictures about the whole run: curves."""
+        return self.path / "figures"
+
+    @property
+    def samples_dir(self) -> Path:
+        """Grids drawn while training."""
+        return self.path / "samples"
+
+    @property
+    def tensorboard_dir(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def export_dir(self) -> Path:
+        """Exported models."""
+        return self.path / "export"
+
+    @property
+    def report_path(self) -> Path:
+        """The page that sums the run up."""
+        return self.path / "report.html"
+
+    def evaluation_dir(self, split: str, checkpoint: str) -> Path:
+        """Figures of one split under one checkpoint (`best`, `last` or a step)."""
+        return self.path / "evaluation" / f"{split}-{checkpoint}"
+
+    def metrics_path(self, split: str, checkpoint: str) -> Path:
+        """The figures of an evaluation: `metrics.json`."""
+        return self.evaluation_dir(split, checkpoint) / "metrics.json"
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """Name of an evaluation, such as `test-best`, → what its metrics.json holds."""
+        found = {}
+        for path in sorted((self.path / "evaluation").glob("*/metrics.json")):
+            with contextlib.suppress(OSError, ValueError):
+                found[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    # JSON
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{path}: cannot be read as JSON ({error}); restore it from a copy of the run") from None
+
+    def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_run(path: str | os.PathLike) -> bool:
+    """Whether a directory is a run: whether it holds `state.json`."""
+    return (Path(path) / "state.json").is_file()
+
+
+def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
+    """Paths of the runs under a directory, newest first by the time they were started."""
+    root = Path(runs_dir)
+    paths = {file.parent for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)}
+
+    def started(path: Path) -> tuple[str, str]:
+        try:
+            return str(json.loads((path / "state.json").read_text(encoding="utf-8"))["started"]), path.name
+        except (OSError, ValueError, KeyError, TypeError):
+            return "", path.name
+
+    return sorted(paths, key=started, reverse=True)
+
+
+def list_runs(runs_dir: str | os.PathLike = "runs") -> list[Run]:
+    """The runs under a directory, newest first."""
+    return [Run(path) for path in list_run_paths(runs_dir)]
+
+
+def newest(runs_dir: str | os.PathLike = "runs", name: str | None = None) -> Run:
+    """The run started last, of all or of the spec called `name`. Raises RequestError where there is none."""
+    runs = list_runs(runs_dir)
+    if not runs:
+        raise RequestError(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
+    if name is not None:
+        runs = [run for run in runs if run.path.parent.name == folder_name(name)]
+        if not runs:
+            raise RequestError(f"{runs_dir}: no run of the spec '{name}' yet; train it first with ./trainer.sh")
+    return runs[0]
+
+
+def folder_name(name: str) -> str:
+    """The folder that holds the runs of the spec called `name`: the name without what file systems object to."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; what was written there takes its place, whole, or not at all."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
+    """Writes a file whole: under a temporary name, flushed to disk, then renamed."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def _process_lives(state: RunState) -> bool:
+    """Whether the process that wrote a state is still at work. Of another machine we cannot tell, and believe it."""
+    if state.pid is None:
+        return False
+    if state.host != socket.gethostname():
+        return True
+    import psutil
+
+    try:
+        born = psutil.Process(state.pid).create_time()
+    except psutil.Error:
+        return False
+    # A process born after the state was written only inherited the number. Two seconds for the clock's grain.
+    return not state.updated or born <= datetime.fromisoformat(state.updated).timestamp() + 2
+
+
+def _cell(value: float | int | str) -> str:
+    # repr keeps every bit of a float; NumPy's scalars and their repr are not for a table.
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if isinstance(value, numbers.Integral) else repr(float(value))
+
+
+def _number(text: str) -> int | float | str | None:
+    if not text:
+        return None
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _to_yaml(value: Any) -> str:
+    """YAML that a YAML 1.2 reader understands as it was meant."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            return super().increase_indent(flow, False)
+
+    def text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+        if _NUMBER_IN_YAML_1_2.fullmatch(data):
+            return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="'")
+        return dumper.represent_str(data)
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)

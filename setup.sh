@@ -1,0 +1,108 @@
+# Sourced by trainer.sh, validator.sh and test.sh: makes sure that .venv holds exactly what a lock file pins.
+# Costs one `cmp` when it does. Written to be stopped at any moment and called twice at once.
+
+# TensorFlow 2.21 has wheels for these. The system's own python3 comes first, then the newest.
+readonly PYTHON_VERSIONS="3.13 3.12 3.11"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# find_python: prints the path of a suitable interpreter that can make virtual environments.
+find_python() {
+    local candidate found="" why
+    for candidate in python3 ${PYTHON_VERSIONS//3./python3.} python; do
+        command -v "$candidate" >/dev/null || continue
+        # A versioned executable, not a link such as python3, which may point to another version tomorrow.
+        if why=$("$candidate" - $PYTHON_VERSIONS 2>/dev/null <<'PYTHON'
+import os, sys, sysconfig
+version = "%d.%d" % sys.version_info[:2]
+if version not in sys.argv[1:]:
+    sys.exit(version)
+try:
+    import venv, ensurepip
+except ImportError:
+    print(version + " without the venv module"), sys.exit(1)
+print(os.path.realpath(sys.executable))
+PYTHON
+        ); then
+            printf '%s\n' "$why"
+            return 0
+        fi
+        [[ "$why" == *venv* ]] && found="$found Python $why (on Debian: apt install python${why%% *}-venv);"
+    done
+    say "No suitable Python: one of ${PYTHON_VERSIONS// /, } is needed, with its venv module." \
+        "Found:${found:- $(command -v python3 >/dev/null && python3 --version 2>&1 || echo "no python3 at all");}" \
+        "install one and call again."
+    return 1
+}
+
+# follow PROCESS LOG TOTAL: one line on a terminal about what pip is doing, until it ends.
+follow() {
+    local process=$1 log=$2 total=$3 collected doing start=$SECONDS
+    [[ -t 2 ]] || { wait "$process"; return; }
+    while kill -0 "$process" 2>/dev/null; do
+        collected=$(grep -c '^Collecting ' "$log")
+        doing="fetching package $collected of about $total"
+        grep -q '^Installing collected' "$log" && doing="installing $total packages"
+        printf '\r\033[KSetting up .venv, first call only: %s (%d s)' "$doing" $((SECONDS - start)) >&2
+        sleep 0.5
+    done
+    printf '\r\033[K' >&2
+    wait "$process"
+}
+
+# install ROOT LOCK PYTHON: fills ROOT/.venv with what ROOT/LOCK pins.
+install() {
+    local root=$1 lock=$2 python=$3 venv=$1/.venv part pip total start=$SECONDS
+    say "Setting up .venv from $lock (first call only; a few minutes, about 2 GB)"
+
+    # What an interrupted call or an old system may have left: an environment without pip or of another Python,
+    # packages without their RECORD (pip writes it last, and takes such a package for installed), and packages that
+    # pip had moved aside.
+    if ! "$venv/bin/python" -c 'import pip, sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv[1:])' \
+        $PYTHON_VERSIONS 2>/dev/null; then
+        "$python" -m venv --clear "$venv" || return 1
+    fi
+    rm -f "$venv"/installed-*
+    for part in "$venv"/lib/python3*/site-packages/{*.dist-info,~*}; do
+        [[ -e "$part" && ! -f "$part/RECORD" || "${part##*/}" == "~"* ]] && rm -rf "$part"
+    done
+
+    total=$(grep -c '^[a-zA-Z0-9].*==' "$root/$lock")
+    "$venv/bin/python" -m pip install --require-hashes --no-input --disable-pip-version-check --progress-bar off \
+        -r "$root/$lock" >"$venv/setup.log" 2>&1 &
+    pip=$!
+    # A background process ignores Ctrl-C, so it is passed on by hand.
+    trap 'kill "$pip" 2>/dev/null; wait "$pip"; say; say "Set-up interrupted; the next call goes on."; exit 130' INT TERM
+    if ! follow "$pip" "$venv/setup.log" "$total"; then
+        trap - INT TERM
+        grep -i '^error' "$venv/setup.log" | tail -n 5 >&2
+        say "Set-up failed; all that pip said is in $venv/setup.log. Mend the cause (network? disk?) and call again."
+        return 1
+    fi
+    trap - INT TERM
+
+    # The stamps come last. requirements-dev.lock pins all that requirements.lock does.
+    cp "$root/requirements.lock" "$venv/installed-requirements.lock.part"
+    cp "$root/$lock" "$venv/installed-$lock.part"
+    for part in "$venv"/installed-*.part; do mv "$part" "${part%.part}"; done
+    say "Set up in $((SECONDS - start)) s."
+}
+
+# set_up ROOT LOCK: returns at once when ROOT/.venv holds what ROOT/LOCK pins, else installs it.
+set_up() {
+    local root=$1 lock=$2
+    up_to_date() { cmp -s "$root/$lock" "$root/.venv/installed-$lock" && [[ -x "$root/.venv/bin/python" ]]; }
+    up_to_date && return 0
+
+    # One set-up at a time: this file is the lock, held as long as this shell has it open, however it ends. Python
+    # takes it, because flock(1) is not everywhere.
+    local python
+    python=$(find_python) || return 1
+    exec 9<"$root/setup.sh"
+    if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
+        say "Another call is setting up .venv; waiting for it."
+        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' || return 1
+    fi
+    up_to_date || install "$root" "$lock" "$python" || return 1
+    exec 9<&-
+}

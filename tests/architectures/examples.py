@@ -1,0 +1,81 @@
+"""Example constructor arguments, read off a constructor's signature, so that a new entry is tested without an edit."""
+
+import inspect
+import pathlib
+import typing
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import PIL.Image
+
+
+def parameters(entry: Any) -> list[inspect.Parameter]:
+    """The arguments an entry's constructor takes from a spec, annotations resolved."""
+    ours = [cls for cls in entry.__mro__ if cls.__module__.split(".")[0] in ("architectures", "builders")]
+    if not any("__init__" in vars(cls) for cls in ours):
+        return []
+    hints = typing.get_type_hints(entry.__init__)
+    return [
+        parameter.replace(annotation=hints.get(parameter.name, inspect.Parameter.empty))
+        for parameter in inspect.signature(entry).parameters.values()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+
+
+def required_arguments(entry: Any) -> dict[str, Any]:
+    """A value for every argument without a default, made up from its annotation."""
+    return {
+        parameter.name: example_of(parameter.annotation)
+        for parameter in parameters(entry)
+        if parameter.default is parameter.empty
+    }
+
+
+def example_of(annotation: Any) -> Any:
+    """Some value of an annotated type."""
+    simple = {int: 2, float: 0.5, bool: True, str: "example"}
+    if annotation in simple:
+        return simple[annotation]
+    if annotation is keras.layers.Layer:
+        return keras.layers.Conv2D(8, 3, padding="same")
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return inner[0]
+    if origin is list:
+        return [example_of(inner[0]), example_of(inner[0])]
+    if origin is tuple:
+        return tuple(example_of(each) for each in inner if each is not Ellipsis)
+    if inner:  # a union
+        return example_of(inner[0])
+    raise TypeError(f"no example of {annotation} is known; give the argument a default, or extend tests/…/examples.py")
+
+
+def choices(entry: Any) -> Iterator[dict[str, Any]]:
+    """The defaults, then each other value that an argument with a closed list of values may take."""
+    yield {}
+    for parameter in parameters(entry):
+        values = typing.get_args(parameter.annotation) if typing.get_origin(parameter.annotation) is Literal else ()
+        if parameter.annotation is bool:
+            values = (False, True)
+        for value in values:
+            if value != parameter.default:
+                yield {parameter.name: value}
+
+
+def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
+    """Arguments that open a small source of some kind, whose files are written to `directory`.
+
+    Only a source that reads files of the user's needs an entry: what its files look like is no matter of types.
+    """
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 20, 24, 3), dtype=np.uint8)
+    if name == "folder":
+        for index, image in enumerate(pixels):
+            (directory / f"class{index % 2}").mkdir(exist_ok=True)
+            PIL.Image.fromarray(image).save(directory / f"class{index % 2}" / f"{index}.png")
+        return {"path": str(directory)}
+    if name == "arrays":
+        np.savez(directory / "images.npz", images=pixels, labels=np.arange(6) % 3)
+        return {"images": str(directory / "images.npz"), "images_key": "images", "labels_key": "labels"}
+    return {}

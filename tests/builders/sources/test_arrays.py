@@ -1,0 +1,127 @@
+"""Array files: formats, types and ranges of values, labels, parts, and one clear line for each mistake."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from builders.errors import RequestError
+from builders.images import BadImageError
+from builders.sources.arrays import Arrays
+from builders.spec.types import Image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
+LABELS = np.array([3, 1, 0, 2, 1, 1], np.uint8)
+GREY = Image(channels=1)
+
+
+def idx(array):
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def rows(source):
+    return np.stack([source.read(index, GREY, source.size) for index in range(len(source))])[..., 0]
+
+
+def test_every_format_gives_the_same_images(tmp_path):
+    np.save(tmp_path / "x.npy", PIXELS)
+    np.savez(tmp_path / "one.npz", PIXELS)
+    np.savez_compressed(tmp_path / "two.npz", x_train=PIXELS, y_train=LABELS)
+    (tmp_path / "x-idx3-ubyte").write_bytes(idx(PIXELS))
+    (tmp_path / "x-idx3-ubyte.gz").write_bytes(gzip.compress(idx(PIXELS)))
+    (tmp_path / "y-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS)))
+    for name in ("x.npy", "one.npz", "x-idx3-ubyte", "x-idx3-ubyte.gz"):
+        source = Arrays(str(tmp_path / name))
+        np.testing.assert_array_equal(rows(source), PIXELS)
+        assert source.labels().tolist() == [-1] * 6 and not source.can_fail and source.part_names() == []
+    for source in (
+        Arrays(str(tmp_path / "two.npz"), images_key="x_train", labels_key="y_train"),
+        Arrays(str(tmp_path / "x.npy"), labels=str(tmp_path / "y-idx1-ubyte.gz")),
+    ):
+        np.testing.assert_array_equal(rows(source), PIXELS)
+        assert source.labels().tolist() == LABELS.tolist() and source.class_names == ("0", "1", "2", "3")
+
+
+def test_train_and_test_are_parts(tmp_path):
+    path = str(tmp_path / "all.npz")
+    np.savez(path, x=PIXELS, y=LABELS, x_test=PIXELS[:2] // 2, y_test=LABELS[:2])
+    source = Arrays(path, images_key="x", labels_key="y", test_images_key="x_test", test_labels_key="y_test")
+    assert source.own_splits == {"train": "train", "test": "test"}
+    assert source.part("train").tolist() == [0, 1, 2, 3, 4, 5] and source.part("test").tolist() == [6, 7]
+    np.testing.assert_array_equal(rows(source), np.concatenate([PIXELS, PIXELS[:2] // 2]))
+    assert source.labels().tolist() == [*LABELS, *LABELS[:2]]
+    assert source.name_of(7) == "test_images[1]"
+
+
+@pytest.mark.parametrize(
+    "array, value_range",
+    [
+        (PIXELS / 255, None),
+        ((PIXELS / 255).astype(np.float32), None),
+        (PIXELS.astype(np.int32), None),
+        (PIXELS.astype(np.uint16) * 257, None),
+        (PIXELS.astype(np.float32) / 127.5 - 1, (-1.0, 1.0)),
+        (PIXELS[..., None], None),
+    ],
+)
+def test_values_of_every_type_arrive_as_the_same_8_bits(tmp_path, array, value_range):
+    np.save(tmp_path / "x.npy", array)
+    np.testing.assert_array_equal(rows(Arrays(str(tmp_path / "x.npy"), value_range=value_range)), PIXELS)
+
+
+def test_words_are_numbered_in_sorted_order(tmp_path):
+    np.savez(tmp_path / "x.npz", x=PIXELS, y=np.array(["b", "a", "c", "a", "b", "b"]))
+    source = Arrays(str(tmp_path / "x.npz"), images_key="x", labels_key="y")
+    assert source.class_names == ("a", "b", "c") and source.labels().tolist() == [1, 0, 2, 0, 1, 1]
+
+
+def test_values_outside_the_range_are_damage(tmp_path):
+    array = PIXELS / 255
+    array[2, 0, 0], array[4, 0, 0] = np.nan, 2
+    np.save(tmp_path / "x.npy", array)
+    source = Arrays(str(tmp_path / "x.npy"))
+    assert source.can_fail
+    source.check(0)
+    for bad in (2, 4):
+        with pytest.raises(BadImageError, match="expected 0 to 1; set value_range"):
+            source.check(bad)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"images": "gone.npy"}, "images: no such file: 'gone.npy'"),
+        ({"images": "two.npz"}, "images_key: 'two.npz' holds several arrays, name one of: x_train, y_train"),
+        ({"images": "two.npz", "images_key": "x_tran"}, "did you mean 'x_train'?"),
+        ({"images": "x.npy", "images_key": "a"}, "images_key: 'x.npy' is no .npz file"),
+        ({"images": "first.npy"}, "images: channels stand first in 'first.npy' (6×3×5×4)"),
+        ({"images": "y.npy"}, "images: expected [count, height, width]"),
+        ({"images": "objects.npy"}, "images: cannot read 'objects.npy'"),
+        ({"images": "cut.gz"}, "images: cannot read 'cut.gz'"),
+        ({"images": "lies"}, "its header promises 6×5×4 values of 1 bytes, 100 bytes follow"),
+        ({"images": "text"}, "is no .npy, .npz or IDX file"),
+        ({"images": "void.npy"}, "holds no image"),
+        ({"images": "x.npy", "labels": "y5.npy"}, "labels: expected one label for each of 6 images"),
+        ({"images": "x.npy", "labels": "half.npy"}, "labels: expected whole numbers from 0, or words"),
+        ({"images": "x.npy", "test_labels": "y.npy"}, "test_labels: given without test_images"),
+        ({"images": "x.npy", "value_range": (1.0, 0.0)}, "value_range: expected [black, white]"),
+    ],
+)
+def test_each_mistake_gets_one_clear_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", PIXELS)
+    np.save("y.npy", LABELS)
+    np.save("y5.npy", LABELS[:5])
+    np.save("half.npy", LABELS + 0.5)
+    np.save("void.npy", PIXELS[:0])
+    np.save("first.npy", np.repeat(PIXELS[:, None], 3, 1))
+    np.save("objects.npy", np.array([{}, []], object), allow_pickle=True)
+    np.savez("two.npz", x_train=PIXELS, y_train=LABELS)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(idx(PIXELS))[:-20])
+    (tmp_path / "lies").write_bytes(idx(PIXELS)[:-20])
+    (tmp_path / "text").write_text("hello there")
+    with pytest.raises(RequestError) as error:
+        Arrays(**arguments)
+    assert str(error.value).startswith("dataset.source.arrays.") and message in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,197 @@
+"""Splits never share an image, follow the seed, and say clearly what cannot be."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.errors import RequestError
+from builders.sources.source import Source
+from builders.spec.types import Choice, Classes, Dataset, SplitPart
+from builders.splits import divide
+
+
+class Listed(Source):
+    """A source of labels and parts without images."""
+
+    def __init__(self, count, parts=None, classes=0, own=None, binding=False):
+        self._count = count
+        self._parts = {name: np.array(sorted(part), np.int64) for name, part in (parts or {}).items()}
+        self.class_names = tuple(f"class{number}" for number in range(classes))
+        self.own_splits = own or {}
+        self.binding_splits = binding
+
+    def __len__(self):
+        return self._count
+
+    def read(self, index, image, size):
+        raise NotImplementedError
+
+    def fingerprint(self):
+        return ""
+
+    def labels(self):
+        number = len(self.class_names)
+        return np.arange(self._count) % number if number else super().labels()
+
+    def part_names(self):
+        return list(self._parts)
+
+    def part(self, name):
+        return self._parts.get(name)
+
+
+def cut(source, split=None, seed=42, **fields):
+    return divide(source, Dataset(source=Choice("listed"), split=split, **fields), seed)
+
+
+def counts(division):
+    return {name: len(indices) for name, indices in division.indices.items()}
+
+
+amounts = st.one_of(st.floats(0.01, 0.99), st.integers(1, 40), st.just("rest"))
+
+
+@given(
+    count=st.integers(1, 60),
+    seed=st.integers(0, 2**32 - 1),
+    classes=st.integers(0, 5),
+    split=st.dictionaries(
+        st.sampled_from(["train", "validation", "test"]),
+        st.builds(
+            SplitPart,
+            take=amounts,
+            from_part=st.sampled_from([None, "low", "high", "even"]),
+            per_class=st.one_of(st.none(), st.integers(1, 4)),
+        ),
+        min_size=1,
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_image_is_ever_in_two_splits(count, seed, classes, split):
+    everything = range(count)
+    parts = {"low": everything[: count // 2], "high": everything[count // 2 :], "even": everything[::2]}
+    source = Listed(count, parts, classes)
+    try:
+        division = cut(source, split, seed)
+    except RequestError as error:
+        assert str(error).startswith("dataset.split") and "\n" not in str(error)
+        return
+    taken = np.concatenate(list(division.indices.values()))
+    assert len(np.unique(taken)) == len(taken)
+    for name, indices in division.indices.items():
+        request = split[name]
+        assert len(indices) and (np.diff(indices) > 0).all()
+        assert request.from_part is None or set(indices) <= set(parts[request.from_part])
+        if isinstance(request.take, int):
+            assert len(indices) == request.take
+        if request.per_class:
+            assert np.bincount(source.labels()[indices]).max() <= request.per_class
+    again = cut(source, split, seed)
+    assert all((again.indices[name] == indices).all() for name, indices in division.indices.items())
+
+
+def test_fractions_counts_and_rest():
+    split = {"train": SplitPart(0.9), "validation": SplitPart(7), "test": SplitPart("rest")}
+    assert counts(cut(Listed(100), split)) == {"train": 90, "validation": 7, "test": 3}
+    assert counts(cut(Listed(30), {"train": SplitPart(0.1)})) == {"train": 3}
+    assert counts(cut(Listed(30_000), {"train": SplitPart(0.9), "test": SplitPart(0.1)})) == {
+        "train": 27_000,
+        "test": 3_000,
+    }
+
+
+def test_test_images_stay_when_the_training_amount_changes():
+    few, many = (cut(Listed(100), {"train": SplitPart(train), "test": SplitPart(0.1)}).indices for train in (10, 0.9))
+    np.testing.assert_array_equal(few["test"], many["test"])
+    assert set(few["train"]) < set(many["train"])
+
+
+def test_the_seed_decides():
+    first, other = (cut(Listed(1000), seed=seed).indices["test"] for seed in (1, 2))
+    assert set(first) != set(other)
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        (Listed(100), {"train": 80, "validation": 10, "test": 10}),
+        (Listed(24), {"train": 19, "validation": 2, "test": 3}),
+        (Listed(3), {"train": 1, "validation": 1, "test": 1}),
+        (
+            Listed(100, {"train": range(80), "test": range(80, 100)}, own={"train": "train", "test": "test"}),
+            {"train": 72, "validation": 8, "test": 20},
+        ),
+        (
+            Listed(100, {"t": range(80), "v": range(80, 100)}, own={"train": "t", "validation": "v"}),
+            {"train": 72, "validation": 20, "test": 8},
+        ),
+        (
+            Listed(9, {"a": range(5), "b": [5, 6], "c": [7, 8]}, own={"train": "a", "validation": "b", "test": "c"}),
+            {"train": 5, "validation": 2, "test": 2},
+        ),
+    ],
+)
+def test_without_a_split_the_source_decides(source, expected):
+    assert counts(cut(source)) == expected
+
+
+def test_a_source_may_insist_on_its_parts():
+    source = Listed(
+        100,
+        {"train": range(80), "validation": range(80, 90), "test": range(90, 100)},
+        own={"train": "train", "validation": "validation", "test": "test"},
+        binding=True,
+    )
+    split = {"train": SplitPart(0.9), "validation": SplitPart(0.5), "test": SplitPart("rest")}
+    indices = cut(source, split).indices
+    assert {name: len(members) for name, members in indices.items()} == {"train": 72, "validation": 5, "test": 10}
+    assert indices["train"].max() < 80 and indices["test"].min() >= 90
+
+
+def test_per_class_beside_rest():
+    split = {"train": SplitPart(), "test": SplitPart(per_class=5)}
+    source = Listed(100, classes=4)
+    division = cut(source, split)
+    assert counts(division) == {"train": 80, "test": 20}
+    assert np.bincount(source.labels()[division.indices["test"]]).tolist() == [5] * 4
+
+
+def test_classes_by_count_and_by_name():
+    source = Listed(100, classes=10)
+    drawn = cut(source, classes=Classes(count=3))
+    assert len(drawn.classes) == 3 and sum(counts(drawn).values()) == 30
+    taken = np.concatenate(list(drawn.indices.values()))
+    assert {f"class{label}" for label in source.labels()[taken]} == set(drawn.classes)
+    assert cut(source, classes=Classes(count=3)).classes == drawn.classes
+    named = cut(source, classes=Classes(names=("class7", "class2")))
+    assert named.classes == ("class7", "class2") and sum(counts(named).values()) == 20
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"split": {"train": SplitPart(0.9), "test": SplitPart(0.2)}}, "dataset.split.train: asks for 45 images (0.9)"),
+        ({"split": {"train": SplitPart(51)}}, "only 50 of the 50 in the source are left"),
+        ({"split": {"train": SplitPart(50), "test": SplitPart("rest")}}, "dataset.split.test: rest of the source"),
+        ({"split": {"train": SplitPart(0.001)}}, "is no image at all"),
+        ({"split": {"train": SplitPart(), "test": SplitPart()}}, "test and train both take the rest"),
+        ({"split": {"train": SplitPart(from_part="trian")}}, "no part 'trian'; did you mean 'train'?"),
+        ({"classes": Classes(count=9)}, "9 classes asked for, the source has 5"),
+        ({"classes": Classes(names=("clas1",))}, "unknown class 'clas1'; did you mean 'class1'?"),
+        ({"classes": Classes()}, "expected {count: N} or a list"),
+    ],
+)
+def test_what_cannot_be_gets_one_clear_line(fields, message):
+    with pytest.raises(RequestError) as error:
+        cut(Listed(50, {"train": range(40)}, classes=5), **fields)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_labels_are_needed_where_classes_are_asked_for():
+    with pytest.raises(RequestError, match=r"dataset.classes: this source has no labels"):
+        cut(Listed(9), classes=Classes(count=1))
+    with pytest.raises(RequestError, match=r"dataset.split.train.per_class: this source has no labels"):
+        cut(Listed(9), {"train": SplitPart(per_class=1)})
+    with pytest.raises(RequestError, match="needs 3 images, got 2"):
+        cut(Listed(2))

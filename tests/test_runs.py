@@ -1,0 +1,171 @@
+"""The run directory: what is written comes back, whole, in order, and from wherever the directory was moved."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+import runs
+from builders.errors import RequestError
+from runs import Run
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path, "quickstart")
+
+
+def add_checkpoint(run, step):
+    path = run.checkpoint_path(step)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+
+
+def test_create_makes_a_new_directory_each_time(tmp_path):
+    made = {Run.create(tmp_path, "a b/c").path for _ in range(5)}
+    assert len(made) == 5
+    assert all(path.parent == tmp_path / "a_b_c" and runs.is_run(path) for path in made)
+
+
+def test_newest_and_list_follow_the_start_time_not_the_name(tmp_path):
+    first, second = Run.create(tmp_path, "zebra"), Run.create(tmp_path, "ant")
+    assert [run.path for run in runs.list_runs(tmp_path)] == [second.path, first.path]
+    first.update_state(epoch=3)
+    assert runs.newest(tmp_path).path == second.path
+
+
+def test_the_newest_run_of_a_spec(tmp_path):
+    first, _ = Run.create(tmp_path, "a b"), Run.create(tmp_path, "c")
+    assert runs.newest(tmp_path, name="a b").path == first.path
+    with pytest.raises(RequestError, match="no run of the spec 'd' yet"):
+        runs.newest(tmp_path, name="d")
+
+
+def test_no_runs_and_no_such_run_are_one_clear_line(tmp_path, run):
+    with pytest.raises(RequestError, match="no runs here yet"):
+        runs.newest(tmp_path / "elsewhere")
+    with pytest.raises(RequestError, match="no such run"):
+        Run.open(tmp_path / "elsewhere")
+    with pytest.raises(RequestError, match=f"holds 1 run; the newest is {run.path}"):
+        Run.open(tmp_path)
+
+
+def test_state_keeps_what_is_not_changed(run):
+    started = run.state().started
+    run.update_state(status="training", epoch=2, step=20, best={"step": 10, "monitor": "val_loss", "value": 0.5})
+    run.update_state(step=21)
+    state = run.state()
+    assert (state.status, state.epoch, state.step, state.started) == ("training", 2, 21, started)
+    assert state.best["step"] == 10
+    assert state.updated > started
+
+
+def test_a_run_whose_process_died_is_interrupted(run):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    run.update_state(status="training", pid=process.pid)
+    assert run.state().status == "interrupted"
+
+
+def test_a_reused_process_number_is_not_the_trainer(run):
+    run.update_state(status="training")
+    path = run.path / "state.json"
+    state = json.loads(path.read_text()) | {"updated": "2001-01-01T00:00:00+00:00"}
+    path.write_text(json.dumps(state))
+    assert run.state().status == "interrupted"
+
+
+def test_unreadable_state_is_a_request_error(run):
+    (run.path / "state.json").write_text("{")
+    with pytest.raises(RequestError, match="cannot be read as JSON"):
+        run.state()
+
+
+def test_only_one_process_holds_a_run(run):
+    code = f"import runs\nwith runs.Run({str(run.path)!r}).lock():\n    print('held', flush=True)\n    input()"
+    environment = os.environ | {"PYTHONPATH": ROOT}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RequestError, match=f"process {holder.pid} on .* is working on this run"), run.lock():
+            pass
+        holder.kill()
+        holder.wait()
+        with run.lock():
+            assert run.state().pid == os.getpid()
+
+
+def test_history_comes_back_bit_for_bit_and_takes_new_columns(run):
+    run.append_history({"epoch": 1, "loss": 0.1 + 0.2, "loss/l1": 1e-30})
+    run.append_history({"epoch": 2, "loss": float("inf"), "val_psnr": 21.5})
+    run.append_history({"epoch": 3, "loss": 0.25})
+    history = run.history()
+    assert history["epoch"] == [1, 2, 3]
+    assert history["loss"] == [0.1 + 0.2, float("inf"), 0.25]
+    assert history["val_psnr"] == [None, 21.5, None]
+    run.truncate_history(1)
+    assert run.history() == {"epoch": [1], "loss": [0.1 + 0.2], "loss/l1": [1e-30], "val_psnr": [None]}
+
+
+def test_truncating_to_nothing_leaves_an_empty_history(run):
+    run.append_history({"epoch": 1, "loss": 1.0})
+    run.truncate_history(0)
+    assert run.history() == {}
+    run.append_history({"epoch": 1, "loss": 2.0})
+    assert run.history() == {"epoch": [1], "loss": [2.0]}
+
+
+def test_checkpoints_by_name_and_step(run):
+    with pytest.raises(RequestError, match="no checkpoint yet"):
+        run.checkpoint()
+    for step in (30, 10, 20):
+        add_checkpoint(run, step)
+    (run.path / "checkpoints" / "step-unfinished.safetensors").touch()
+    run.update_state(steps_per_epoch=10)
+    with pytest.raises(RequestError, match="--checkpoint last"):
+        run.checkpoint("best")
+    run.update_state(best={"step": 20, "monitor": "val_loss", "value": 1.0})
+    assert [(found.step, found.epoch) for found in run.checkpoints()] == [(10, 1), (20, 2), (30, 3)]
+    assert run.checkpoint("best").step == 20
+    assert run.checkpoint("last").step == 30
+    assert run.checkpoint("10") == run.checkpoint(10)
+    with pytest.raises(RequestError, match="no checkpoint of step 11; there are best, last and 10, 20, 30"):
+        run.checkpoint("11")
+    with pytest.raises(RequestError, match="expected best, last or a step: 10, 20, 30"):
+        run.checkpoint("bets")
+    run.delete_checkpoint(30)
+    run.delete_checkpoint(30)
+    assert run.checkpoint("last").step == 20
+
+
+def test_a_moved_run_is_the_same_run(run, tmp_path):
+    add_checkpoint(run, 5)
+    run.append_history({"epoch": 1, "loss": 1.0})
+    moved = Run.open(shutil.move(run.path, tmp_path / "elsewhere"))
+    assert moved.checkpoint("last").path.is_relative_to(moved.path)
+    assert moved.history() == {"epoch": [1], "loss": [1.0]}
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    runs.write_atomically(tmp_path / "a.txt", "old")
+    with pytest.raises(ZeroDivisionError), runs.atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_spec_yaml_says_what_was_meant(run):
+    merged = {"name": "quickstart", "variables": {"size": 64}, "notes": ["1e-3", "0o17", "no", "12"], "rate": 1e-5}
+    run.write_spec(SimpleNamespace(merged=merged, resolved={"seed": 1}))
+    text = (run.path / "spec.yaml").read_text()
+    assert "'1e-3'" in text and "'0o17'" in text
+    assert yaml.safe_load(text) == merged
+    assert run.resolved_spec() == {"seed": 1}

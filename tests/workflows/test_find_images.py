@@ -1,0 +1,27 @@
+"""What `reconstruct` is pointed at: files, folders, mistakes."""
+
+import pytest
+
+from builders.errors import RequestError
+from runs import Run
+from workflows.find_images import find_images
+
+
+def test_files_as_they_are_and_folders_sorted(tmp_path):
+    for name in ("b.PNG", "deep/a.jpg", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_images([tmp_path / "notes.txt", tmp_path])
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["notes.txt", "b.PNG", "deep/a.jpg"]
+
+
+def test_mistakes_are_one_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError, match="no images in this folder"):
+        find_images([tmp_path / "empty"])
+    with pytest.raises(RequestError, match="no such image, folder or run"):
+        find_images([tmp_path / "nothing"])
+    with pytest.raises(RequestError, match="a run comes before the images"):
+        find_images([Run.create(tmp_path, "a").path])
+    with pytest.raises(RequestError, match="at least one image"):
+        find_images([])

@@ -1,0 +1,124 @@
+"""Comparing runs: their figures, what differs between their specs, their curves on top of each other."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from builders.errors import RequestError
+from runs import Run
+from workflows.console import metric_label, metric_text, new_table
+from workflows.figures.curves import save_overlaid_curves
+from workflows.progress import duration_text
+from workflows.spec_paths import leaves
+
+# Differ between any two specs, and say nothing about why runs differ.
+_NOT_COMPARED = ("name", "description", "expected")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs side by side; every list has one entry for each run.
+
+    Args:
+        labels: Short names that tell the runs apart.
+        evaluations: Which evaluation the figures come from, such as `test-best`; None where there is none.
+        figures: Metric → means; None where a run lacks it.
+        training: Words such as `epochs` → text.
+        differences: Path of the spec → values, where they are not all equal.
+        curves: The PNG of overlaid curves, or None where no run has finished an epoch.
+    """
+
+    labels: list[str]
+    evaluations: list[str | None]
+    figures: dict[str, list[float | None]]
+    training: dict[str, list[str]]
+    differences: dict[str, list[Any]]
+    curves: Path | None
+
+
+def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
+    """Compares runs and draws their curves into `out`.
+
+    Each run counts with its newest evaluation on test images, or else on whatever it was validated on.
+
+    Raises:
+        RequestError: Fewer than two runs, or the same run twice.
+    """
+    paths = [run.path.resolve() for run in selected]
+    if len(set(paths)) < 2 or len(set(paths)) < len(paths):
+        raise RequestError("compare: give at least two different runs; `python cli.py runs` lists them")
+    labels = _labels(selected)
+    chosen = [_evaluation(run) for run in selected]
+    metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
+    states = [run.state() for run in selected]
+    return Comparison(
+        labels=labels,
+        evaluations=[name for name, _ in chosen],
+        figures={
+            metric: [evaluation.get("metrics", {}).get(metric, {}).get("mean") for _, evaluation in chosen]
+            for metric in metrics
+        },
+        training={
+            "state": [state.status for state in states],
+            "epochs": [f"{state.epoch}/{state.epochs}" if state.epochs else "–" for state in states],
+            "training time": [duration_text(state.seconds) for state in states],
+        },
+        differences=_differences([run.resolved_spec() for run in selected]),
+        curves=save_overlaid_curves({label: run.history() for label, run in zip(labels, selected)}, out),
+    )
+
+
+def _labels(selected: Sequence[Run]) -> list[str]:
+    names = [run.path.resolve().parent.name for run in selected]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name}/{run.path.resolve().name}" for name, run in zip(names, selected)]
+
+
+def _evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
+    evaluations = run.evaluations()
+    for name in ("test-best", "test-last", *evaluations):
+        if name in evaluations:
+            return name, evaluations[name]
+    return None, {}
+
+
+def _differences(resolved: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    values_of = [dict(leaves({key: spec[key] for key in spec if key not in _NOT_COMPARED})) for spec in resolved]
+    paths = dict.fromkeys(path for spec in values_of for path in spec)
+    rows = {path: [spec.get(path) for spec in values_of] for path in paths}
+    # As text, because 1 and True, or 1 and 1.0, are equal in Python and not in a spec.
+    return {path: values for path, values in rows.items() if len({json.dumps(value) for value in values}) > 1}
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Prints the figures, the differences, and where the curves are."""
+    table = new_table("", *comparison.labels)
+    for words, texts in comparison.training.items():
+        table.add_row(words, *texts)
+    table.add_row("measured on", *(name or "not validated" for name in comparison.evaluations))
+    for metric, means in comparison.figures.items():
+        table.add_row(metric_label(metric), *(metric_text(metric, mean) for mean in means))
+    console.print(table)
+    if comparison.differences:
+        table = new_table("the specs differ in", *comparison.labels)
+        for path, values in comparison.differences.items():
+            table.add_row(path, *("–" if value is None else _short(value) for value in values))
+        console.print(table)
+    else:
+        console.print("The specs are equal.")
+    for label, evaluation in zip(comparison.labels, comparison.evaluations):
+        if evaluation is None:
+            console.print(f"{label} has no figures yet: ./validator.sh measures it")
+    if comparison.curves is not None:
+        console.print(f"curves: {comparison.curves}")
+
+
+def _short(value: Any, most: int = 40) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,67 @@
+"""What all figures share: colours, type, and how they are saved."""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from runs import atomic_file
+
+INK = "#1f2430"
+FAINT = "#8a90a0"
+GRID = "#e4e6ec"
+BASELINE = "#b0543c"
+# Told apart in grey and by colour-blind eyes (after Okabe and Ito), the first two being training and validation.
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a6a00", "#56b4e9", "#5b3fa0", "#444a58")
+ERROR_COLOURS = "inferno"
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+}
+
+
+def style() -> AbstractContextManager:
+    """The context in which every figure is drawn: `with style(): …`."""
+    return matplotlib.rc_context(_RC)
+
+
+def new_figure(width: float, height: float, tight: bool = False) -> Figure:
+    """An empty figure of so many inches; `tight` leaves less room between its panels."""
+    layout = (
+        ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.01, hspace=0.01)
+        if tight
+        else ConstrainedLayoutEngine()
+    )
+    return Figure(figsize=(width, height), layout=layout, facecolor="white")
+
+
+def quiet_axes(axes: Axes) -> None:
+    """Leaves of a plot's frame what helps to read it."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3)
+
+
+def save(figure: Figure, path: str | os.PathLike) -> Path:
+    """Writes a figure as PNG, whole or not at all, and returns the path."""
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+    return Path(path)

@@ -1,0 +1,146 @@
+"""`new`: a commented spec to start from."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from builders.errors import RequestError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+_COMMON = """\
+training:
+  optimizer: {Adam: {learning_rate: 1e-3}}   # any Keras optimizer and its arguments
+  epochs: 10
+  monitor: val_loss                # decides which checkpoint is the best
+"""
+
+_INVERTER = """\
+# ./trainer.sh {path}
+# Set a value for one run with --set, as in --set training.epochs=3; `python cli.py check {path}` finds mistakes.
+version: 1
+description: What a layer of VGG-16 still knows of a photograph.
+seed: 42
+
+dataset:
+  source: photos                   # photographs that the install brings along; your own: {{folder: {{path: FOLDER}}}}
+  image: {{size: 64}}                # side in pixels; fit: crop, stretch or pad
+  batch_size: 16
+
+encoder:                           # a frozen network, read at one layer or several
+  backbone: vgg16                  # `python cli.py taps vgg16` lists the layers that can be read
+  weights: hed_bsds500             # comes with the install; `imagenet` downloads the published weights
+  taps: [block2_conv2]
+
+decoder:                           # what turns the features back into an image: Keras layers, and ours
+  defaults:                        # arguments for every layer of a class; a layer's own come first
+    Conv2D: {{kernel_size: 3, padding: same, activation: relu}}
+  layers:
+    - Conv2D: {{filters: 64}}
+    - Residual: {{layers: [Conv2D: {{filters: 64}}, Conv2D: {{filters: 64, activation: linear}}]}}
+    - UpSampling2D: {{size: 2, interpolation: bilinear}}
+    - Conv2D: {{filters: 32}}
+    - Conv2D: {{filters: 3, activation: sigmoid}}
+
+loss: {{l1: 0.8, ssim: 0.2}}         # terms and their weights
+metrics: [mse, psnr, ssim]
+
+"""
+
+_AUTOENCODER = """\
+# ./trainer.sh {path}
+# Set a value for one run with --set, as in --set variables.numbers=8; `python cli.py check {path}` finds mistakes.
+version: 1
+description: An autoencoder that keeps a few numbers of every digit.
+seed: 42
+variables: {{numbers: 32}}           # `$numbers` below stands for the value
+
+dataset:
+  source: digits                   # 5,000 digits that come with the install; your own: {{folder: {{path: FOLDER}}}}
+  image: {{size: 28, channels: 1}}
+  batch_size: 32
+
+encoder:                           # trained together with the decoder
+  defaults:                        # arguments for every layer of a class; a layer's own come first
+    Conv2D: {{kernel_size: 3, strides: 2, padding: same, activation: relu}}
+  layers:
+    - Conv2D: {{filters: 32}}
+    - Conv2D: {{filters: 64}}
+    - Flatten
+    - Dense: {{units: $numbers}}     # the code
+
+decoder:
+  defaults:
+    Conv2DTranspose: {{kernel_size: 3, strides: 2, padding: same, activation: relu}}
+  layers:
+    - Dense: {{units: 3136, activation: relu}}
+    - Reshape: {{target_shape: [7, 7, 64]}}
+    - Conv2DTranspose: {{filters: 64}}
+    - Conv2DTranspose: {{filters: 32}}
+    - Conv2D: {{filters: 1, kernel_size: 3, padding: same, activation: sigmoid}}
+
+loss: {{l1: 0.5, ssim: 0.5}}         # terms and their weights
+metrics: [mse, psnr, ssim]
+
+"""
+
+_LATENTS = """\
+# ./trainer.sh {path}
+# Set a value for one run with --set, as in --set training.epochs=50; `python cli.py check {path}` finds mistakes.
+version: 1
+description: Every digit owns a latent vector, and the decoder learns with them. There is no encoder.
+seed: 42
+
+dataset:
+  source: digits                   # 5,000 digits that come with the install; your own: {{folder: {{path: FOLDER}}}}
+  image: {{size: 28, channels: 1}}
+  split: {{train: 0.8, validation: 500, test: rest}}
+  batch_size: 128
+
+encoder:
+  latents:
+    dimensions: 2                  # numbers for each image
+    initializer: zeros             # where latents start: zeros, normal or pca
+    held_out: {{steps: 300, restarts: 4}}   # how latents of images are found that never trained
+
+decoder:
+  architecture:                    # a ready-made stack, sized from the latents to the image
+    dense: {{units: [500, 500, 1000, 500], activation: leaky_relu}}
+
+loss: {{mse: 1}}
+metrics: [mse, psnr, ssim]
+
+"""
+
+KINDS: Mapping[str, str] = {"inverter": _INVERTER, "autoencoder": _AUTOENCODER, "latents": _LATENTS}
+
+
+def new_spec(name: str, kind: str = "inverter", directory: str | Path = "specs") -> Path:
+    """Writes a spec that passes `check` and says in comments what can be changed.
+
+    Args:
+        name: What the spec is called; a path ending in .yaml is taken as it is.
+        kind: inverter (a frozen backbone), autoencoder (a trained encoder) or latents (no encoder).
+        directory: Where a spec given by name goes.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        RequestError: The name is none, the kind is unknown, or the file is there already.
+    """
+    if kind not in KINDS:
+        raise RequestError(f"--kind {kind}: expected one of {', '.join(KINDS)}")
+    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(directory) / f"{name}.yaml"
+    if not _NAME.fullmatch(path.stem):
+        raise RequestError(f"'{name}' is no name for a spec: use letters, digits, '_', '-' and '.'")
+    text = KINDS[kind].format(path=path.as_posix()) + _COMMON
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise RequestError(f"{path} is there already; choose another name, or remove it first") from None
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written: {error.strerror}") from None
+    return path

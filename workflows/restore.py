@@ -1,0 +1,83 @@
+"""A run → its model, as it was at a checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from architectures.reconstructors.base import Reconstructor
+from builders.dataset_builder import DatasetBuilder, Splits
+from builders.errors import RequestError
+from builders.model_builder import ModelBuilder
+from builders.spec import LoadedSpec, Spec
+from runs import Checkpoint, Run
+from workflows.averages import use_averaged_weights
+from workflows.checkpoints import load_checkpoint, weights_hash
+from workflows.placing import placed
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run's model with a checkpoint's weights, ready to reconstruct."""
+
+    run: Run
+    loaded: LoadedSpec
+    model: Reconstructor
+    checkpoint: Checkpoint
+
+    @property
+    def spec(self) -> Spec:
+        """The run's spec."""
+        return self.loaded.spec
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images the model takes."""
+        return self.model.image_shape
+
+    def splits(self, only: Sequence[str] | None = None) -> Splits:
+        """The run's data, or some of its splits. Raises RequestError where they have changed since it trained."""
+        with placed(self.loaded):
+            splits = DatasetBuilder(self.spec).build(only)
+        trained_on = self.run.environment().get("dataset", {}).get("fingerprint")
+        if trained_on is not None and trained_on != splits.fingerprint:
+            raise RequestError(
+                f"{self.run.path}: the images in dataset.source are not those this run trained on, so its splits "
+                "would mix; put them back, or train anew"
+            )
+        return splits
+
+
+def restore(run: Run, checkpoint: str | int = "best") -> Restored:
+    """Builds a run's model and loads a checkpoint into it.
+
+    Args:
+        run: The run.
+        checkpoint: `best`, `last`, or a step.
+
+    Raises:
+        RequestError: No such checkpoint, a damaged one, or pretrained weights that differ from those trained with.
+    """
+    found = run.checkpoint(checkpoint)
+    loaded = run.load_spec()
+    environment = run.environment()
+    state = run.state()
+    with placed(loaded):
+        model = ModelBuilder(loaded.spec, environment["image_shape"], state.steps_per_epoch or 1).build()
+    check_frozen_weights(run, model)
+    load_checkpoint(model, found.path)
+    use_averaged_weights(model)
+    return Restored(run, loaded, model, found)
+
+
+def check_frozen_weights(run: Run, model: Reconstructor) -> None:
+    """Compares the frozen weights just loaded with those the run was trained with.
+
+    Raises:
+        RequestError: They differ, so that the trained decoder would read other features than it learned.
+    """
+    recorded = run.environment().get("frozen_weights", {})
+    for part in model.frozen_parts:
+        if part.name in recorded and recorded[part.name] != weights_hash(part.variables):
+            raise RequestError(
+                f"{run.path}: the pretrained weights of '{part.name}' are not those this run was trained with; "
+                "restore the weights file that encoder.weights names"
+            )

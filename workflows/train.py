@@ -1,0 +1,77 @@
+"""Training: a spec or an unfinished run → a trained run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from builders.errors import RequestError
+from builders.spec import load_spec
+from runs import Run, is_run, newest
+from workflows.restore import check_frozen_weights
+from workflows.trainer import Trainer
+
+
+def train(
+    target: str | Path | None,
+    overrides: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    resume: bool = False,
+    dry_run: bool = False,
+    verbose: int = 1,
+) -> Run | None:
+    """Trains a spec, or continues a run.
+
+    Args:
+        target: A spec's path, a run's path to continue it, or None with `resume` for the newest run.
+        overrides: `path=value` settings over the spec. A run that continues takes those of `training.` and `logging.`.
+        runs_dir: Where new runs are made and the newest is looked for.
+        resume: Continue: `target`, or the newest run.
+        dry_run: Do one step and one measurement, write nothing, return None.
+        verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RequestError: The spec, the data or the run is not fit to train.
+        Interrupted: Ctrl-C or SIGTERM; the run is saved.
+        TrainingFailed: The loss is not finite.
+    """
+    if target is None and not resume:
+        raise RequestError("train: give a SPEC or a RUN, or --resume to continue the newest run")
+    if resume or is_run(target):
+        run = Run.open(target) if target is not None else newest(runs_dir)
+        with run.lock():
+            return _continue(run, overrides, verbose)
+    loaded = load_spec(Path(target), overrides)
+    trainer = Trainer(loaded, verbose)
+    if dry_run:
+        trainer.rehearse()
+        return None
+    run = Run.create(runs_dir, loaded.spec.name)
+    with run.lock():
+        run.write_spec(loaded)
+        return trainer.train(run)
+
+
+def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
+    for override in overrides:
+        if not override.startswith(("training.", "logging.")):
+            raise RequestError(
+                f"--set {override}: a run that continues takes only training.* and logging.*; train anew"
+            )
+    path = run.path / "spec.yaml"
+    loaded = load_spec(path, overrides) if overrides else run.load_spec()
+    state = run.state()
+    if state.epoch >= loaded.spec.training.epochs:
+        raise RequestError(
+            f"{run.path}: has finished its {state.epoch} epochs; to go on add "
+            f"--set training.epochs={state.epoch + loaded.spec.training.epochs}"
+        )
+    trainer = Trainer(loaded, verbose)
+    trained_on = run.environment().get("dataset", {}).get("fingerprint")
+    if trained_on is not None and trained_on != trainer.splits.fingerprint:
+        raise RequestError(f"{run.path}: the images in dataset.source have changed since this run began; train anew")
+    check_frozen_weights(run, trainer.model)
+    if overrides:
+        run.write_spec(loaded)
+    return trainer.train(run)

@@ -1,0 +1,372 @@
+"""The training loop. In order:
+
+    for every epoch:
+        for every step:            train_step; on Ctrl-C save and stop; where due, a checkpoint
+        validate                   under averaged weights where the optimizer keeps them
+        samples                    originals over reconstructions
+        history.csv, TensorBoard   the epoch exists from here on
+        checkpoint                 if it is the best, or due
+        early stopping             if the monitored figure has not improved for long enough
+
+Nothing the loop decides by is held in memory alone: order and augmentation follow from (seed, epoch), the best epoch
+and early stopping from history.csv, the rest is in the checkpoint. So a run that was stopped anywhere ends as it would
+have.
+"""
+
+import math
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from builders.dataset_builder import DatasetBuilder, Splits
+from builders.errors import RequestError
+from builders.model_builder import ModelBuilder
+from builders.spec import Duration, LoadedSpec
+from runs import Run, is_run
+from workflows.averages import averaged_weights
+from workflows.checkpoints import load_checkpoint, load_initial_weights, write_checkpoint
+from workflows.environment import describe_environment
+from workflows.feature_cache import FeatureCache, build_feature_cache
+from workflows.monitor import Monitor
+from workflows.placing import placed
+from workflows.progress import Counting, TrainingProgress, duration_text
+from workflows.samples import sample_images, write_samples
+from workflows.tensorboard_log import TensorBoardLog
+
+# Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
+_CALIBRATION_IMAGES = 64
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by a signal and saved; the message says how to go on."""
+
+
+class TrainingFailed(RuntimeError):
+    """Training cannot go on, for instance because the loss is no longer finite."""
+
+
+class Trainer:
+    """Holds what one training needs: data, model, and how to report.
+
+    Args:
+        loaded: The spec.
+        verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+
+    Raises:
+        RequestError: The spec or its data are not fit to train.
+    """
+
+    def __init__(self, loaded: LoadedSpec, verbose: int = 1):
+        self.spec = loaded.spec
+        self.verbose = verbose
+        self._stop = False
+        with placed(loaded):
+            self._build()
+
+    def _build(self) -> None:
+        self._refuse_what_cannot_run()
+        if self.spec.training.jit_compile is not True:
+            tf.config.experimental.enable_op_determinism()
+        with Counting("checking images", 0, self.verbose) as counting:
+            self.splits: Splits = DatasetBuilder(self.spec, progress=counting.at).build()
+        if "train" not in self.splits:
+            raise RequestError("dataset.split: has no train; add one, such as `train: rest`")
+        self.train_split = self.splits["train"]
+        self.validation = self.splits.get("validation")
+        self.steps_per_epoch = self.train_split.steps_per_epoch
+        self.model = ModelBuilder(self.spec, self.splits.image_shape, self.steps_per_epoch).build()
+        self.monitor = Monitor(self.spec, self.model, has_validation=self.validation is not None)
+
+    def _refuse_what_cannot_run(self) -> None:
+        training = self.spec.training
+        if training.strategy in ("mirrored", "multi_worker"):
+            raise RequestError(f"training.strategy: '{training.strategy}' cannot train in this version; use single")
+        if self.spec.discriminator is not None:
+            raise RequestError("discriminator: adversarial training is not in this version; remove it")
+
+    def rehearse(self) -> None:
+        """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""
+        self.model.make_train_function()
+        self.model.train_function(iter(self.train_split.epoch(0)))
+        split = self.validation or self.train_split
+        for batch in split.in_order(limit=self.train_split.batch_size):
+            self.model.test_step(batch)
+        self.model.reconstruct(sample_images(split))
+
+    def train(self, run: Run) -> Run:
+        """Trains `run` from where it stands to its last epoch.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; the run is saved.
+            TrainingFailed: The loss is not finite.
+        """
+        run.update_state(
+            status="training",
+            epochs=self.spec.training.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            message="",
+        )
+        try:
+            with self._stopping_on_signals(), TensorBoardLog(run) as board:
+                _Session(self, run, board).loop()
+        except Interrupted as stopped:
+            run.update_state(status="interrupted", message=str(stopped))
+            raise
+        except tf.errors.OpError as error:
+            # tf.data wraps an image's own error in one of its own; the split has kept it.
+            failure = self.train_split.failure or error
+            run.update_state(status="failed", message=_one_line(failure))
+            raise failure from None
+        except BaseException as error:
+            run.update_state(status="failed", message=_one_line(error))
+            raise
+        run.update_state(status="finished")
+        return run
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether a signal has asked to stop after the running step."""
+        return self._stop
+
+    @contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM stops after the running step; a second Ctrl-C at once."""
+
+        def ask_to_stop(number: int, frame: object) -> None:
+            if self._stop and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._stop = True
+
+        before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Session:
+    """One sitting of a training: from where the run stands until it ends or is stopped."""
+
+    def __init__(self, trainer: Trainer, run: Run, board: TensorBoardLog):
+        self.trainer = trainer
+        self.spec = trainer.spec
+        self.model = trainer.model
+        self.run = run
+        self.board = board
+        self.step = self._start_point()
+        self.cache = self._feature_cache()
+        self.samples = sample_images(trainer.validation or trainer.train_split)
+        # A run's time is the sum over its sittings.
+        self._seconds_before, self._began = run.state().seconds, time.monotonic()
+        self.model.make_train_function()
+        self.model.make_test_function()
+
+    def _start_point(self) -> int:
+        """Restores the newest checkpoint, or begins; returns the steps that are finished."""
+        checkpoints = self.run.checkpoints()
+        if checkpoints:
+            load_checkpoint(self.model, checkpoints[-1].path)
+            step = checkpoints[-1].step
+            self.run.truncate_history(step // self.trainer.steps_per_epoch)
+            return step
+        self.model.calibrate(tf.convert_to_tensor(sample_images(self.trainer.train_split, _CALIBRATION_IMAGES)))
+        if self.spec.training.initial_weights:
+            load_initial_weights(self.model, _weights_file(self.spec.training.initial_weights))
+        self.run.write_environment(describe_environment(self.spec, self.trainer.splits, self.model))
+        return 0
+
+    def _feature_cache(self) -> FeatureCache | None:
+        with Counting("computing features", self.trainer.train_split.count, self.trainer.verbose) as counting:
+            return build_feature_cache(self.spec, self.trainer.splits, self.model, counting)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on this run so far, over all sittings."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def loop(self) -> None:
+        """Trains to the last epoch, or until early stopping or a signal."""
+        trainer, epochs, per_epoch = self.trainer, self.spec.training.epochs, self.trainer.steps_per_epoch
+        with TrainingProgress(epochs, per_epoch, trainer.train_split.batch_size, trainer.verbose) as progress:
+            self._introduce(progress)
+            progress.begin(self.step)
+            for epoch in range(self.step // per_epoch, epochs):
+                figures = self._train_epoch(epoch, progress)
+                row = {**figures, **self._measure(epoch + 1)}
+                self.run.append_history(row)
+                self._log(epoch + 1, row)
+                history = self.run.history()
+                best = self.monitor.best(history)
+                improved = best is not None and best["step"] == self.step
+                stop = self.monitor.should_stop(history, per_epoch)
+                every = self.spec.training.checkpoints.every
+                if improved or stop or epoch + 1 == epochs or _due(every, epoch + 1, per_epoch):
+                    self._checkpoint()
+                self.run.update_state(step=self.step, epoch=epoch + 1, best=best, seconds=self.seconds)
+                self._prune()
+                progress.epoch(epoch + 1, row, improved)
+                if trainer.stop_requested and epoch + 1 < epochs and not stop:
+                    self._stop_here()
+                if stop:
+                    patience = self.spec.training.early_stopping.patience
+                    progress.say(f"stopped early: {self.monitor.column} has not improved for {patience}")
+                    break
+            progress.say(f"trained in {duration_text(self.seconds)}: {self.run.path}")
+
+    @property
+    def monitor(self) -> Monitor:
+        """What the run is judged by."""
+        return self.trainer.monitor
+
+    def _introduce(self, progress: TrainingProgress) -> None:
+        splits = self.trainer.splits
+        counts = ", ".join(f"{splits[name].count} {name}" for name in splits)
+        height, width, channels = splits.image_shape
+        trained = sum(math.prod(variable.shape) for variable in self.model.trained_variables)
+        progress.say(f"run {self.run.path}" + (f", continuing after step {self.step}" if self.step else ""))
+        if splits.bad_images:
+            names = ", ".join(splits.bad_images[:3])
+            progress.say(f"skipped {len(splits.bad_images)} unreadable images: {names}")
+        progress.say(
+            f"images {counts}, {height}×{width}×{channels}; {trained:,} trained parameters; "
+            f"{self.model.dtype_policy.name}; "
+            f"{self.spec.training.epochs} epochs of {self.trainer.steps_per_epoch} steps"
+        )
+        if self.cache is not None:
+            progress.say(f"features computed once and kept: {self.cache.bytes / 1e6:.0f} MB")
+
+    def _train_epoch(self, epoch: int, progress: TrainingProgress) -> dict[str, Any]:
+        """The steps of an epoch that are still to do; returns its row of history, without validation."""
+        split, per_epoch = self.trainer.train_split, self.trainer.steps_per_epoch
+        first = self.step % per_epoch
+        if first == 0:
+            self._reset_means()
+        began = time.monotonic()
+        batches = split.epoch(epoch, start_step=first)
+        iterator = iter(batches if self.cache is None else self.cache.attach(batches))
+        every = self.spec.training.checkpoints.every.steps(per_epoch)
+        figures: dict[str, tf.Tensor] = {}
+        for _ in range(first, per_epoch):
+            figures = self.model.train_function(iterator)
+            self.step += 1
+            if progress.due():
+                loss = self._finite(figures["loss"])
+                progress.step(epoch, self.step, {"loss": loss})
+            # After the last step of an epoch its figures come first, or a resumed run would lack them.
+            if self.trainer.stop_requested and self.step % per_epoch:
+                self._stop_here()
+            if self.step % every == 0 and self.step % per_epoch:
+                self._checkpoint()
+                self._prune()
+        self._finite(figures["loss"])
+        speed = (per_epoch - first) * split.batch_size / (time.monotonic() - began)
+        return {
+            "epoch": epoch + 1,
+            "step": self.step,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(speed, 2),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            **{name: float(value) for name, value in figures.items()},
+        }
+
+    def _stop_here(self) -> None:
+        self._checkpoint()
+        self._prune()
+        total = self.spec.training.epochs * self.trainer.steps_per_epoch
+        raise Interrupted(
+            f"stopped after step {self.step} of {total} and saved; continue with ./trainer.sh {self.run.path}"
+        )
+
+    def _reset_means(self) -> None:
+        for mean in self.model.metrics:
+            mean.reset_state()
+
+    def _measure(self, epoch: int) -> dict[str, float]:
+        """Validation figures, and the sample grid where due, both under averaged weights where there are any."""
+        samples = self.spec.logging.samples
+        with averaged_weights(self.model):
+            figures = self._validate()
+            last = epoch == self.spec.training.epochs
+            if samples is not None and (last or _due(samples.every, epoch, self.trainer.steps_per_epoch)):
+                grid = write_samples(self.run, self.model, self.samples, epoch)
+                self.board.image("reconstructions", grid, self.step)
+        return figures
+
+    def _validate(self) -> dict[str, float]:
+        """The validation split's figures, as history calls them."""
+        split = self.trainer.validation
+        if split is None:
+            return {}
+        self._reset_means()
+        figures: dict[str, tf.Tensor] = {}
+        iterator = iter(split.in_order())
+        for _ in range(split.steps_per_epoch):
+            figures = self.model.test_function(iterator)
+        return {f"val_{name}": float(value) for name, value in figures.items()}
+
+    def _log(self, epoch: int, row: dict[str, Any]) -> None:
+        self.board.scalars({name: value for name, value in row.items() if name not in ("epoch", "step")}, self.step)
+        histograms = self.spec.logging.histograms
+        if histograms is not None and _due(histograms.every, epoch, self.trainer.steps_per_epoch):
+            self.board.histograms({v.path: v.numpy() for v in self.model.trained_variables}, self.step)
+
+    def _checkpoint(self) -> None:
+        if not all(np.isfinite(variable.numpy()).all() for variable in self.model.trained_variables):
+            raise TrainingFailed(self._not_finite())
+        epoch = self.step // self.trainer.steps_per_epoch
+        write_checkpoint(self.model, self.run.checkpoint_path(self.step), step=self.step, epoch=epoch)
+        self.run.update_state(step=self.step, epoch=epoch, last_step=self.step, seconds=self.seconds)
+
+    def _prune(self) -> None:
+        """Deletes the checkpoints that neither `keep_best` nor `keep_last` holds."""
+        checkpoints = self.run.checkpoints()
+        keep = self.monitor.kept_steps(self.run.history(), [checkpoint.step for checkpoint in checkpoints])
+        for checkpoint in checkpoints:
+            if checkpoint.step not in keep:
+                self.run.delete_checkpoint(checkpoint.step)
+
+    def _finite(self, loss: tf.Tensor) -> float:
+        """The loss as a number. Raises TrainingFailed where it is none."""
+        value = float(loss)
+        if not math.isfinite(value):
+            raise TrainingFailed(self._not_finite())
+        return value
+
+    def _not_finite(self) -> str:
+        saved = self.run.checkpoints()
+        kept = f"the checkpoint of step {saved[-1].step} is whole" if saved else "no checkpoint was written yet"
+        return (
+            f"the loss is not finite at step {self.step}; {kept}. Lower training.optimizer's learning_rate, add "
+            "clipnorm, or set training.on_nan: skip"
+        )
+
+
+def _due(every: Duration, epoch: int, steps_per_epoch: int) -> bool:
+    """Whether something due `every` so often is due at the end of an epoch: if a multiple fell within it."""
+    length = every.steps(steps_per_epoch)
+    return (epoch * steps_per_epoch) // length > ((epoch - 1) * steps_per_epoch) // length
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def _weights_file(initial: str) -> Path:
+    """The checkpoint that `training.initial_weights` means: a run's best, or a file."""
+    if is_run(initial):
+        return Run.open(initial).checkpoint("best").path
+    path = Path(initial)
+    if not path.is_file():
+        raise RequestError(f"training.initial_weights: '{initial}' is neither a run nor a file; give a run's path")
+    return path

@@ -1,0 +1,209 @@
+"""Validation: a run → its figures on images it never trained on, and the pictures that explain them."""
+
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from builders.dataset_builder import Split
+from builders.errors import RequestError
+from builders.spec import Spec
+from runs import Run, write_atomically
+from workflows.console import metric_label, metric_text, new_console, new_table
+from workflows.evaluation import MetricResult, evaluate
+from workflows.figures.curves import save_loss_curve
+from workflows.figures.grid import Example, pick_examples, save_grid
+from workflows.figures.histograms import Spread, save_histograms
+from workflows.report import write_report
+from workflows.restore import Restored, restore
+
+DEFAULT_SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a validation found, and where it lies.
+
+    Args:
+        run: The run.
+        spec: Its spec.
+        split: `train`, `validation` or `test`.
+        checkpoint: `best`, `last` or a step, as asked for.
+        step: The step of that checkpoint.
+        count: Number of images.
+        metrics: Name → figures.
+        directory: Holds metrics.json, the arrays and the pictures.
+        pictures: PNG files, the most telling first.
+        remarks: Sentences about what was not as asked.
+    """
+
+    run: Run
+    spec: Spec
+    split: str
+    checkpoint: str
+    step: int
+    count: int
+    metrics: dict[str, MetricResult]
+    directory: Path
+    pictures: list[Path]
+    remarks: list[str]
+
+
+def validate(
+    run: Run,
+    split: str | None = None,
+    checkpoint: str = "best",
+    samples: int | None = None,
+    console: Console | None = None,
+) -> Evaluation:
+    """Measures a run and writes `evaluation/<split>-<checkpoint>/`, `figures/loss.png` and `report.html`.
+
+    Args:
+        run: The run.
+        split: Which images. Unset: `test`, or `validation` where the spec sets no test images aside.
+        checkpoint: `best`, `last` or a step.
+        samples: At most so many images, the first of the split. Unset: all.
+        console: Where progress is shown.
+
+    Raises:
+        RequestError: No such split or checkpoint, or data that changed since the run trained.
+    """
+    console = console or new_console()
+    restored = restore(run, checkpoint)
+    chosen, remarks = _choose_split(restored, split)
+    count = chosen.count if samples is None else min(samples, chosen.count)
+    directory = run.evaluation_dir(chosen.name, str(checkpoint))
+    results, skipped = evaluate(restored.model, chosen, count, directory, console)
+    write_atomically(
+        run.metrics_path(chosen.name, str(checkpoint)),
+        json.dumps(
+            {
+                "count": count,
+                "checkpoint": str(checkpoint),
+                "step": restored.checkpoint.step,
+                "split": chosen.name,
+                "metrics": {name: result.as_json() for name, result in results.items()},
+            },
+            indent=1,
+        )
+        + "\n",
+    )
+    evaluation = Evaluation(
+        run=run,
+        spec=restored.spec,
+        split=chosen.name,
+        checkpoint=str(checkpoint),
+        step=restored.checkpoint.step,
+        count=count,
+        metrics=results,
+        directory=directory,
+        pictures=[],
+        remarks=remarks + skipped,
+    )
+    evaluation.pictures.extend(_draw(evaluation, chosen))
+    write_report(run)
+    return evaluation
+
+
+def _choose_split(restored: Restored, wanted: str | None) -> tuple[Split, list[str]]:
+    """The split to measure, and a sentence where it is not what one would expect."""
+    candidates = (wanted,) if wanted is not None else (DEFAULT_SPLIT, "validation", "train")
+    for name in candidates:
+        # Only this split's images are read: those of a large training split would take minutes.
+        splits = restored.splits(only=[name])
+        if name in splits:
+            break
+    else:
+        there_are = ", ".join(restored.splits())
+        raise RequestError(f"--split {wanted}: the spec sets no such images aside; there are {there_are}")
+    if wanted is not None or name == DEFAULT_SPLIT:
+        return splits[name], []
+    what = "which chose the best checkpoint" if name == "validation" else "which the run was trained on"
+    return splits[name], [f"The spec sets no test images aside; measured on the {name} images, {what}."]
+
+
+def _draw(evaluation: Evaluation, split: Split) -> list[Path]:
+    directory, metrics = evaluation.directory, evaluation.metrics
+    originals = np.load(directory / "originals.npy", mmap_mode="r")
+    reconstructions = np.load(directory / "reconstructions.npy", mmap_mode="r")
+    heading = f"{evaluation.spec.name} · {evaluation.count} {evaluation.split} images · step {evaluation.step}"
+    shown = [name for name in ("psnr", "ssim") if name in metrics]
+    examples = []
+    shutil.rmtree(directory / "pairs", ignore_errors=True)  # an earlier validation may have shown other images
+    for position, title in pick_examples(metrics["psnr"].values, larger_is_better=True):
+        figures = [
+            f"{metric_label(name, with_unit=False)} {metric_text(name, metrics[name].values[position], with_unit=True)}"
+            for name in shown
+        ]
+        title = f"{title}: {_short(split.name_of(position))}" if title else _short(split.name_of(position))
+        examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures)))
+        for name, array in (("original", originals), ("reconstruction", reconstructions)):
+            write_atomically(directory / "pairs" / f"{name}_{position}.png", png_bytes(array[position]))
+    histograms = [
+        Spread(metric_label(name), metrics[name].values, metrics[name].baseline, 2 if name == "psnr" else 3)
+        for name in shown
+    ]
+    pictures = [
+        save_grid(examples, directory / "grid.png", heading),
+        save_histograms(histograms, directory / "histograms.png", heading),
+    ]
+    if curve := draw_loss_curve(evaluation.run, evaluation.spec.name):
+        pictures.append(curve)
+    return pictures
+
+
+def draw_loss_curve(run: Run, title: str) -> Path | None:
+    """Draws a run's history into `figures/loss.png`; None where no epoch has finished yet."""
+    history, state = run.history(), run.state()
+    best = None
+    if state.best is not None and state.best["step"] in history.get("step", []):
+        best = history["epoch"][history["step"].index(state.best["step"])]
+    return save_loss_curve(history, run.figures_dir / "loss.png", best, title)
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """A float image [height, width, 1 or 3] in [0, 1] as an 8-bit PNG."""
+    pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _short(name: str, most: int = 20) -> str:
+    name = Path(name).name
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """Prints measured beside baseline beside expected figures, and where the pictures are."""
+    title = (
+        f"{evaluation.run.path}\n{evaluation.count} {evaluation.split} image{'s' * (evaluation.count > 1)}, "
+        f"checkpoint {evaluation.checkpoint} (step {evaluation.step})"
+    )
+    expected = evaluation.spec.expected
+    table = new_table("", "measured", "±", "baseline", *(["expected"] if expected else []), title=title)
+    for name, result in evaluation.metrics.items():
+        arrow = "↑" if result.larger_is_better else "↓"
+        row = [f"{metric_label(name)} {arrow}"]
+        row += [metric_text(name, value) for value in (result.mean, result.std, result.baseline)]
+        if expected:
+            row.append(metric_text(name, getattr(expected, name, None)))
+        table.add_row(*row)
+    if expected and expected.minutes is not None:
+        table.add_row(
+            "training (minutes) ↓", f"{evaluation.run.state().seconds / 60:.1f}", "", "", f"{expected.minutes:g}"
+        )
+    console.print(table)
+    if expected and expected.machine and evaluation.split == DEFAULT_SPLIT:
+        console.print(f"expected: as measured on {expected.machine}")
+    console.print("baseline: the same figure for each image's own mean colour")
+    for remark in evaluation.remarks:
+        console.print(remark)
+    console.print("pictures:")
+    for path in [*evaluation.pictures, evaluation.run.report_path]:
+        console.print(f"  {path}")
