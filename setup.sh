@@ -52,15 +52,19 @@ follow() {
 
 # install ROOT LOCK PYTHON: fills ROOT/.venv with what ROOT/LOCK pins.
 install() {
-    local root=$1 lock=$2 python=$3 venv=$1/.venv part pip total start=$SECONDS
-    say "Setting up .venv from $lock (first call only; a few minutes, about 2 GB)"
+    local root=$1 lock=$2 python=$3 venv=$1/.venv part said pip="" total start=$SECONDS
+    say "Setting up .venv from $lock (first call only; a few minutes, about 3 GB)"
+
+    # A background process ignores Ctrl-C, so it is passed on to pip by hand.
+    trap '[[ -z "$pip" ]] || { kill "$pip"; wait "$pip" || true; } 2>/dev/null
+          say; say "Set-up interrupted; the next call goes on."; exit 130' INT TERM
 
     # What an interrupted call or an old system may have left: an environment without pip or of another Python,
     # packages without their RECORD (pip writes it last, and takes such a package for installed), and packages that
     # pip had moved aside.
     if ! "$venv/bin/python" -c 'import pip, sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv[1:])' \
         $PYTHON_VERSIONS 2>/dev/null; then
-        "$python" -m venv --clear "$venv" || return 1
+        said=$("$python" -m venv --clear "$venv" 2>&1) || { say "$said"; return 1; }
     fi
     rm -f "$venv"/installed-*
     for part in "$venv"/lib/python3*/site-packages/{*.dist-info,~*}; do
@@ -71,8 +75,6 @@ install() {
     "$venv/bin/python" -m pip install --require-hashes --no-input --disable-pip-version-check --progress-bar off \
         -r "$root/$lock" >"$venv/setup.log" 2>&1 &
     pip=$!
-    # A background process ignores Ctrl-C, so it is passed on by hand.
-    trap 'kill "$pip" 2>/dev/null; wait "$pip"; say; say "Set-up interrupted; the next call goes on."; exit 130' INT TERM
     if ! follow "$pip" "$venv/setup.log" "$total"; then
         trap - INT TERM
         grep -i '^error' "$venv/setup.log" | tail -n 5 >&2

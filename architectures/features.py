@@ -33,6 +33,7 @@ class FeatureExtractor:
         interpolation: How taps are resized. Shrinking does not blur first, except by `area`.
         project: Channels of a trainable 1×1 convolution on each tap, before resizing, with which it commutes.
         seed: Decides the values of `weights: none` and of the projections.
+        name: What the frozen network is called in a run's environment.json.
 
     Attributes:
         taps_model: The frozen network: float32 [batch, height, width, 1 or 3] in [0, 1] → list of activations.
@@ -54,6 +55,7 @@ class FeatureExtractor:
         interpolation: Literal["bilinear", "nearest", "bicubic", "area"] = "bilinear",
         project: int | None = None,
         seed: int = 0,
+        name: str = "taps",
     ):
         self.backbone = BACKBONES.get(backbone)(**(arguments or {}))
         self.taps = tuple(taps)
@@ -66,6 +68,7 @@ class FeatureExtractor:
         self.interpolation = interpolation
         self.project = project
         self.seed = seed
+        self.name = name
         self.taps_model = self._cut_network()
 
     def _cut_network(self) -> keras.Model:
@@ -76,7 +79,7 @@ class FeatureExtractor:
         if self.input_size:
             network_input = resize_antialiased(network_input, self.input_size)
         network = self.backbone.features(tuple(network_input.shape[1:]), self.taps, self.weights, self.seed)
-        model = Taps(image, keras.tree.flatten(network(network_input, training=False)), name="taps")
+        model = Taps(image, keras.tree.flatten(network(network_input, training=False)), name=self.name)
         model.trainable = False
         return model
 

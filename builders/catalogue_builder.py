@@ -21,7 +21,7 @@ from builders.keras_types import BASE_LAYER_ARGUMENTS, NOT_IN_SPECS, Activation,
 from builders.sources.source import Source
 from builders.spec.annotations import record_of, shape_of, to_plain
 from builders.spec.catalogue import CATALOGUE_PATH, shape_to_json
-from builders.spec.shapes import Anything, Flag, Named, Nothing, Number, Shape, Text, either
+from builders.spec.shapes import Anything, Flag, Named, Nothing, Number, Shape, Text, either, options_of
 from builders.spec.types import Features
 
 # Kind of the catalogue → where its registry lies. Packages that do not exist have no entries.
@@ -29,6 +29,7 @@ REGISTRIES = {
     "source": ("builders.sources", "SOURCES"),
     "backbone": ("architectures.backbones", "BACKBONES"),
     "architecture": ("architectures.stacks", "ARCHITECTURES"),
+    "discriminator": ("architectures.discriminators", "DISCRIMINATORS"),
     "layer": ("architectures.layers", "LAYERS"),
     "loss": ("architectures.losses", "LOSSES"),
     "metric": ("architectures.metrics", "METRICS"),
@@ -44,6 +45,8 @@ _OTHER_LAYERS = (
     *("Layer", "Wrapper", "InputLayer", "RNN", "Pipeline", "Dot", "Attention", "AdditiveAttention"),
     *("CutMix", "MixUp", "MaxNumBoundingBoxes", "Hashing", "HashedCrossing", "CategoryEncoding"),
 )
+# Words for initializers that Keras takes besides those its module lists.
+_OTHER_IDENTIFIERS = {"uniform": "RandomUniform", "normal": "RandomNormal"}
 _OTHER_OPTIMIZERS = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")
 _FEATURES = ("backbone", "weights", "taps", "input_size")
 _TAP_IMAGE = 224
@@ -102,7 +105,7 @@ def _keras_classes(
     return entries
 
 
-def _one_in_one_out(cls: type) -> bool:
+def _one_in_one_out(cls: Any) -> bool:
     parameters = list(inspect.signature(cls.call).parameters.values())[1:]
     required = [parameter for parameter in parameters if parameter.default is parameter.empty and parameter.kind < 2]
     merges = any(parent.__name__ == "Merge" for parent in cls.__mro__)
@@ -110,13 +113,21 @@ def _one_in_one_out(cls: type) -> bool:
 
 
 def _keras_objects(module: Any, base: type) -> dict[str, Any]:
-    """Entries of initializers and the like, with the lower-case names under which Keras takes them as text."""
+    """Entries of initializers and the like, with the words under which Keras takes them without arguments."""
     entries = _keras_classes(module, base, (base.__name__,))
-    for word in dir(module):
-        cls = getattr(module, word)
-        if inspect.isclass(cls) and word == word.lower() and cls.__name__ in entries:
-            entries[cls.__name__].setdefault("identifiers", []).append(word)
+    words = {word: getattr(module, word).__name__ for word in dir(module) if inspect.isclass(getattr(module, word))}
+    for word, name in {**words, **_OTHER_IDENTIFIERS}.items():
+        if name in entries and (word == name or word == word.lower()) and _is_known(module, word):
+            entries[name].setdefault("identifiers", []).append(word)
     return entries
+
+
+def _is_known(module: Any, word: str) -> bool:
+    # Keras lists some words that it then cannot build without arguments, such as `constant`.
+    try:
+        return module.get(word) is not None
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _keras_entry(cls: type) -> dict[str, Any]:
@@ -197,7 +208,9 @@ def _registry_shape(
 ) -> Shape:
     """The annotated shape of an argument. Activations and features are what they are everywhere else."""
     if looks and parameter.name in _FEATURES:
-        return record_of(Features).fields[parameter.name].shape
+        shape = record_of(Features).fields[parameter.name].shape
+        given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
+        return either(*given) if parameter.default is parameter.empty else shape
     if parameter.name not in hints:
         raise TypeError(
             f"{kind} {entry.__name__}: argument '{parameter.name}' has no annotation; the catalogue needs one"
@@ -214,12 +227,14 @@ def _registry_shape(
 def _facts(kind: str, entry: Any) -> dict[str, Any]:
     """What checks need to know besides arguments."""
     if kind == "backbone":
-        backbone = entry() if inspect.isclass(entry) else entry
+        backbone: Any = entry() if inspect.isclass(entry) else entry
         size = max(_TAP_IMAGE, backbone.minimum_size)
         taps = [tap.name for tap in backbone.taps((size, size, 3))]
         return {"minimum_size": backbone.minimum_size, "taps": taps}
     if kind == "weights":
         return {"backbone": entry.backbone}
+    if kind == "discriminator":
+        return {"reads": entry.reads}
     if kind == "metric":
         return {"in_training": entry.in_training, "direction": entry.direction}
     if kind == "source":

@@ -51,6 +51,7 @@ class DatasetBuilder:
             RequestError: Anything about the data that the user can mend.
         """
         source = open_source(self._dataset.source)
+        source.prepare(self._progress)
         if self._dataset.balance and not source.class_names:
             raise RequestError("dataset.balance: this source has no labels; leave the key out, or use class folders")
         shape = _shape(source, self._dataset.image)

@@ -13,7 +13,7 @@ def first_line(entry: Any) -> str:
     return _sentence(inspect.getdoc(entry) or "")
 
 
-def argument_docs(cls: type) -> dict[str, str]:
+def argument_docs(cls: Any) -> dict[str, str]:
     """Argument → its description, from the `Args:` section of a class or its constructor."""
     found: dict[str, str] = {}
     for owner in (cls, cls.__init__):

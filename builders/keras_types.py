@@ -68,14 +68,17 @@ Padding = Literal["valid", "same"]
 
 def sizes(rank: int, number: Any = Positive) -> Any:
     """One number for all axes, or one for each of `rank` axes."""
-    return number | tuple[(number,) * rank]
+    each: Any = tuple.__class_getitem__((number,) * rank)
+    return number | each
 
 
 def borders(rank: int) -> Any:
     """What to add or cut on each side: a number, one for each axis, or (before, after) for each axis."""
     if rank == 1:
         return Count | tuple[Count, Count]
-    return Count | tuple[(Count,) * rank] | tuple[(tuple[Count, Count],) * rank]
+    each: Any = tuple.__class_getitem__((Count,) * rank)
+    both: Any = tuple.__class_getitem__((tuple[Count, Count],) * rank)
+    return Count | each | both
 
 
 # Arguments of every layer, whether or not its signature spells them out.

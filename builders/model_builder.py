@@ -1,23 +1,23 @@
 """ModelBuilder: a spec → a compiled reconstructor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from architectures.features import FeatureExtractor
-from architectures.losses import LOSSES
-from architectures.metrics import METRICS
-from architectures.metrics.metric import Metric
+from architectures.losses.adversarial import Adversarial
+from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks import expand_architecture
+from builders.adversary_builder import build_adversary
 from builders.errors import RequestError
+from builders.feature_builder import build_features
 from builders.layer_builder import apply_layer, apply_stack, build_layer, build_layers, expand_repeats, shape_text
+from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
 from builders.spec import Choice, Spec
@@ -50,7 +50,7 @@ class ModelBuilder:
         keras.utils.set_random_seed(spec.seed)
         with dtype_policy(resolve_precision(spec.training.precision)):
             if spec.encoder.kind == "backbone":
-                features = self._features()
+                features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
                 code = features.fuse_model.output
                 model_class, parts = BackboneInverter, {"features": features}
             elif spec.encoder.kind == "layers":
@@ -64,42 +64,27 @@ class ModelBuilder:
                 code_stack = self._stack(keras.Input(code.shape[1:], dtype=code.dtype), spec.code.layers, "code")
                 code = code_stack.output
             decoder = self._decoder(code)
+            terms = build_terms(spec, decoder.output, self.steps_per_epoch, self.weights)
+            judging = [term for term in terms if isinstance(term.loss, Adversarial)]
             model = model_class(
                 image_shape=self.image_shape,
                 decoder=decoder,
                 code_stack=code_stack,
-                losses=self._losses(decoder),
-                metrics=self._metrics(),
+                losses=[term for term in terms if term not in judging],
+                metrics=build_metrics(spec, self.image_shape, self.weights),
                 skip_bad_steps=spec.training.on_nan == "skip",
+                adversary=self._adversary(judging[0], decoder) if judging else None,
                 name="reconstructor",
                 **parts,
             )
             model.compile(
                 optimizer=build_optimizer(spec.training.optimizer, self.steps_per_epoch, "training.optimizer"),
+                code_optimizer=self._code_optimizer(code_stack),
                 # With XLA operations are not deterministic, so that `auto` leaves it off.
                 jit_compile=spec.training.jit_compile is True,
             )
-            model.optimizer.build(model.trained_variables)
+            model.build_optimizers()
         return model
-
-    def _features(self) -> FeatureExtractor:
-        encoder = self.spec.encoder
-        fuse = encoder.fuse
-        try:
-            return FeatureExtractor(
-                backbone=encoder.backbone.name,
-                arguments=encoder.backbone.arguments,
-                weights=encoder.weights if self.weights else "none",
-                taps=encoder.taps,
-                input_size=encoder.input_size,
-                size=fuse.size if fuse else None,
-                interpolation=fuse.interpolation if fuse else "bilinear",
-                project=fuse.project if fuse else None,
-                image_shape=self.image_shape,
-                seed=self.spec.seed,
-            )
-        except ValueError as error:
-            raise RequestError(f"encoder: {error}") from error
 
     def _stack(self, tensor: Any, entries: Sequence[Choice], where: str) -> keras.Model:
         """A trainable stack with one output."""
@@ -149,33 +134,22 @@ class ModelBuilder:
                 f"end it with a layer of {self.image_shape[-1]} filters"
             )
 
-    def _losses(self, decoder: keras.Model) -> list[WeightedLoss]:
-        terms = []
-        for name, term in self.spec.loss.items():
-            try:
-                loss = LOSSES.get(term.loss.name)(**term.loss.arguments)
-            except ValueError as error:
-                raise RequestError(f"loss.{name}: {error}") from error
-            image = decoder.output[term.output]
-            _try_on(loss.call, image.shape[1:], f"loss.{name}")
-            terms.append(WeightedLoss(name, loss, term.weight, term.start.steps(self.steps_per_epoch), term.output))
-        return terms
+    def _adversary(self, term: WeightedLoss, decoder: keras.Model) -> Adversary:
+        return build_adversary(self.spec, term, decoder, self.steps_per_epoch, self.weights)
 
-    def _metrics(self) -> dict[str, Metric]:
-        metrics = {}
-        for index, choice in enumerate(self.spec.metrics):
-            metric = METRICS.get(choice.name)(**choice.arguments)
-            _try_on(metric, self.image_shape, f"metrics.{index}.{choice.name}")
-            metrics[choice.name] = metric
-        return metrics
-
-
-def _try_on(measure: Callable, shape: Sequence[int], where: str) -> None:
-    """Calls a loss or metric once, so that images it cannot take are found before training."""
-    try:
-        measure(tf.zeros((1, *shape)), tf.zeros((1, *shape)))
-    except ValueError as error:
-        raise RequestError(f"{where}: {error}") from error
+    def _code_optimizer(self, code_stack: keras.Model | None) -> keras.optimizers.Optimizer | None:
+        """The code stack's own optimizer, where the spec gives one."""
+        choice = self.spec.code.optimizer if self.spec.code is not None else None
+        if choice is None:
+            return None
+        if code_stack is None or not code_stack.trainable_variables:
+            raise RequestError("code.optimizer: code.layers have nothing to train; remove it")
+        if resolve_precision(self.spec.training.precision) == "mixed_float16":
+            raise RequestError(
+                "code.optimizer: mixed_float16 scales one loss for one optimizer; set training.precision to "
+                "mixed_bfloat16 or float32, or remove it"
+            )
+        return build_optimizer(choice, self.steps_per_epoch, "code.optimizer")
 
 
 def _images_in_float32(entries: Sequence[Choice]) -> list[Choice]:

@@ -7,10 +7,8 @@ from architectures.reconstructors.base import Reconstructor
 
 
 def _averages(model: Reconstructor) -> list:
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # inside mixed_float16's loss scaling
-    if not optimizer.use_ema:
-        return []
-    return list(zip(model.trained_variables, optimizer._model_variables_moving_average, strict=True))
+    """(variable, average) pairs of what rebuilds images; a discriminator's averages are nobody's business."""
+    return [pair for group in model.trained_groups for pair in group.averages()]
 
 
 def use_averaged_weights(model: Reconstructor) -> None:

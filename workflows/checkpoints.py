@@ -41,17 +41,18 @@ def _by_name(
 
 
 def state_variables(model: Reconstructor) -> dict[str, keras.Variable]:
-    """Name → variable of all that a checkpoint holds, under `model/`, `optimizer/` and `metrics/`."""
+    """Name → variable of all that a checkpoint holds, under `model/`, each optimizer's name, and `metrics/`."""
     frozen = {id(variable) for part in model.frozen_parts for variable in part.variables}
-    optimizer = {}
-    for variable in model.optimizer.variables:
-        # The optimizer's own name counts upwards in a process ("adam_1"); what follows it does not.
-        optimizer[f"optimizer/{variable.path.partition('/')[2]}"] = variable
-    if len(optimizer) != len(model.optimizer.variables):
+    optimizers = {}
+    for group in model.optimizer_groups:
+        for variable in group.optimizer.variables:
+            # The optimizer's own name counts upwards in a process ("adam_1"); what follows it does not.
+            optimizers[f"{group.name}/{variable.path.partition('/')[2]}"] = variable
+    if len(optimizers) != sum(len(group.optimizer.variables) for group in model.optimizer_groups):
         raise ValueError("two optimizer variables share a name")
     own = [variable for variable in model.variables if id(variable) not in frozen]
     metrics = _by_name(model.metrics_variables, "metrics", {})
-    return {**_by_name(own, "model", _generator_names(model)), **optimizer, **metrics}
+    return {**_by_name(own, "model", _generator_names(model)), **optimizers, **metrics}
 
 
 def weights_hash(variables: Iterable[keras.Variable]) -> str:
@@ -116,7 +117,9 @@ def load_checkpoint(model: Reconstructor, path: Path) -> dict[str, str]:
 
 
 def load_initial_weights(model: Reconstructor, path: Path) -> None:
-    """Puts only a checkpoint's weights into a model, for fine-tuning: optimizer, counters and means start anew.
+    """Puts only a checkpoint's weights into a model, for fine-tuning: optimizers, counters and means start anew.
+
+    So does a discriminator that the file lacks: a run can go on adversarially from one that was none.
 
     Raises:
         RequestError: The file is damaged, or a trained layer of the spec has other shapes in it.
@@ -127,6 +130,10 @@ def load_initial_weights(model: Reconstructor, path: Path) -> None:
         for name, variable in state_variables(model).items()
         if name.startswith("model/") and variable is not model.steps_taken and "seed_generator" not in name
     }
+    judging = set() if model.adversary is None else {id(variable) for variable in model.discriminator.variables}
+    judges = {name for name, variable in wanted.items() if id(variable) in judging}
+    if not judges & arrays.keys():
+        wanted = {name: variable for name, variable in wanted.items() if name not in judges}
     _assign(wanted, {name: array for name, array in arrays.items() if name in wanted}, path)
 
 

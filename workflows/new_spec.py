@@ -1,10 +1,12 @@
 """`new`: a commented spec to start from."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from builders.errors import RequestError
+from workflows.schema import SCHEMA_PATH
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -17,6 +19,7 @@ training:
 
 _INVERTER = """\
 # ./trainer.sh {path}
+# yaml-language-server: $schema={schema}
 # Set a value for one run with --set, as in --set training.epochs=3; `python cli.py check {path}` finds mistakes.
 version: 1
 description: What a layer of VGG-16 still knows of a photograph.
@@ -49,6 +52,7 @@ metrics: [mse, psnr, ssim]
 
 _AUTOENCODER = """\
 # ./trainer.sh {path}
+# yaml-language-server: $schema={schema}
 # Set a value for one run with --set, as in --set variables.numbers=8; `python cli.py check {path}` finds mistakes.
 version: 1
 description: An autoencoder that keeps a few numbers of every digit.
@@ -86,6 +90,7 @@ metrics: [mse, psnr, ssim]
 
 _LATENTS = """\
 # ./trainer.sh {path}
+# yaml-language-server: $schema={schema}
 # Set a value for one run with --set, as in --set training.epochs=50; `python cli.py check {path}` finds mistakes.
 version: 1
 description: Every digit owns a latent vector, and the decoder learns with them. There is no encoder.
@@ -134,7 +139,9 @@ def new_spec(name: str, kind: str = "inverter", directory: str | Path = "specs")
     path = Path(name) if name.endswith((".yaml", ".yml")) else Path(directory) / f"{name}.yaml"
     if not _NAME.fullmatch(path.stem):
         raise RequestError(f"'{name}' is no name for a spec: use letters, digits, '_', '-' and '.'")
-    text = KINDS[kind].format(path=path.as_posix()) + _COMMON
+    # Editors find the schema by this line: they complete and explain while one types.
+    schema = Path(os.path.relpath(SCHEMA_PATH, path.parent)).as_posix()
+    text = KINDS[kind].format(path=path.as_posix(), schema=schema) + _COMMON
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

@@ -79,5 +79,5 @@ def check_frozen_weights(run: Run, model: Reconstructor) -> None:
         if part.name in recorded and recorded[part.name] != weights_hash(part.variables):
             raise RequestError(
                 f"{run.path}: the pretrained weights of '{part.name}' are not those this run was trained with; "
-                "restore the weights file that encoder.weights names"
+                "restore the weights file that the spec names"
             )

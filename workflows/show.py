@@ -1,114 +1,16 @@
 """`show`: a spec's network as a table, built symbolically; no weights are loaded and no image is read."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 from rich.console import Console
 from rich.table import Table
 
-from architectures.reconstructors.base import Reconstructor
 from builders.layer_builder import shape_text
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
-
-_BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a layer, what leaves it for one image, and what it costs."""
-
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    trainable: int = 0
-    frozen: int = 0
-    multiply_adds: int = 0
-    activation_bytes: int = 0
-    depth: int = 0
-
-
-def _parameters(layer: keras.layers.Layer) -> int:
-    return sum(math.prod(weight.shape) for weight in layer.weights)
-
-
-def _positions(shape: Sequence[int | None]) -> int:
-    """Places at which a kernel is applied: everything between batch and channels."""
-    return math.prod(side or 1 for side in shape[1:-1])
-
-
-def multiply_adds(layer: keras.layers.Layer, received: tuple, given: tuple) -> int:
-    """Multiplications with an addition each that one image costs in a layer's kernels; 0 for layers without.
-
-    Args:
-        layer: A built Keras layer, without layers of its own inside.
-        received, given: Its input and output shape, with the batch.
-    """
-    kernels = [weight for weight in layer.weights if "kernel" in weight.name]
-    # A transposed convolution applies its kernel at every place of what it receives.
-    places = _positions(received if "Transpose" in type(layer).__name__ else given)
-    return sum(math.prod(kernel.shape) for kernel in kernels) * places
-
-
-def _rows(layer: keras.layers.Layer, received: tuple, depth: int = 0) -> list[Row]:
-    """The layer's own row and, indented, those of the layers inside it."""
-    given = tuple(layer.compute_output_shape(received))
-    size = math.prod(side or 1 for side in given[1:]) * _BYTES_OF.get(layer.compute_dtype, 4)
-    inside = [layer.layers] if getattr(layer, "layers", None) else getattr(layer, "branches", [])
-    if not inside:
-        cost = multiply_adds(layer, received, given)
-        return [_row(layer, given, cost, size, depth)]
-    rows, cost, sizes = [], 0, size
-    for stack in inside:
-        shape = received
-        for inner in stack:
-            inner_rows = _rows(inner, shape, depth + 1)
-            cost += inner_rows[0].multiply_adds
-            sizes += inner_rows[0].activation_bytes
-            rows += inner_rows
-            shape = tuple(inner.compute_output_shape(shape))
-    bypass = getattr(layer, "bypass", None)
-    if bypass is not None:
-        cost += multiply_adds(bypass, received, given)
-    return [_row(layer, given, cost, sizes, depth), *rows]
-
-
-def _row(layer: keras.layers.Layer, given: tuple, cost: int, size: int, depth: int) -> Row:
-    count = _parameters(layer)
-    trainable = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
-    return Row(layer.name, type(layer).__name__, given, trainable, count - trainable, cost, size, depth)
-
-
-def _model_rows(model: keras.Model) -> Iterator[Row]:
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        if isinstance(layer, keras.Model):  # a network inside a network counts as its layers
-            yield from _model_rows(layer)
-            continue
-        received = layer.input.shape if not isinstance(layer.input, list) else layer.input[0].shape
-        if isinstance(layer.input, list) and len(layer.input) > 1:
-            yield _row(layer, tuple(layer.output.shape), 0, math.prod(layer.output.shape[1:]) * 4, 0)
-        else:
-            yield from _rows(layer, tuple(received))
-
-
-def _frozen_rows(model: Reconstructor) -> Iterator[Row]:
-    """One row for each frozen network, with the cost of all its layers, and one for each of its taps."""
-    for part in model.frozen_parts:
-        rows = list(_model_rows(part))
-        yield Row(
-            part.name,
-            "frozen network",
-            tuple(part.inputs[0].shape),
-            frozen=_parameters(part),
-            multiply_adds=sum(row.multiply_adds for row in rows if row.depth == 0),
-            activation_bytes=sum(row.activation_bytes for row in rows if row.depth == 0),
-        )
-        for output in part.outputs:
-            yield Row(output._keras_history.operation.name, "tap", tuple(output.shape), depth=1)
+from workflows.network_rows import Row, Stage, frozen_rows, model_rows, stages
 
 
 @dataclass(frozen=True)
@@ -116,12 +18,15 @@ class Structure:
     """What `show` knows of a spec's network.
 
     `feature_bytes` is the size of one image's frozen features (all taps, before fusion) in float16, as a cache would
-    hold them; 0 without a frozen encoder.
+    hold them; 0 without a frozen encoder. `stages` lead through a frozen encoder to its taps, in the order of their
+    depth. Shapes begin with the batch.
     """
 
     sections: dict[str, list[Row]]
     feature_bytes: int
     code_shape: tuple[int | None, ...]
+    image_shape: tuple[int | None, ...]
+    stages: tuple[Stage, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -138,13 +43,22 @@ def structure(spec: Spec, image_shape: Sequence[int]) -> Structure:
     model = ModelBuilder(spec, image_shape, weights=False).build()
     parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
     parts |= {"code": model.code_stack, "decoder": model.decoder}
-    sections = {"encoder": list(_frozen_rows(model))} if model.frozen_parts else {}
+    taps_model = getattr(model, "taps_model", None)
+    # A frozen network's outputs are called after their layers, taps as the spec calls them.
+    names = {id(taps_model): list(spec.encoder.taps)}
+    frozen = [row for part in model.frozen_parts for row in frozen_rows(part, names.get(id(part)))]
+    sections = {"encoder": frozen} if frozen else {}
     for name, part in parts.items():
-        if part is not None and (rows := list(_model_rows(part))):
+        if part is not None and (rows := list(model_rows(part))):
             sections[name] = sections.get(name, []) + rows
     taps = [output for part in model.frozen_parts for output in part.outputs]
-    feature_bytes = sum(math.prod(tap.shape[1:]) * 2 for tap in taps)
-    return Structure(sections, feature_bytes, tuple(model.decoder.inputs[0].shape))
+    return Structure(
+        sections,
+        feature_bytes=sum(math.prod(tap.shape[1:]) * 2 for tap in taps),
+        code_shape=tuple(model.decoder.inputs[0].shape),
+        image_shape=(None, *model.image_shape),
+        stages=() if taps_model is None else stages(taps_model, list(spec.encoder.taps)),
+    )
 
 
 def _bytes_text(count: float) -> str:

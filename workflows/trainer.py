@@ -89,8 +89,6 @@ class Trainer:
         training = self.spec.training
         if training.strategy in ("mirrored", "multi_worker"):
             raise RequestError(f"training.strategy: '{training.strategy}' cannot train in this version; use single")
-        if self.spec.discriminator is not None:
-            raise RequestError("discriminator: adversarial training is not in this version; remove it")
 
     def rehearse(self) -> None:
         """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""

@@ -21,3 +21,7 @@ class Autoencoder(Reconstructor):
         """Codes of images, after the code stack."""
         code = self.encoder(images, training=training)
         return code if self.code_stack is None else self.code_stack(code, training=training)
+
+    @property
+    def trained_parts(self) -> list[keras.Model]:
+        return [part for part in (self.encoder, self.code_stack, self.decoder) if part is not None]

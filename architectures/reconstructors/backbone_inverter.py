@@ -66,9 +66,8 @@ class BackboneInverter(Reconstructor):
 
     @property
     def frozen_parts(self) -> list[keras.Model]:
-        return [self.taps_model]
+        return [self.taps_model, *super().frozen_parts]
 
     @property
-    def trained_variables(self) -> list[keras.Variable]:
-        stacks = [self.fuse_model, self.code_stack, self.decoder]
-        return [variable for stack in stacks if stack is not None for variable in stack.trainable_variables]
+    def trained_parts(self) -> list[keras.Model]:
+        return [part for part in (self.fuse_model, self.code_stack, self.decoder) if part is not None]

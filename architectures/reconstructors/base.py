@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from architectures.reconstructors.adversary import Adversary
+from architectures.reconstructors.groups import OptimizerGroup
 from architectures.reconstructors.terms import WeightedLoss, target_for, to_unit_range
 
 
@@ -15,17 +17,22 @@ class Reconstructor(keras.Model, ABC):
 
         image ── encode ──► code ── decode ──► {"image": …, further outputs by name}
                                                   │
-        image ── target_for ─────────────────► loss terms, metrics
+        image ── target_for ─────────────────► loss terms, metrics, adversary
+
+    `loss` is the weighted sum of the terms that compare an image with its original. An adversarial term is reported
+    beside it, with its weight: what a discriminator says means something else after each of its own steps, so that a
+    sum with it in could not tell which epoch was best.
 
     Args:
         image_shape: (height, width, channels) of the images.
         decoder: Model from a code to a dictionary of images, float [batch, height, width, channels] in [0, 1],
             which always holds `image`.
         code_stack: Model from the encoder's code to the decoder's input, or None. `encode` ends after it.
-        losses: The terms of the loss.
+        losses: The terms of the loss that compare images.
         metrics: Name → metric, called like a loss and returning float32 [batch]. A metric says itself whether
             training steps, validation or only evaluation measure it.
         skip_bad_steps: Leave weights as they are where a step's loss or gradients are not finite.
+        adversary: A discriminator and its term of the loss, or None.
     """
 
     def __init__(
@@ -36,20 +43,27 @@ class Reconstructor(keras.Model, ABC):
         losses: Sequence[WeightedLoss],
         metrics: Mapping[str, object],
         skip_bad_steps: bool = False,
+        adversary: Adversary | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.decoder = decoder
         self.code_stack = code_stack
-        self.loss_terms = tuple(losses)
+        self.adversary = adversary
+        # Keras keeps account of a model's parts by its attributes.
+        self.discriminator = None if adversary is None else adversary.discriminator
+        self.code_optimizer = None
+        self._comparisons = tuple(losses)
+        self.loss_terms = self._comparisons if adversary is None else (*self._comparisons, adversary.term)
         self.metrics_by_name = dict(metrics)
         self.skip_bad_steps = skip_bad_steps
         self.steps_taken = self.add_weight(
             name="steps_taken", shape=(), dtype="int64", trainable=False, aggregation="only_first_replica"
         )
         self._validated = {name: metric for name, metric in metrics.items() if metric.in_training}
-        names = ["loss", *(f"loss/{term.name}" for term in losses), *self._validated]
+        names = ["loss", *(f"loss/{term.name}" for term in self.loss_terms), *self._validated]
+        names += [] if adversary is None else ["discriminator", "adversarial_weight"]
         self._trackers = {name: keras.metrics.Mean(name=name.replace("/", "_")) for name in names}
         self._compiled_reconstruct = tf.function(self._reconstruct_batch, reduce_retracing=True)
         self.built = True
@@ -70,24 +84,62 @@ class Reconstructor(keras.Model, ABC):
         return self.encode(images, training=True)
 
     @property
-    def trained_variables(self) -> list[keras.Variable]:
-        """What train_step updates."""
-        return self.trainable_variables
+    @abstractmethod
+    def trained_parts(self) -> list[keras.Model]:
+        """The models that train_step moves, the code stack and the decoder among them."""
 
     def calibrate(self, images: tf.Tensor) -> None:
         """Measures on sample images what must be known before the first step; see the subclass."""
 
     @property
     def frozen_parts(self) -> list[keras.Model]:
-        """Pretrained models that no step changes; checkpoints leave them out."""
-        return []
+        """Pretrained models that no step changes; checkpoints leave them out. An encoder's come first."""
+        judges = [*(term.loss for term in self.loss_terms), *self.metrics_by_name.values(), self.adversary]
+        return [part for judge in judges for part in getattr(judge, "frozen_parts", [])]
 
     # What is shared.
 
+    def compile(self, optimizer, code_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
+        """Keras' compile; `code_optimizer` moves the code stack in place of `optimizer`."""
+        super().compile(optimizer=optimizer, **kwargs)
+        self.code_optimizer = code_optimizer
+
+    @property
+    def trained_groups(self) -> list[OptimizerGroup]:
+        """What train_step moves to rebuild images, by optimizer."""
+        variables = [variable for part in self.trained_parts for variable in part.trainable_variables]
+        if self.code_optimizer is None:
+            return [OptimizerGroup("optimizer", self.optimizer, tuple(variables))]
+        own = tuple(self.code_stack.trainable_variables)
+        rest = tuple(variable for variable in variables if not any(variable is other for other in own))
+        return [
+            OptimizerGroup("optimizer", self.optimizer, rest),
+            OptimizerGroup("code_optimizer", self.code_optimizer, own),
+        ]
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        """What train_step moves to rebuild images; a discriminator's variables are not among them."""
+        return [variable for group in self.trained_groups for variable in group.variables]
+
+    @property
+    def optimizer_groups(self) -> list[OptimizerGroup]:
+        """Every optimizer with what it moves."""
+        return self.trained_groups + ([] if self.adversary is None else [self.adversary.group])
+
+    def build_optimizers(self) -> None:
+        """Makes the state of every optimizer, so that a checkpoint can be read into it."""
+        for group in self.optimizer_groups:
+            group.optimizer.build(list(group.variables))
+
     def decode(self, code: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
-        """Images of codes, by name, float32 [batch, height, width, channels] in [0, 1]."""
-        outputs = self.decoder(code, training=training)
-        return {name: tf.cast(image, tf.float32) for name, image in outputs.items()}
+        """Images of codes, by name, float32 [batch, height, width, channels] in [0, 1].
+
+        While training, a decoder without a bounded end may leave that range: a clipped value would have no gradient to
+        come back by.
+        """
+        outputs = {name: tf.cast(image, tf.float32) for name, image in self.decoder(code, training=training).items()}
+        return outputs if training else {name: tf.clip_by_value(image, 0.0, 1.0) for name, image in outputs.items()}
 
     def call(self, images, training=False):
         """Reconstructions of images, by name: `decode(encode(images))`."""
@@ -98,65 +150,89 @@ class Reconstructor(keras.Model, ABC):
         return list(self._trackers.values())
 
     def _loss_of_each_image(self, images, outputs) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The weighted total and every unweighted term, each float32 [batch]."""
+        """The weighted total and every unweighted term that compares images, each float32 [batch]."""
         values = {}
         total = tf.zeros(tf.shape(images)[:1], tf.float32)
-        for term in self.loss_terms:
+        for term in self._comparisons:
             output = outputs[term.output]
             values[term.name] = tf.cast(term.loss.call(target_for(images, output), output), tf.float32)
             total += term.weight_at(self.steps_taken.value) * values[term.name]
         return total, values
 
-    def _track(self, images, outputs, total, values, training: bool) -> dict[str, tf.Tensor]:
+    def _track(self, images, outputs, values, training: bool) -> None:
         """Feeds the running means, weighted by images so that a short last batch counts as what it is."""
-        measured = {name: metric for name, metric in self._validated.items() if metric.every_step or not training}
-        self._trackers["loss"].update_state(total)
         for name, value in values.items():
-            self._trackers[f"loss/{name}"].update_state(value)
-        for name, metric in measured.items():
-            self._trackers[name].update_state(metric(images, outputs["image"]))
-        return self._results(training)
+            self._trackers[name].update_state(value)
+        for name, metric in self._validated.items():
+            if metric.every_step or not training:
+                self._trackers[name].update_state(metric(images, outputs["image"]))
 
     def _results(self, training: bool) -> dict[str, tf.Tensor]:
-        skipped = {name for name, metric in self._validated.items() if training and not metric.every_step}
+        if training:
+            skipped = {name for name, metric in self._validated.items() if not metric.every_step}
+        else:
+            skipped = {"adversarial_weight"}
         return {name: tracker.result() for name, tracker in self._trackers.items() if name not in skipped}
 
     def train_step(self, batch):
-        """One step on a batch `{"image": …, "index": …, "label": …}`; returns the epoch's running means by name."""
+        """One step on a batch `{"image": …, "index": …, "label": …}`; returns the epoch's running means by name.
+
+        Images are rebuilt from the batch's codes and compared; what made them is moved, then the discriminator, where
+        there is one, against the same images.
+        """
         images = to_unit_range(batch["image"])
+        step = self.steps_taken.value
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.trained_variables
-        with tf.GradientTape() as tape:
+        scale = self.optimizer.scale_loss(tf.ones(())) / replicas
+        adversary, groups = self.adversary, self.trained_groups
+        variables = [variable for group in groups for variable in group.variables]
+        with tf.GradientTape(persistent=adversary is not None) as tape:
             outputs = self.decode(self.training_code(batch, images), training=True)
             total, values = self._loss_of_each_image(images, outputs)
             # Layers' own losses (regularizers, a rate) are not per image: they join the mean.
-            objective = tf.reduce_mean(total) + sum(tf.cast(loss, tf.float32) for loss in self.losses)
-            scaled = self.optimizer.scale_loss(objective / replicas)
-        gradients = tape.gradient(scaled, variables)
-        if self.skip_bad_steps:
-            finite = tf.reduce_all(
-                [tf.reduce_all(tf.math.is_finite(g)) for g in [objective, *gradients] if g is not None]
-            )
-            tf.cond(
-                finite,
-                lambda: self._apply_and_track(gradients, variables, images, outputs, total, values),
-                lambda: None,
-            )
+            own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
+            objective = tf.reduce_mean(total) + sum(own)
+            scaled = scale * objective
+            if adversary is not None:
+                judgement = adversary.judge(outputs, training=True)
+                scaled_judgement = scale * tf.reduce_mean(judgement)
+        figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
+        if adversary is None:
+            gradients, opposing = tape.gradient(scaled, variables), []
         else:
-            self._apply_and_track(gradients, variables, images, outputs, total, values)
+            gradients, weight = adversary.against(tape, scaled, scaled_judgement, outputs, variables, step, scale)
+            del tape
+            opposing, compared = adversary.own_gradients(images, outputs, replicas)
+            figures |= {f"loss/{adversary.term.name}": judgement, "discriminator": compared}
+            figures["adversarial_weight"] = weight
+
+        def move() -> None:
+            first = 0
+            for group in groups:
+                group.apply(gradients[first : first + len(group.variables)])
+                first += len(group.variables)
+            if adversary is not None:
+                adversary.learn(opposing, step)
+            self._track(images, outputs, figures, training=True)
+
+        if self.skip_bad_steps:
+            tf.cond(_all_finite([objective, *gradients, *opposing]), move, lambda: None)
+        else:
+            move()
         self.steps_taken.assign_add(1)
         return self._results(training=True)
-
-    def _apply_and_track(self, gradients, variables, images, outputs, total, values) -> None:
-        self.optimizer.apply_gradients(zip(gradients, variables))
-        self._track(images, outputs, total, values, training=True)
 
     def test_step(self, batch):
         """Measures a batch without changing anything; returns the running means by name."""
         images = to_unit_range(batch["image"])
         outputs = self(images, training=False)
         total, values = self._loss_of_each_image(images, outputs)
-        return self._track(images, outputs, total, values, training=False)
+        figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
+        if self.adversary is not None:
+            figures[f"loss/{self.adversary.term.name}"] = self.adversary.judge(outputs, training=False)
+            figures["discriminator"] = self.adversary.compare(images, outputs, training=False)
+        self._track(images, outputs, figures, training=False)
+        return self._results(training=False)
 
     def _reconstruct_batch(self, images):
         return self(images, training=False)
@@ -176,3 +252,7 @@ class Reconstructor(keras.Model, ABC):
             for start in range(0, len(images), batch_size)
         ]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors if tensor is not None])

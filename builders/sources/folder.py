@@ -58,7 +58,7 @@ class Folder(Source):
             )
         self._folders = [tuple(name.split("/")[:-1]) for name in self._names]
         tops = {folder[0] for folder in self._folders if folder}
-        self.own_splits = _own_splits(tops)
+        self.own_splits = own_splits(tops)
         class_depth = 1 if self.own_splits and tops <= set(self.own_splits.values()) else 0
         classes = [folder[class_depth] if len(folder) > class_depth else None for folder in self._folders]
         self.class_names = tuple(sorted({name for name in classes if name is not None}))
@@ -115,7 +115,8 @@ def _size(path: pathlib.Path) -> int:
         return -1
 
 
-def _own_splits(tops: set[str]) -> dict[str, str]:
+def own_splits(tops: set[str]) -> dict[str, str]:
+    """Split → the part whose name says that it is for it; empty where none is for training."""
     found = {}
     for split, words in SPLIT_FOLDERS.items():
         present = [top for word in words for top in sorted(tops) if top.lower() == word]

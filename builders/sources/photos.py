@@ -41,14 +41,21 @@ class Photos(Source):
         held_out_crops: Crops of each validation and test photograph. At least 1.
         scale: Smallest and largest crop, as shares of the largest that the photograph holds, above 0 and up to 1.
             Sizes between them are drawn uniformly on a logarithmic scale.
-        seed: Draws places and sizes of the crops. The spec's own seed does not touch them.
+        recolor: Whether training crops are given other colours, and half of them mirrored. Six photographs hold few
+            colours, and a decoder that saw only those paints the rest of the world with them.
+        seed: Draws places, sizes and colours of the crops. The spec's own seed does not touch them.
     """
 
     own_splits = {"train": "train", "validation": "validation", "test": "test"}
     binding_splits = True
 
     def __init__(
-        self, crops: int = 200, held_out_crops: int = 50, scale: tuple[float, float] = (0.25, 1.0), seed: int = 0
+        self,
+        crops: int = 200,
+        held_out_crops: int = 50,
+        scale: tuple[float, float] = (0.25, 1.0),
+        recolor: bool = True,
+        seed: int = 0,
     ):
         for argument, value in (("crops", crops), ("held_out_crops", held_out_crops)):
             if value < 1:
@@ -59,6 +66,7 @@ class Photos(Source):
                 f"got {list(scale)}; the default is [0.25, 1.0]"
             )
         self._scale = tuple(float(bound) for bound in scale)
+        self._recolor = recolor
         self._seed = seed
         self._photographs: list[pathlib.Path] = []  # one entry for each crop
         self._parts = {}
@@ -78,7 +86,8 @@ class Photos(Source):
         height, width = (side / (1 - image.margin) for side in size)
         # In units of the wanted size: 2 is a crop of twice its sides.
         largest = min(photograph.shape[0] / height, photograph.shape[1] / width)
-        share, down, across = np.random.Generator(np.random.Philox(key=[self._seed, index])).random(3)
+        random = np.random.Generator(np.random.Philox(key=[self._seed, index]))
+        share, down, across = random.random(3)
         smallest, biggest = self._scale
         factor = max(largest * smallest * (biggest / smallest) ** share, min(1.0, largest))
         crop_height = min(round(height * factor), photograph.shape[0])
@@ -86,7 +95,8 @@ class Photos(Source):
         top = int(down * (photograph.shape[0] - crop_height + 1))
         left = int(across * (photograph.shape[1] - crop_width + 1))
         crop = photograph[top : top + crop_height, left : left + crop_width]
-        return fit_image(crop, replace(image, fit="stretch"), size)
+        fitted = fit_image(crop, replace(image, fit="stretch"), size)
+        return _recolored(fitted, random) if self._recolor and index in self._parts["train"] else fitted
 
     def name_of(self, index: int) -> str:
         """The photograph and the crop's number, such as `chelsea 17`."""
@@ -103,7 +113,7 @@ class Photos(Source):
 
     def fingerprint(self) -> str:
         """sha256 of the photographs' files, the arguments and the number of crops."""
-        digest = hashlib.sha256(repr((self._scale, self._seed)).encode())
+        digest = hashlib.sha256(repr((self._scale, self._recolor, self._seed)).encode())
         for path in dict.fromkeys(self._photographs):
             digest.update(f"{path.name} {self._photographs.count(path)} ".encode() + path.read_bytes())
         return digest.hexdigest()
@@ -126,3 +136,12 @@ def _folder() -> pathlib.Path:
 @lru_cache(maxsize=len([name for names in PHOTOGRAPHS.values() for name in names]))
 def _photograph(path: pathlib.Path) -> np.ndarray:
     return open_image(path)
+
+
+def _recolored(crop: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """uint8 [height, width, channels]: perhaps mirrored, channels exchanged and mixed, sent through a gamma curve."""
+    channels = crop.shape[-1]
+    colors = crop[:, ::-1] if random.random() < 0.5 else crop
+    colors = colors[..., random.permutation(channels)] / np.float32(255)
+    mixed = colors @ (np.eye(channels) + random.normal(0, 0.2, (channels, channels))).T
+    return np.round(np.clip(mixed, 0, 1) ** np.exp(random.normal(0, 0.3)) * 255).astype(np.uint8)

@@ -1,7 +1,7 @@
 """What every source of images answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -53,6 +53,16 @@ class Source(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """sha256 hex of what the images are, wherever they lie."""
+
+    def prepare(self, progress: Callable[[int, int], None] | None = None) -> None:  # noqa: B027 - most need nothing
+        """Does long work that is needed once, such as copying into a cache. Calls that come first do it as well.
+
+        Args:
+            progress: Called with (images done, images).
+
+        Raises:
+            RequestError: The data are damaged, or there is no room.
+        """
 
     def name_of(self, index: int) -> str:
         """What messages and figures call an image."""

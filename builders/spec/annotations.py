@@ -96,7 +96,7 @@ def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) ->
     }
     if annotation in simple:
         return simple[annotation]
-    if dataclasses.is_dataclass(annotation):
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
         return record_of(annotation)
     for known, shape in objects.items():
         if isinstance(annotation, type) and issubclass(annotation, known):
@@ -128,11 +128,13 @@ def record_of(cls: type) -> Record:
         shape = shape_of(annotation)
         if name == "taps":
             shape = either(Items(Text()), shape)  # a list where every weight is 1
-        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        default = MISSING
-        if not required:
-            value = item.default if item.default is not dataclasses.MISSING else item.default_factory()
-            default = to_plain(value)
+        default, required = MISSING, False
+        if item.default is not dataclasses.MISSING:
+            default = to_plain(item.default)
+        elif item.default_factory is not dataclasses.MISSING:
+            default = to_plain(item.default_factory())
+        else:
+            required = True
         fields[name] = Field(shape, doc, required, default)
         if name == "layers":
             text = "Arguments for every layer of a class in this stack; a layer's own arguments come first."

@@ -31,7 +31,7 @@ from builders.spec.shapes import (
 
 CATALOGUE_PATH = Path(__file__).parent / "catalogue.json"
 
-# Kinds whose names Keras takes as text in lower case, besides `{Name: {arguments}}`.
+# Kinds that Keras takes as text, such as `he_normal`, besides `{Name: {arguments}}`.
 KERAS_OBJECTS = ("initializer", "regularizer", "constraint")
 _SIMPLE = {"any": Anything(), "null": Nothing(), "bool": Flag(), "duration": Length()}
 _BOUNDS = ("minimum", "maximum", "above", "below")
@@ -46,7 +46,7 @@ class Entry:
         doc: What it is, in one line.
         arguments: Its arguments as a record.
         facts: What checks need besides: `minimum_size`, `taps`, `weights` of a backbone; `labels`, `parts` of a source;
-            `terms` of a layer; `in_training` of a metric; `identifiers`, the lower-case names Keras takes.
+            `terms` of a layer; `in_training` of a metric; `identifiers`, the words Keras takes for it.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Catalogue:
         return sorted(self._data.get(kind, {}))
 
     def identifiers(self, kind: str) -> list[str]:
-        """The lower-case names that Keras takes as text, of one of its own kinds."""
+        """The words that Keras takes as text, such as `he_normal`, of one of its own kinds."""
         return sorted({word for item in self._data.get(kind, {}).values() for word in item.get("identifiers", ())})
 
     def entry(self, kind: str, name: Any) -> Entry | None:

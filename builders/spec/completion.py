@@ -94,15 +94,13 @@ class Completion:
         return node.with_items(items)
 
     def _spread(self, arguments: Node, name: str, defaults: Node | None) -> Node:
-        if defaults is None or not defaults.is_mapping or not arguments.is_mapping:
+        if defaults is None or not defaults.is_mapping or not arguments.is_mapping or self._budget < 0:
             return arguments
         added = {key: item for key, item in defaults.value.items() if key not in arguments.value}
         self._budget -= sum(count(item, MAX_NODES) for item in added.values())
         if self._budget < 0:
-            self.problems.append(
-                problem_at(defaults.place, ("defaults", name), f"defaults make the spec larger than {MAX_NODES} values")
-            )
-            self._budget = MAX_NODES * MAX_NODES  # say it once
+            message = f"defaults make the spec larger than {MAX_NODES} values"
+            self.problems.append(problem_at(defaults.place, ("defaults", name), message))
             return arguments
         keys = {key: defaults.key_place(key) for key in added}
         return arguments.with_items({**arguments.value, **added}, keys)

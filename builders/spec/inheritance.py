@@ -25,14 +25,18 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
     """
     chain: list[Node] = []
     seen: dict[str, str] = {}
-    file, asked = path, None
+    here = Place(path, 1, 1)
+    file = path
+    asked: Place | None = None
     while True:
         identity = os.path.realpath(file)
         if identity in seen:
             circle = " → ".join([*list(seen.values())[list(seen).index(identity) :], file])
-            raise SpecErrors([problem_at(asked, ("extends",), f"the specs inherit from each other: {circle}")])
+            raise SpecErrors([problem_at(asked or here, ("extends",), f"the specs inherit from each other: {circle}")])
         if len(chain) == _MOST_LEVELS:
-            raise SpecErrors([problem_at(asked, ("extends",), f"more than {_MOST_LEVELS} levels of inheritance")])
+            raise SpecErrors(
+                [problem_at(asked or here, ("extends",), f"inherits over more than {_MOST_LEVELS} levels")]
+            )
         seen[identity] = file
         tree = read_spec(file, asked)
         if not tree.is_mapping:
@@ -59,4 +63,4 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
     for tree in reversed(chain[:-1]):
         inherited = {key: item for key, item in merged.value.items() if key not in NOT_INHERITED}
         merged = merge(merged.with_items(inherited), long_forms(tree, language()), language())
-    return Node(merged.value, Place(path, 1, 1), merged.keys)
+    return Node(merged.value, here, merged.keys)

@@ -34,7 +34,8 @@ class _Scanner:
         return SpecErrors([*self.problems, problem_at(place, (), message)])
 
     def peek(self) -> str:
-        self.position = _SPACE.match(self.text, self.position).end()
+        if space := _SPACE.match(self.text, self.position):
+            self.position = space.end()
         return self.text[self.position : self.position + 1]
 
     def seen(self) -> str:

@@ -54,7 +54,7 @@ class LoadedSpec:
                 if reached:
                     if child.place == DEFAULT:
                         return str(place)
-                    written_key = node.keys.get(key) if node.is_mapping else None
+                    written_key = node.keys.get(str(key)) if node.is_mapping else None
                     node, place, rest = child, written_key or child.place, rest[length:]
                     break
             else:

@@ -32,10 +32,10 @@ class Node:
         self,
         value: "Scalar | list[Node] | dict[str, Node]",
         place: Place,
-        keys: Mapping[str, Place] | None = None,
+        keys: dict[str, Place] | None = None,
         used: Place | None = None,
     ):
-        self.value = value
+        self.value: Any = value
         self.place = place
         self.keys = keys if keys is not None else {}
         self.used = used
@@ -88,14 +88,14 @@ def from_plain(value: Any, place: Place) -> Node:
 
 def find(root: Node, path: Iterable[str | int]) -> tuple[Node, Path]:
     """The node at a path, or the deepest there is on the way to it, and the path of that."""
-    node, reached = root, ()
+    node = root
+    reached: Path = ()
     for part in path:
-        if (isinstance(node.value, dict) and part in node.value) or (
-            isinstance(node.value, list) and isinstance(part, int) and 0 <= part < len(node.value)
-        ):
-            node = node.value[part]
-        else:
+        here = node.value
+        listed = isinstance(here, list) and isinstance(part, int) and 0 <= part < len(here)
+        if not listed and not (isinstance(here, dict) and part in here):
             break
+        node = here[part]
         reached = (*reached, part)
     return node, reached
 

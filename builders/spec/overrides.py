@@ -1,5 +1,7 @@
 """`--set a.b.c=value`: one path of the spec gets another value."""
 
+from typing import Any
+
 from builders.spec.catalogue import Catalogue
 from builders.spec.language import READING
 from builders.spec.long_forms import LongForms
@@ -84,7 +86,7 @@ class _Setting:
             value = self.long_forms(value, shape)
             return value if node is None else self.merge(node, value, shape)
         shape = self._inner(node, shape)
-        steps = {
+        steps: dict[type[Shape], Any] = {
             Record: self._record,
             Named: self._named,
             Items: self._items,
@@ -182,7 +184,8 @@ class _Setting:
             value = Node({}, value.place) if value.value is None else value
             wrapped = self.long_forms(Node({name: value}, self.place, {name: self.place}), shape)
             return wrapped if node is None else self.merge(node, wrapped, shape)
-        return self._into(node, name, self.apply(node.value[name], rest, value, entry.arguments, (*done, name)))
+        inner = node.value[name] if node is not None else None
+        return self._into(node, name, self.apply(inner, rest, value, entry.arguments, (*done, name)))
 
     def _mapping(self, parts: list[str]) -> str:
         """`a.b=value` as the inside of a mapping: `a: {b: value}`."""
@@ -193,7 +196,7 @@ class _Setting:
 
     def _items(self, node: Node | None, parts: list[str], value: Node, shape: Items, done: tuple) -> Node:
         length = len(node.value) if node is not None and node.is_list else 0
-        if not parts[0].isdecimal() or len(parts[0]) > 6 or int(parts[0]) >= length:
+        if node is None or not parts[0].isdecimal() or len(parts[0]) > 6 or int(parts[0]) >= length:
             expected = f"a position from 0 to {length - 1}" if length else "nothing, for the list is empty"
             raise self.fail(done, f"expected {expected}, got {shown(parts[0])}")
         index = int(parts[0])
@@ -233,7 +236,7 @@ class _Setting:
         return self._into(node, key, self.apply(child, rest, value, entry.arguments, (*done, key)))
 
     def _anything(self, node: Node | None, parts: list[str], value: Node, shape: Shape, done: tuple) -> Node:
-        items = node.value if node is not None else {}
+        items: Any = node.value if node is not None else {}
         if isinstance(items, list):
             return self._items(node, parts, value, Items(Anything()), done)
         if parts[0] not in items:

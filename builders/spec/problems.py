@@ -96,7 +96,10 @@ def _suggestion(word: str, candidates: tuple[str, ...]) -> str:
     possible = []
     for candidate in candidates:
         others, length = _letters(candidate)
-        apart = max(sum((letters - others).values()), sum((others - letters).values()))
+        missing = sum(
+            count - others.get(letter, 0) for letter, count in letters.items() if count > others.get(letter, 0)
+        )
+        apart = max(missing, missing + length - size)
         if apart <= max(1, max(size, length) // 3) or apart == abs(size - length):
             possible.append(candidate)
     near = nearest(word, possible)
@@ -104,9 +107,10 @@ def _suggestion(word: str, candidates: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _letters(word: str) -> tuple[Counter, int]:
+def _letters(word: str) -> tuple[dict[str, int], int]:
+    """How often each letter stands in a word, and the word's length, as `nearest` compares words."""
     bare = [character for character in word.lower() if character not in "_-. "]
-    return Counter(bare), len(bare)
+    return dict(Counter(bare)), len(bare)
 
 
 def listed(words: Iterable[object], limit: int = 40) -> str:

@@ -25,6 +25,7 @@ from builders.spec.shapes import (
     Text,
     Words,
 )
+from builders.spec.wording import DURATION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {
@@ -91,12 +92,8 @@ class SchemaWriter:
         if isinstance(shape, Words):
             return {"enum": list(shape.values)}
         if isinstance(shape, Length):
-            return {
-                "anyOf": [
-                    {"type": "integer", "minimum": 0},
-                    {"type": "string", "pattern": _DURATION, "$comment": "a duration"},
-                ]
-            }
+            forms = ({"type": "integer", "minimum": 0}, {"type": "string", "pattern": _DURATION})
+            return {"anyOf": [{**form, "$comment": DURATION} for form in forms]}
         if isinstance(shape, Items):
             count = {"minItems": shape.minimum} if shape.minimum else {}
             count |= {"maxItems": shape.maximum} if shape.maximum is not None else {}
@@ -120,7 +117,8 @@ class SchemaWriter:
 
     def _either(self, shape: Either) -> dict[str, Any]:
         options = [schema for option in shape.options for schema in _alternatives(self._of(option))]
-        if self.editors and not any(isinstance(option, Anything | Text) for option in shape.options):
+        takes_text = any(isinstance(option, Anything) or option == Text() for option in shape.options)
+        if self.editors and not takes_text:
             options.append({"$ref": "#/$defs/variable"})
         return {"anyOf": options}
 
@@ -172,15 +170,15 @@ class SchemaWriter:
             }
             if kind not in KERAS_OBJECTS and not self.editors:
                 return with_arguments
-            words = self.catalogue.identifiers(kind) if kind in KERAS_OBJECTS else []
-            options = [{"$comment": kind, "enum": [*words, *names]}, with_arguments]
+            words = self.catalogue.identifiers(kind) if kind in KERAS_OBJECTS else names
+            options = [{"$comment": kind, "enum": words}, with_arguments]
             return {"anyOf": [*options, {"$ref": "#/$defs/variable"}] if self.editors else options}
 
         return self._define(kind, write)
 
     def _arguments(self, kind: str, name: str) -> dict[str, Any]:
         entry = self.catalogue.entry(kind, name)
-        return self._define(f"{kind}.{name}", lambda: self._object(entry.arguments))
+        return self._define(f"{kind}.{name}", lambda: self._object(entry.arguments if entry else Record(name, {})))
 
     def _defaults(self, kind: str) -> dict[str, Any]:
         def write() -> dict[str, Any]:
@@ -220,7 +218,9 @@ class SchemaWriter:
             kind: term({"if": {"required": ["loss"]}, "then": by_loss, "else": term_of(kind)})
             for kind in [*kinds, *reported]
         }
-        return {"type": "object", "$comment": "loss", "properties": properties, "additionalProperties": term(by_loss)}
+        # One file may change a term that another one names; a whole spec must say what kind each is.
+        others = term({"if": {"required": ["loss"]}, "then": by_loss}) if self.editors else by_loss
+        return {"type": "object", "$comment": "loss", "properties": properties, "additionalProperties": others}
 
 
 def _alternatives(schema: Mapping[str, Any]) -> list[dict[str, Any]]:

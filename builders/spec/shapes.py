@@ -187,6 +187,8 @@ def structured(shape: Shape, value: Any) -> Shape:
     Returns:
         One shape that is no Either; the first option where none fits.
     """
+    if not isinstance(shape, Either):
+        return shape
     choices = list(options_of(shape))
     if isinstance(value, dict):
         wanted: tuple[type[Shape], ...] = (Record, Named, Table, Terms, Defaults)

@@ -10,6 +10,7 @@ from builders.spec.nodes import Node, Path, find, plain
 from builders.spec.problems import Place, Problem, listed, problem_at, shown, suggestion
 from builders.spec.schema import checking_schema
 from builders.spec.shapes import Record, Shape, options_of
+from builders.spec.wording import Wording
 
 # More would help nobody, and a hostile file could make thousands.
 MOST_PROBLEMS = 100
@@ -25,6 +26,7 @@ class Structure:
     def __init__(self, catalogue: Catalogue):
         self.catalogue = catalogue
         self.schema = checking_schema(catalogue)
+        self.wording = Wording(self.schema)
 
     def check(self, root: Node) -> list[tuple[Problem, Path]]:
         """The mistakes, each with the path of the value that holds it; at most `MOST_PROBLEMS`."""
@@ -50,41 +52,19 @@ class Structure:
         elif error.validator == "required":
             yield self._unknown_term(error, root, path), path
         else:
-            yield problem_at(node.place, path, _message(error) + _used(node)), path
+            yield problem_at(node.place, path, self.wording.mistake(error) + _used(node)), path
 
     def _explain_any(self, error: Any, root: Node) -> Iterator[tuple[Problem, Path]]:
-        """The errors of the option that was meant: the one whose type the value has."""
-        options: dict[int, list[Any]] = {}
-        for inner in error.context:
-            options.setdefault(inner.relative_schema_path[0], []).append(inner)
-        depth = len(error.absolute_path)
-        meant = {
-            index: errors
-            for index, errors in options.items()
-            if not any(inner.validator == "type" and len(inner.absolute_path) == depth for inner in errors)
-            and not (
-                isinstance(error.instance, dict | list)
-                and errors[0].validator == "enum"
-                and len(errors[0].absolute_path) == depth
-            )
-        }
-        deep = [errors for errors in meant.values() if any(len(inner.absolute_path) > depth for inner in errors)]
-        keyed = [errors for errors in meant.values() if errors[0].validator not in ("enum", "pattern", "const")]
-        chosen = (
-            deep
-            or (list(meant.values()) if len(meant) == 1 else [])
-            or (keyed if len(keyed) == 1 and isinstance(error.instance, dict | list) else [])
-        )
-        if chosen:
-            for inner in chosen[0]:
+        """The errors inside the option that was meant; where no option has the value's type, one error for all."""
+        meant = _meant(error) if isinstance(error.instance, dict | list) else None
+        if meant is not None:
+            for inner in meant:
                 yield from self._explain(inner, root)
             return
         path: Path = tuple(error.absolute_path)
         node, _ = find(root, path)
-        words = [word for schema in error.schema["anyOf"] for word in schema.get("enum", ()) if isinstance(word, str)]
-        hint = suggestion(error.instance, words) if isinstance(error.instance, str) else ""
-        expected = listed(dict.fromkeys(_describe(schema) for schema in error.schema["anyOf"]))
-        yield problem_at(node.place, path, f"expected {expected}, got {shown(error.instance)}{hint}{_used(node)}"), path
+        message = self.wording.no_option(error.schema, error.instance)
+        yield problem_at(node.place, path, message + _used(node)), path
 
     def _unknown_key(self, error: Any, key: str, noun: str, node: Node, path: Path) -> Problem:
         known = list(error.schema.get("properties", {}))
@@ -126,77 +106,18 @@ _LOADS_CODE = "it can run code, and a spec is plain data"
 _NOT_FOR_SPECS = dict.fromkeys(("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"), _LOADS_CODE)
 
 
-def _message(error: Any) -> str:
-    value, schema = error.instance, error.schema
-    if error.validator == "enum":
-        noun = schema.get("$comment")
-        words = schema["enum"]
-        hint = suggestion(value, [word for word in words if isinstance(word, str)]) if isinstance(value, str) else ""
-        if noun and isinstance(value, str):
-            return f"unknown {noun} {shown(value)}{hint or f'; known: {listed(words)}'}"
-        if len(words) <= 8 or not hint:
-            return f"expected {listed(words)}, got {shown(value)}{hint}"
-        return f"unknown value {shown(value)}{hint}"
-    if error.validator in ("minItems", "maxItems"):
-        return f"expected {_counted(schema)}, got {len(value)}"
-    return f"expected {_describe(schema)}, got {shown(value)}{_unquoted(schema, value)}"
-
-
-def _unquoted(schema: Any, value: Any) -> str:
-    if not isinstance(value, str) or schema.get("type") not in ("integer", "number", "boolean"):
-        return ""
-    if schema["type"] == "boolean" and value.lower() in ("yes", "no", "on", "off"):
-        return f"; write {'true' if value.lower() in ('yes', 'on') else 'false'}"
-    try:
-        float(value)
-    except ValueError:
-        return ""
-    return "; remove the quotes"
-
-
-def _describe(schema: Any) -> str:
-    """What a schema asks for, as a person says it."""
-    if "anyOf" in schema:
-        return listed(dict.fromkeys(_describe(option) for option in schema["anyOf"]))
-    if "$ref" in schema:
-        return f"the settings of a {schema['$ref'].rsplit('/', 1)[-1].lower()}"
-    if "enum" in schema:
-        return f"a {schema['$comment']}" if "$comment" in schema else listed(schema["enum"])
-    kind = schema.get("type", "any value")
-    if kind in ("integer", "number"):
-        return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
-    if kind == "array":
-        return _counted(schema)
-    if kind == "string":
-        hint = schema.get("$comment", "text")
-        return "a number of steps or text such as '3 epochs'" if hint == "a duration" else hint
-    if kind == "object" and schema.get("$comment") not in (None, "key", "argument"):
-        return f"a {schema['$comment']} by name"
-    return {"boolean": "true or false", "null": "null", "object": "a mapping"}.get(kind, str(kind))
-
-
-def _bounds(schema: Any) -> str:
-    limits = [
-        f"{words} {schema[key]:g}" if isinstance(schema[key], float) else f"{words} {schema[key]}"
-        for key, words in (
-            ("minimum", "from"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "up to"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in schema
+def _meant(error: Any) -> list[Any] | None:
+    """The errors of the option whose type the value has; of several, those that lie deepest."""
+    depth = len(error.absolute_path)
+    options: dict[int, list[Any]] = {}
+    for inner in error.context:
+        options.setdefault(inner.relative_schema_path[0], []).append(inner)
+    fitting = [
+        errors
+        for errors in options.values()
+        if not any(inner.validator in ("type", "enum") and len(inner.absolute_path) == depth for inner in errors)
     ]
-    joined = " and ".join(limits)
-    return f" {joined.replace(' and up to', ' to')}" if limits else ""
-
-
-def _counted(schema: Any) -> str:
-    low, high = schema.get("minItems"), schema.get("maxItems")
-    if low is not None and low == high:
-        return f"a list of {low}"
-    if low is not None:
-        return f"a list of at least {low}"
-    return f"a list of at most {high}" if high is not None else "a list"
+    return max(fitting, key=lambda errors: max(len(inner.absolute_path) for inner in errors), default=None)
 
 
 def _used(node: Node) -> str:

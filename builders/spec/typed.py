@@ -48,7 +48,7 @@ def _build(annotation: Any, value: Any) -> Any:
         return Choice(name, inner)
     if annotation is Duration:
         return parse_duration(value)
-    if dataclasses.is_dataclass(annotation):
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
         return _build_record(annotation, value)
     if origin is tuple:
         kinds = arguments if len(arguments) > 1 and arguments[1] is not Ellipsis else (arguments[0],) * len(value)
@@ -64,7 +64,7 @@ def _build(annotation: Any, value: Any) -> Any:
 
 def _fitting(options: tuple, value: Any) -> Any:
     """The member of a union that a value belongs to."""
-    kinds = {dict: (Mapping,), list: (tuple,)}.get(type(value), ())
+    kinds: tuple[Any, ...] = (Mapping,) if isinstance(value, dict) else (tuple,) if isinstance(value, list) else ()
     for option in options:
         inner = typing.get_args(option)[0] if typing.get_origin(option) is typing.Annotated else option
         if typing.get_origin(inner) in kinds or inner is type(value):

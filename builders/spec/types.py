@@ -48,7 +48,16 @@ class Named:
     """The value is `Name` or `{Name: {arguments}}`, looked up in this kind of the catalogue."""
 
     kind: Literal[
-        "source", "backbone", "layer", "architecture", "optimizer", "schedule", "loss", "metric", "augmentation"
+        "source",
+        "backbone",
+        "layer",
+        "architecture",
+        "discriminator",
+        "optimizer",
+        "schedule",
+        "loss",
+        "metric",
+        "augmentation",
     ]
 
 
@@ -261,7 +270,7 @@ class Discriminator(Features):
     """A network that learns to tell reconstructions from originals."""
 
     layers: Annotated[Stack, Doc("A stack of layers that ends in logits: one, or one for each patch.")] = ()
-    architecture: Annotated[Choice | None, Named("architecture"), Doc("A ready-made discriminator.")] = None
+    architecture: Annotated[Choice | None, Named("discriminator"), Doc("A ready-made discriminator.")] = None
     loss: Annotated[Literal["hinge", "non_saturating", "least_squares"], Doc("What the discriminator minimises.")] = (
         "hinge"
     )

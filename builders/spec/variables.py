@@ -50,7 +50,7 @@ class Variables:
         """Variables that a file defines and nothing uses: most often a misspelt name."""
         if self.node is None or not self.node.is_mapping:
             return []
-        found = []
+        found: list[Problem] = []
         for name in self.values:
             place = self.node.key_place(name)
             if place.file == file and name not in self._resolved and len(found) < _MOST_UNUSED:

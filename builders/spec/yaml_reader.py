@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import yaml
 
@@ -19,7 +20,7 @@ class _Open:
 
     node: Node
     anchor: str | None
-    key: str | None = None
+    key: str = ""
     key_place: Place | None = None
     skip: bool = False  # the value of a key that was refused
     size: int = 1
@@ -43,10 +44,10 @@ class _Reader:
     total: int = 0
     documents: int = 0
 
-    def place(self, mark: yaml.Mark) -> Place:
+    def place(self, mark: Any) -> Place:
         return Place(self.file, mark.line + 1, mark.column + 1)
 
-    def stop(self, place: Place, message: str) -> None:
+    def stop(self, place: Place, message: str) -> NoReturn:
         raise SpecErrors([*self.problems, problem_at(place, (), message)])
 
     def event(self, event: yaml.Event) -> None:
@@ -70,7 +71,7 @@ class _Reader:
         if awaits_key:
             self.key(event.value, place)
             return
-        value = event.value
+        value: Any = event.value
         if event.implicit[0] and event.tag is None:
             try:
                 value = resolve(event.value)
@@ -92,11 +93,11 @@ class _Reader:
             )
             frame.skip = True
 
-    def alias(self, event: yaml.AliasEvent) -> None:
+    def alias(self, event: Any) -> None:
         place = self.place(event.start_mark)
         name = shown(event.anchor)
         if event.anchor not in self.anchors:
-            self.stop(place, f"unknown anchor {name}; define it above with &{event.anchor[:40]}")
+            self.stop(place, f"unknown anchor {name}; define it above with &NAME")
         anchored = self.anchors[event.anchor]
         if anchored is None:
             self.stop(place, f"anchor {name} refers to itself, which would never end")
@@ -111,7 +112,7 @@ class _Reader:
         if self.stack and self.stack[-1].node.is_mapping and self.stack[-1].key_place is None:
             self.stop(place, "a list or mapping stands where a key is expected; keys are words")
         self.grow(1, 1, place)
-        empty = {} if isinstance(event, yaml.MappingStartEvent) else []
+        empty: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(Node(empty, place, {}), event.anchor))
@@ -134,7 +135,7 @@ class _Reader:
             return
         if not frame.skip:
             frame.node.value[frame.key] = node
-            frame.node.keys[frame.key] = frame.key_place
+            frame.node.keys[frame.key] = frame.key_place or node.place
         frame.key_place = None
 
     def grow(self, size: int, height: int, place: Place) -> None:
@@ -146,7 +147,7 @@ class _Reader:
         if len(self.stack) + height > MAX_DEPTH:
             self.stop(place, f"nested more than {MAX_DEPTH} levels deep; a spec needs far fewer")
 
-    def refuse_tag(self, event: yaml.NodeEvent, place: Place) -> None:
+    def refuse_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None:
             tag = shown(event.tag.replace("tag:yaml.org,2002:", "!!"))
             self.problems.append(problem_at(place, self.path(), f"tag {tag} is not allowed: a spec is plain data"))

@@ -61,7 +61,10 @@ def quiet_axes(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: str | os.PathLike) -> Path:
-    """Writes a figure as PNG, whole or not at all, and returns the path."""
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    """Writes a figure, whole or not at all, in the format of the path's suffix, and returns the path."""
+    # The same figure is the same file: no date, and no random names inside an SVG.
+    dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    suffix = Path(path).suffix.lower()
+    with atomic_file(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "retrace", "pdf.fonttype": 42}):
+        figure.savefig(temporary, format=suffix[1:] or "png", dpi=150, metadata=dated.get(suffix))
     return Path(path)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from builders.spec.catalogue import Entry
 from builders.spec.checks.view import View
+from builders.spec.nodes import Path
 from builders.spec.problems import Problem, listed, shown, suggestion
 
 SPLITS = ("train", "validation", "test")
@@ -24,15 +26,15 @@ def _splits(view: View) -> Iterator[Problem]:
         return
     if "train" not in written:
         yield view.problem(("dataset", "split"), "missing split 'train'; add 'train: rest' or an amount")
-    chosen = view.choice("dataset", "source", kind="source")
-    facts = chosen[1].facts if chosen and chosen[1] else {}
+    source, entry = view.choice("dataset", "source", kind="source") or ("", None)
+    facts = entry.facts if entry else {}
     groups: dict[str | None, list[str]] = {}
     for name in written:
         part = view.get("dataset", "split", name, "from", kind=str)
         parts = facts.get("parts")
         if part is not None and parts is not None and part not in parts:
             known = suggestion(part, parts) or (f"; it has {listed(parts)}" if parts else "; it has no parts")
-            message = f"source '{chosen[0]}' has no part {shown(part)}{known}"
+            message = f"source '{source}' has no part {shown(part)}{known}"
             yield view.problem(("dataset", "split", name, "from"), message, value=True)
         if part is None and facts.get("binding"):
             part = facts["own_splits"].get(name)
@@ -64,20 +66,20 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
 
 
 def _labels(view: View) -> Iterator[Problem]:
-    chosen = view.choice("dataset", "source", kind="source")
-    if chosen is None or chosen[1] is None or not _unlabelled(view, *chosen):
+    source, entry = view.choice("dataset", "source", kind="source") or ("", None)
+    if entry is None or not _unlabelled(view, source, entry):
         return
-    wanting = [("dataset", "classes")] if view.says("dataset", "classes") else []
+    wanting: list[Path] = [("dataset", "classes")] if view.says("dataset", "classes") else []
     if view.get("dataset", "balance", kind=bool):
         wanting.append(("dataset", "balance"))
     for name in SPLITS:
         if view.says("dataset", "split", name, "per_class"):
             wanting.append(("dataset", "split", name, "per_class"))
     for path in wanting:
-        yield view.problem(path, f"needs labels, and source '{chosen[0]}' has none; remove it or choose another source")
+        yield view.problem(path, f"needs labels, and source '{source}' has none; remove it or choose another source")
 
 
-def _unlabelled(view: View, name: str, entry) -> bool:
+def _unlabelled(view: View, name: str, entry: Entry) -> bool:
     if entry.facts.get("labelled") is False:
         return True
     given = ("labels", "labels_key")

@@ -10,6 +10,7 @@ from builders.spec.problems import Problem, listed, shown, suggestion
 from builders.spec.types import Decoder, Discriminator, Encoder
 
 WEIGHT_FILES = (".h5", ".hdf5", ".safetensors", ".pth", ".pt")
+_MOST_TAPS = 50
 _WORDS_FOR_WEIGHTS = ("pretrained", "imagenet", "none")
 _NO_WEIGHTS = (".py", ".pkl", ".pickle", ".joblib", ".keras", ".yaml", ".yml", ".json", ".csv", ".png", ".jpg")
 
@@ -51,10 +52,9 @@ def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
 
 
 def _features(view: View, path: Path) -> Iterator[Problem]:
-    chosen = view.choice(*path, "backbone", kind="backbone")
-    if chosen is None or chosen[1] is None:
+    name, entry = view.choice(*path, "backbone", kind="backbone") or ("", None)
+    if entry is None:
         return
-    name, entry = chosen
     taps = view.node(*path, "taps", written=True)
     if not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
         example = (
@@ -70,7 +70,7 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
 def _taps(view: View, path: Path, name: str, known: list[str], taps: object) -> Iterator[Problem]:
     words = [tap for tap in taps if isinstance(tap, str)] if isinstance(taps, list | dict) else []
     seen = set()
-    for tap in words:
+    for tap in words[:_MOST_TAPS]:
         if tap not in known:
             hint = suggestion(tap, known)
             message = f"unknown tap {shown(tap)} of {name}{hint}; `python cli.py taps {name}` lists all"
@@ -85,9 +85,8 @@ def _weights(view: View, path: Path, backbone: str) -> Iterator[Problem]:
     if weights is None or weights in _WORDS_FOR_WEIGHTS:
         return
     where = (*path, "weights")
-    packages = {
-        name: view.catalogue.entry("weights", name).facts.get("backbone") for name in view.catalogue.names("weights")
-    }
+    entries = {name: view.catalogue.entry("weights", name) for name in view.catalogue.names("weights")}
+    packages = {name: entry.facts.get("backbone") for name, entry in entries.items() if entry is not None}
     fitting = [name for name, owner in packages.items() if owner == backbone]
     if weights in packages:
         if weights not in fitting:

@@ -24,7 +24,8 @@ def _kind(view: View, term: str) -> str:
 
 def _terms(view: View) -> Iterator[Problem]:
     terms = view.keys("loss")
-    if view.node("loss") is not None and view.node("loss").is_mapping and not terms:
+    loss = view.node("loss")
+    if loss is not None and loss.is_mapping and not terms:
         yield view.problem(("loss",), "needs at least one term, such as {l1: 0.8, ssim: 0.2}")
     reported = view.catalogue.reported_terms()
     stacks = [("code", "layers"), ("encoder", "layers"), ("decoder", "layers")]

@@ -8,7 +8,7 @@ from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 from builders.spec.types import Duration
 
-_OPTIMIZERS = (
+_OPTIMIZERS: tuple[Path, ...] = (
     ("training", "optimizer"),
     ("code", "optimizer"),
     ("discriminator", "optimizer"),

@@ -82,3 +82,14 @@ def test_brightness_adds_and_contrast_keeps_the_mean():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_colours_change_and_the_drawing_stays():
+    from architectures.augmentations.random_color import RandomColor
+
+    swapped = all_of(RandomColor(mixing=0, gamma=0))
+    assert all(np.allclose(np.sort(result, axis=-1), np.sort(IMAGE, axis=-1), atol=1e-6) for result in swapped)
+    assert len({result.tobytes() for result in swapped}) == 6, "all orders of three channels"
+    grey = np.repeat(IMAGE[..., :1], 3, axis=-1)
+    for result in all_of(RandomColor(mixing=0), grey)[:10]:
+        np.testing.assert_array_equal(np.argsort(result[..., 0].ravel()), np.argsort(grey[..., 0].ravel()))

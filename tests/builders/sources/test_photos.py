@@ -58,3 +58,11 @@ def test_the_fingerprint_follows_the_arguments():
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(RequestError, match=f"dataset.source.photos.{next(iter(arguments))}: "):
         Photos(**arguments)
+
+
+def test_only_training_crops_are_given_other_colours():
+    plain, recolored = (Photos(crops=6, held_out_crops=2, recolor=recolor) for recolor in (False, True))
+    for part in ("train", "validation", "test"):
+        for index in plain.part(part):
+            same = np.array_equal(plain.read(index, Image(), (24, 24)), recolored.read(index, Image(), (24, 24)))
+            assert same == (part != "train")

@@ -104,7 +104,7 @@ def test_several_levels_from_several_folders(write, plain):
         ({"x.yaml": "extends: y.yaml", "y.yaml": "a: [1"}, "y.yaml:2:1: not valid YAML"),
         (
             {f"{n}.yaml": f"extends: {n + 1}.yaml" for n in range(40)} | {"x.yaml": "extends: 0.yaml"},
-            "more than 16 levels",
+            "inherits over more than 16 levels",
         ),
     ],
 )

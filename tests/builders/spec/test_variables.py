@@ -44,7 +44,7 @@ def test_the_origin_is_where_the_value_was_written(write):
     [
         (
             spec("{size: big}"),
-            "x.yaml:1:19: dataset.image.size: expected a whole number from 1 to 8192, a list of 2 or null, "
+            "x.yaml:1:19: dataset.image.size: expected a whole number from 1 to 8192 or a list of 2, "
             "got 'big' (a variable, used at x.yaml:2:57)",
         ),
         (spec("{size: 1}", "$sice"), "x.yaml:2:57: dataset.image.size: unknown variable 'sice'; did you mean 'size'?"),

@@ -1,0 +1,8 @@
+"""Ready-made discriminators, one file each, written as data: neither Keras nor TensorFlow is imported here."""
+
+from architectures.discriminators.registry import DISCRIMINATORS
+from architectures.registry import import_siblings
+
+import_siblings(__name__, __path__)
+
+__all__ = ["DISCRIMINATORS"]

@@ -1,0 +1,5 @@
+"""The registry of ready-made discriminators."""
+
+from architectures.registry import Registry
+
+DISCRIMINATORS: Registry[type] = Registry("discriminator")

@@ -1,0 +1,50 @@
+"""Distance in the features of a frozen network."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+
+from architectures.metrics.metric import Metric
+from architectures.metrics.registry import METRICS
+from architectures.perceptual import Distance, PerceptualDistance
+
+
+@METRICS.register("perceptual")
+class Perceptual(Metric):
+    """Distance of activations in a frozen network, as the loss of this name measures it. Smaller is better.
+
+    Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", arXiv 1801.03924. To judge
+    a model that was trained with the loss, measure at other taps, or in another network.
+
+    Args:
+        backbone: The network.
+        taps: The layers that are compared: a list, or a weight for each.
+        weights: `pretrained` or `imagenet`, `none`, a file, or a weights package such as `hed_bsds500`.
+        input_size: Images are resized to this before the network. Unset: as they are.
+        distance: l1: absolute differences. l2: squared differences.
+        unit_channels: Divide each position's channels by their length first.
+    """
+
+    direction = "min"
+
+    def __init__(
+        self,
+        backbone: str | Mapping[str, Mapping[str, Any]],
+        taps: Iterable[str] | Mapping[str, float],
+        weights: str = "pretrained",
+        input_size: int | tuple[int, int] | None = None,
+        distance: Distance = "l2",
+        unit_channels: bool = True,
+    ):
+        self.measure = PerceptualDistance(
+            "metrics.perceptual", backbone, taps, weights, input_size, distance=distance, unit_channels=unit_channels
+        )
+
+    @property
+    def frozen_parts(self) -> list[keras.Model]:
+        """The pretrained network, once a first image was seen."""
+        return self.measure.frozen_parts
+
+    def __call__(self, originals, reconstructions):
+        return self.measure(originals, reconstructions)

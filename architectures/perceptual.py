@@ -1,0 +1,99 @@
+"""The distance of two images in the features of a frozen network: what the loss and the metric `perceptual` share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from architectures.features import FeatureExtractor
+from architectures.images import float32_pair
+
+Distance = Literal["l1", "l2"]
+# Far below any activation that means something; keeps the gradient of a dead position's norm finite.
+_SMALLEST_SQUARE = 1e-8
+
+
+class PerceptualDistance:
+    """Compares activations of two batches of images, tap by tap.
+
+    Args:
+        name: What the frozen network is called in a run's environment.json.
+        backbone: Registry name of the network, alone or as `{name: {arguments}}`.
+        taps: The taps, or tap → weight in the sum.
+        weights: `pretrained` or `imagenet`, `none`, a weights package or a file.
+        input_size: Side, or (height, width), that images are resized to before the network.
+        distance: `l1` for absolute, `l2` for squared differences.
+        unit_channels: Bring the channels of every position to unit length first.
+
+    Raises:
+        ValueError: No taps, or a weight that is negative.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        backbone: str | Mapping[str, Mapping[str, Any]],
+        taps: Iterable[str] | Mapping[str, float],
+        weights: str,
+        input_size: int | tuple[int, int] | None,
+        distance: Distance,
+        unit_channels: bool,
+    ):
+        [(self.backbone, self.arguments)] = ({backbone: {}} if isinstance(backbone, str) else backbone).items()
+        self.name = name
+        self.taps = {tap: float(taps[tap]) if isinstance(taps, Mapping) else 1.0 for tap in taps}
+        if not self.taps or min(self.taps.values()) < 0:
+            raise ValueError(f"{name}.taps needs at least one tap, and no weight below 0; got {self.taps}")
+        self.weights = weights
+        self.input_size = input_size
+        self.distance = distance
+        self.unit_channels = unit_channels
+        self._networks: dict[tuple[int, ...], keras.Model] = {}
+
+    @property
+    def frozen_parts(self) -> list[keras.Model]:
+        """The networks built so far: one for each shape of images."""
+        return list(self._networks.values())
+
+    def network(self, image_shape: tuple[int, ...]) -> keras.Model:
+        """The frozen network for images (height, width, channels), built once, in the precision then in force."""
+        if image_shape not in self._networks:
+            with tf.init_scope():  # its variables outlive the function that first asks for it
+                features = FeatureExtractor(
+                    backbone=self.backbone,
+                    arguments=self.arguments,
+                    weights=self.weights,
+                    taps=self.taps,
+                    input_size=self.input_size,
+                    image_shape=image_shape,
+                    name=self.name,
+                )
+            self._networks[image_shape] = features.taps_model
+        return self._networks[image_shape]
+
+    def __call__(self, originals, reconstructions):
+        """Float32 [batch]; the arguments are float [batch, height, width, 1 or 3] in [0, 1] of one shape."""
+        originals, reconstructions = float32_pair(originals, reconstructions)
+        network = self.network(tuple(originals.shape[1:]))
+        pairs = zip(network(originals), network(reconstructions))
+        return sum(
+            weight * self._of_tap(ops.stop_gradient(original), reconstruction)
+            for weight, (original, reconstruction) in zip(self.taps.values(), pairs)
+        )
+
+    def _of_tap(self, original, reconstruction):
+        original, reconstruction = (ops.cast(tap, "float32") for tap in (original, reconstruction))
+        if self.unit_channels:
+            original, reconstruction = _unit(original), _unit(reconstruction)
+        difference = original - reconstruction
+        apart = ops.abs(difference) if self.distance == "l1" else ops.square(difference)
+        if self.unit_channels:
+            apart = ops.sum(apart, axis=-1, keepdims=True)
+        return ops.mean(apart, axis=tuple(range(1, len(apart.shape))))
+
+
+def _unit(features):
+    """Features divided by their length along the channels."""
+    return features * ops.rsqrt(ops.sum(ops.square(features), axis=-1, keepdims=True) + _SMALLEST_SQUARE)

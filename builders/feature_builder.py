@@ -1,0 +1,42 @@
+"""The features record of a spec → a frozen network, cut at its taps."""
+
+from collections.abc import Sequence
+
+from architectures.features import FeatureExtractor
+from builders.errors import RequestError
+from builders.spec import Features
+
+
+def build_features(
+    features: Features, image_shape: Sequence[int], seed: int, weights: bool, where: str, name: str
+) -> FeatureExtractor:
+    """The frozen network that a spec looks into.
+
+    Args:
+        features: Backbone, weights, taps, input size and fusion.
+        image_shape: (height, width, channels) of the images it receives.
+        seed: Decides the values of `weights: none` and of the projections.
+        weights: False builds the same network with random values and loads nothing.
+        where: Path in the spec, for the error.
+        name: What the network is called in a run's environment.json.
+
+    Raises:
+        RequestError: A tap or the weights do not exist or do not fit, or the image is too small.
+    """
+    fuse = features.fuse
+    try:
+        return FeatureExtractor(
+            backbone=features.backbone.name,
+            arguments=features.backbone.arguments,
+            weights=features.weights if weights else "none",
+            taps=features.taps,
+            input_size=features.input_size,
+            size=fuse.size if fuse else None,
+            interpolation=fuse.interpolation if fuse else "bilinear",
+            project=fuse.project if fuse else None,
+            image_shape=tuple(image_shape),
+            seed=seed,
+            name=name,
+        )
+    except ValueError as error:
+        raise RequestError(f"{where}: {error}") from error

@@ -1,0 +1,139 @@
+"""Tiny ImageNet, as its archive unpacks."""
+
+import hashlib
+import pathlib
+
+import numpy as np
+
+from builders.errors import RequestError
+from builders.images import SUFFIXES, open_fitted
+from builders.sources.file_check import check_file
+from builders.sources.registry import SOURCES
+from builders.sources.source import Source
+from builders.spec.types import Image
+
+_WHERE = "dataset.source.tiny_imagenet.path"
+_SAMPLED_FILES = 64
+
+
+@SOURCES.register("tiny_imagenet")
+class TinyImagenet(Source):
+    """Tiny ImageNet: 200 classes of 500 training and 50 validation images, 64×64, in the layout of its archive.
+
+    Read are `train/ID/images/*.JPEG`, and `val/images` with the classes that `val/val_annotations.txt` gives. Parts:
+    `train` and `val`; `val` is the default test split, for the archive's own test images have no labels and are left
+    out. Classes are called by their WordNet ids, such as n01443537.
+
+    Args:
+        path: The unpacked folder, tiny-imagenet-200.
+    """
+
+    can_fail = True
+    own_splits = {"train": "train", "test": "val"}
+
+    def __init__(self, path: str):
+        self._root = pathlib.Path(path).expanduser()
+        if not (self._root / "train").is_dir() or not (self._root / "val" / "images").is_dir():
+            what = "has not the folders train and val/images" if self._root.is_dir() else "no such folder"
+            raise RequestError(
+                f"{_WHERE}: {what}: '{path}'; unpack tiny-imagenet-200.zip and name the folder that it makes"
+            )
+        training, classes = _training_images(self._root / "train")
+        held_out = _validation_images(self._root / "val", classes)
+        self._names = [name for name, _ in training + held_out]
+        self._first_held_out = len(training)
+        self.class_names = tuple(classes)
+        numbers = {name: number for number, name in enumerate(classes)}
+        self._labels = np.array([numbers[name] for _, name in training + held_out], np.int64)
+        self._words = _words(self._root / "words.txt", set(classes))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
+        """Decodes and fits one file; see `Source.read`."""
+        return open_fitted(self._root / self._names[index], image, size)
+
+    def name_of(self, index: int) -> str:
+        """Path inside the folder, and what the class is called, such as `val/images/val_0.JPEG (goldfish)`."""
+        word = self._words.get(self.class_names[self._labels[index]])
+        return f"{self._names[index]} ({word})" if word else self._names[index]
+
+    def labels(self) -> np.ndarray:
+        """Numbers of the class ids, sorted."""
+        return self._labels
+
+    def part_names(self) -> list[str]:
+        """train and val."""
+        return ["train", "val"]
+
+    def part(self, name: str) -> np.ndarray | None:
+        """The training or the validation images."""
+        parts = {"train": (0, self._first_held_out), "val": (self._first_held_out, len(self))}
+        return np.arange(*parts[name]) if name in parts else None
+
+    def check(self, index: int) -> None:
+        """Looks at header and end of one file, without decoding."""
+        check_file(self._root / self._names[index])
+
+    def fingerprint(self) -> str:
+        """sha256 of all names and labels and of the bytes of up to 64 files, evenly chosen."""
+        digest = hashlib.sha256("\n".join(self._names).encode() + self._labels.tobytes())
+        digest.update(" ".join(self.class_names).encode())
+        for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
+            path = self._root / self._names[index]
+            digest.update(path.read_bytes() if path.is_file() else b"")
+        return digest.hexdigest()
+
+
+def _images(folder: pathlib.Path) -> list[str]:
+    names = (entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(name for name in names if name.lower().endswith(SUFFIXES))
+
+
+def _training_images(folder: pathlib.Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """(path inside the root, class) of the training images; the classes, sorted."""
+    classes = sorted(entry.name for entry in folder.iterdir() if (entry / "images").is_dir())
+    images = [(f"train/{name}/images/{file}", name) for name in classes for file in _images(folder / name / "images")]
+    if not images:
+        raise RequestError(
+            f"{_WHERE}: '{folder}' holds no image of the form ID/images/*.JPEG; unpack the archive again"
+        )
+    return images, classes
+
+
+def _validation_images(folder: pathlib.Path, classes: list[str]) -> list[tuple[str, str]]:
+    """(path inside the root, class) of the validation images, in the order of their names."""
+    annotations = folder / "val_annotations.txt"
+    try:
+        lines = annotations.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or "is no text"
+        raise RequestError(f"{_WHERE}: cannot read '{annotations}': {problem}; unpack the archive again") from None
+    known = set(classes)
+    named = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        words = line.split("\t")
+        if len(words) < 2 or words[1].strip() not in known:
+            raise RequestError(
+                f"{_WHERE}: {annotations}:{number}: expected an image and the id of a class in train, separated by a "
+                f"tab, got '{line[:60]}'"
+            )
+        named[words[0].strip()] = words[1].strip()
+    images = _images(folder / "images")
+    nameless = next((name for name in images if name not in named), None)
+    if nameless is not None:
+        raise RequestError(f"{_WHERE}: {annotations} gives no class for '{nameless}'; unpack the archive again")
+    return [(f"val/images/{name}", named[name]) for name in images]
+
+
+def _words(path: pathlib.Path, classes: set[str]) -> dict[str, str]:
+    """Class id → the first of its names."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}  # names are a courtesy
+    pairs = (line.partition("\t") for line in lines)
+    return {name: words.split(",")[0].strip() for name, _, words in pairs if name in classes}

@@ -1,0 +1,1 @@
+"""Datasets that TensorFlow Datasets prepared, read from their files: metadata, records, images. No TensorFlow."""

@@ -1,0 +1,195 @@
+"""Where a prepared dataset lies, and what its metadata files say."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from architectures.registry import nearest
+from builders.errors import RequestError
+
+WHERE = "dataset.source.tfds"
+_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>[\w.]+))?")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_SHARDS = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+
+
+class NotPreparedError(RequestError):
+    """The dataset is not among the prepared ones."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of a dataset's own splits.
+
+    Args:
+        name: Such as `train`.
+        shards: Its files, in order.
+        lengths: Records in each file.
+    """
+
+    name: str
+    shards: tuple[Path, ...]
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared dataset.
+
+    Args:
+        folder: Holds its files.
+        title: Name, configuration and version, such as `mnist:3.0.1`.
+        file_format: `tfrecord` or `array_record`.
+        parts: Its own splits.
+        features: What each record holds: name → the description in features.json.
+    """
+
+    folder: Path
+    title: str
+    file_format: str
+    parts: tuple[Part, ...]
+    features: Mapping[str, Mapping[str, Any]]
+
+    def class_names(self, feature: str) -> tuple[str, ...]:
+        """Names of the classes of a ClassLabel; numbers where they have none."""
+        path = self.folder / f"{feature.replace('/', '-')}.labels.txt"
+        if path.is_file():
+            return tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+        return tuple(str(number) for number in range(int(self.features[feature]["classLabel"].get("numClasses", 0))))
+
+
+def data_folder(data_dir: str | None) -> Path:
+    """The folder of prepared datasets: as given, or where TensorFlow Datasets keeps its own."""
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def split_name(name: str, version: str | None) -> tuple[str, str | None, str | None]:
+    """(name, configuration, version) of `mnist`, `cats_vs_dogs:4.0.1` or `imagenet_resized/64x64`.
+
+    Raises:
+        RequestError: It is no such name, or the versions differ.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise RequestError(f"{WHERE}.name: expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION, got '{name}'")
+    if version is not None and match["version"] not in (None, version):
+        raise RequestError(f"{WHERE}.version: '{version}' differs from that in the name, '{name}'; remove one")
+    return match["name"], match["config"], version or match["version"]
+
+
+def find_prepared(name: str, version: str | None, data_dir: str | None) -> Prepared:
+    """Finds a prepared dataset and reads its metadata.
+
+    Args:
+        name: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`. Without a configuration its default one.
+        version: Such as `3.0.1`. None: the newest that is there.
+        data_dir: As `data_folder` takes it.
+
+    Raises:
+        NotPreparedError: It is not there.
+        RequestError: It is incomplete, or of a kind that cannot be read.
+    """
+    name, config, version = split_name(name, version)
+    root = data_folder(data_dir)
+    folder = root / name
+    if not folder.is_dir():
+        there = [entry.name for entry in root.iterdir() if entry.is_dir()] if root.is_dir() else []
+        near = "".join(f", which holds '{other}'" for other in nearest(name, there))
+        raise NotPreparedError(f"{WHERE}.name: '{name}' is not prepared in {root}{near}")
+    if config is None and not _versions(folder):
+        config = _default_config(folder)
+    if config is not None:
+        folder = folder / config
+    versions = _versions(folder)
+    if not versions or (version is not None and version not in versions):
+        wanted = folder.relative_to(root).as_posix() + (f":{version}" if version else "")
+        there = f", which holds {', '.join(versions)}" if versions else ""
+        raise NotPreparedError(f"{WHERE}: '{wanted}' is not prepared in {root}{there}")
+    return _read(folder / (version or versions[-1]), name)
+
+
+def _versions(folder: Path) -> list[str]:
+    found = [entry.name for entry in folder.iterdir() if _VERSION.fullmatch(entry.name)] if folder.is_dir() else []
+    return sorted(found, key=lambda version: [int(number) for number in version.split(".")])
+
+
+def _default_config(folder: Path) -> str:
+    configs = sorted(entry.name for entry in folder.iterdir() if _versions(entry))
+    try:
+        default = _json(folder / ".config" / "metadata.json").get("default_config_name")
+    except RequestError:
+        default = None
+    if default in configs:
+        return default
+    if len(configs) != 1:
+        there = (
+            f"has configurations {', '.join(configs)}; name one: {folder.name}/{configs[0]}" if configs else "is empty"
+        )
+        raise NotPreparedError(f"{WHERE}.name: '{folder.name}' in {folder.parent} {there}")
+    return configs[0]
+
+
+def _read(folder: Path, name: str) -> Prepared:
+    info = _json(folder / "dataset_info.json")
+    file_format = info.get("fileFormat", "tfrecord")
+    if file_format not in ("tfrecord", "array_record"):
+        raise RequestError(
+            f"{WHERE}: {folder} is in the format {file_format}, expected array_record or tfrecord; prepare it again "
+            "with file_format='array_record'"
+        )
+    config = f"/{info['configName']}" if info.get("configName") else ""
+    parts = tuple(_parts(folder, name, file_format, info.get("splits", ())))
+    missing = [path.name for part in parts for path in part.shards if not path.is_file()]
+    if not parts or missing:
+        what = f"lacks {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}" if missing else "is empty"
+        raise RequestError(f"{WHERE}: {folder} is incomplete: it {what}; copy the folder again, or prepare it anew")
+    features = dict(_flat(_json(folder / "features.json")))
+    return Prepared(folder, f"{name}{config}:{folder.name}", file_format, parts, features)
+
+
+def _parts(folder: Path, name: str, file_format: str, splits: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+    for split in splits:
+        lengths = tuple(int(length) for length in split.get("shardLengths", ()))
+        words = {"DATASET": name, "SPLIT": split["name"], "FILEFORMAT": file_format}
+        template = _filled(split.get("filepathTemplate") or _SHARDS, words)
+        shards = []
+        for number in range(len(lengths)):
+            shard, count = f"{number:05d}", f"{len(lengths):05d}"
+            numbers = {"SHARD_INDEX": shard, "NUM_SHARDS": count, "SHARD_X_OF_Y": f"{shard}-of-{count}"}
+            shards.append(folder / _filled(template, numbers))
+        if sum(lengths):
+            yield Part(split["name"], tuple(shards), lengths)
+
+
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        template = template.replace(f"{{{word}}}", value)
+    return template
+
+
+def _flat(feature: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Features by name; those of dictionaries inside by their path, as records name them."""
+    if "featuresDict" in feature:
+        for name, inner in feature["featuresDict"].get("features", {}).items():
+            yield from _flat(inner, f"{path}/{name}" if path else name)
+    elif path:
+        yield path, feature
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise RequestError(
+            f"{WHERE}: {path.parent} is no prepared dataset: it has no {path.name}; copy the folder again, or prepare "
+            "it anew"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{WHERE}: cannot read {path}: {error}") from None
+    if not isinstance(content, dict):
+        raise RequestError(f"{WHERE}: {path} holds no JSON object; copy the folder again, or prepare it anew")
+    return content

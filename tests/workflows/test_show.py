@@ -1,0 +1,69 @@
+"""Tests of workflows.show."""
+
+import io
+
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from builders.model_builder import ModelBuilder
+from tests.specs import loaded
+from workflows.show import print_structure, structure
+
+TEXT = """
+version: 1
+dataset: {source: {folder: {path: nowhere}}, image: {size: 32}, batch_size: 4}
+encoder: {backbone: vgg16, weights: imagenet, taps: [block2_pool]}
+decoder:
+  defaults: {Conv2D: {kernel_size: 3, padding: same}}
+  layers:
+    - Residual: {layers: [Conv2D: {filters: 8}, Conv2D: {filters: 8}]}
+    - Conv2DTranspose: {filters: 6, kernel_size: 4, strides: 2, padding: same}
+    - DepthwiseConv2D: {kernel_size: 3, padding: same}
+    - UpSampling2D
+    - Conv2D: {filters: 3, activation: sigmoid}
+loss: {l1: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    spec = loaded(tmp_path_factory.mktemp("show"), text=TEXT).spec
+    return spec, structure(spec, (32, 32, 3))
+
+
+def test_multiply_adds_are_what_tensorflow_counts(described):
+    spec, found = described
+    decoder = ModelBuilder(spec, (32, 32, 3), weights=False).build().decoder
+    graph = tf.function(lambda code: decoder(code)).get_concrete_function(tf.TensorSpec((1, 8, 8, 128))).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    run_metadata = tf.compat.v1.RunMetadata()
+    counted = tf.compat.v1.profiler.profile(graph, run_meta=run_metadata, cmd="op", options=options)
+    convolutions = sum(
+        child.total_float_ops for child in counted.children if "Conv" in child.name or "MatMul" in child.name
+    )
+    ours = sum(row.multiply_adds for row in found.sections["decoder"] if row.depth == 0)
+    assert 2 * ours == pytest.approx(convolutions, rel=0.02)
+
+
+def test_counts_parameters_and_bytes(described):
+    _, found = described
+    rows = {row.name: row for row in found.sections["decoder"]}
+    assert rows["decoder_0_residual"].trainable == (9 * 128 * 8 + 8) + (9 * 8 * 8 + 8) + (128 * 8 + 8)
+    assert rows["decoder_0_residual_0_conv2d"].depth == 1
+    assert rows["decoder_0_residual_0_conv2d"].activation_bytes == 8 * 8 * 8 * 4
+    assert rows["decoder_1_conv2dtranspose"].multiply_adds == 8 * 8 * 4 * 4 * 8 * 6
+    assert found.feature_bytes == 8 * 8 * 128 * 2
+    frozen = found.sections["encoder"][0]
+    assert (frozen.trainable, frozen.frozen) == (0, 260_160)
+
+
+def test_prints_a_table_without_weights_or_data(described):
+    spec, found = described
+    out = io.StringIO()
+    print_structure(found, spec, 1000, Console(file=out, width=140))
+    text = out.getvalue()
+    assert "8×8×128" in text
+    assert "32×32×3" in text
+    assert "features of one image, all taps in float16: 16.4 kB; of all 1,000 training images: 16.4 MB" in text

@@ -1,0 +1,171 @@
+"""What a network is made of: one row for each layer, and the way through a frozen network to its taps."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import keras
+
+from architectures.layers.output import Output
+from workflows.layer_details import layer_details
+
+_BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a layer, what leaves it for one image, and what it costs.
+
+    `details` are its settings in a few words; `inside` its own stacks, one for each branch, each row of which also
+    follows in the table.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    trainable: int = 0
+    frozen: int = 0
+    multiply_adds: int = 0
+    activation_bytes: int = 0
+    depth: int = 0
+    details: str = ""
+    inside: tuple[tuple["Row", ...], ...] = ()
+
+
+def _parameters(layer: keras.layers.Layer) -> int:
+    return sum(math.prod(weight.shape) for weight in layer.weights)
+
+
+def _positions(shape: Sequence[int | None]) -> int:
+    """Places at which a kernel is applied: everything between batch and channels."""
+    return math.prod(side or 1 for side in shape[1:-1])
+
+
+def multiply_adds(layer: keras.layers.Layer, received: tuple, given: tuple) -> int:
+    """Multiplications with an addition each that one image costs in a layer's kernels; 0 for layers without.
+
+    Args:
+        layer: A built Keras layer, without layers of its own inside.
+        received, given: Its input and output shape, with the batch.
+    """
+    kernels = [weight for weight in layer.weights if "kernel" in weight.name]
+    # A transposed convolution applies its kernel at every place of what it receives.
+    places = _positions(received if "Transpose" in type(layer).__name__ else given)
+    return sum(math.prod(kernel.shape) for kernel in kernels) * places
+
+
+def _rows(layer: keras.layers.Layer, received: tuple, depth: int = 0) -> list[Row]:
+    """The layer's own row and, indented, those of the layers inside it."""
+    given = tuple(layer.compute_output_shape(received))
+    size = math.prod(side or 1 for side in given[1:]) * _BYTES_OF.get(layer.compute_dtype, 4)
+    inside = [layer.layers] if getattr(layer, "layers", None) else getattr(layer, "branches", [])
+    if not inside:
+        cost = multiply_adds(layer, received, given)
+        return [_row(layer, given, cost, size, depth)]
+    rows, stacks, cost, sizes = [], [], 0, size
+    for stack in inside:
+        shape = received
+        stacks.append([])
+        for inner in stack:
+            inner_rows = _rows(inner, shape, depth + 1)
+            cost += inner_rows[0].multiply_adds
+            sizes += inner_rows[0].activation_bytes
+            stacks[-1].append(inner_rows[0])
+            rows += inner_rows
+            shape = tuple(inner.compute_output_shape(shape))
+    bypass = getattr(layer, "bypass", None)
+    if bypass is not None:
+        cost += multiply_adds(bypass, received, given)
+    return [_row(layer, given, cost, sizes, depth, tuple(map(tuple, stacks))), *rows]
+
+
+def _row(layer: keras.layers.Layer, given: tuple, cost: int, size: int, depth: int, inside: tuple = ()) -> Row:
+    count = _parameters(layer)
+    trainable = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    kind, frozen, details = type(layer).__name__, count - trainable, layer_details(layer)
+    return Row(layer.name, kind, given, trainable, frozen, cost, size, depth, details, inside)
+
+
+def _in_order_of_stream(model: keras.Model) -> list[keras.layers.Layer]:
+    """Its layers with each second image where it leaves the stream; Keras lists all that ends a model at the end."""
+    ordered: list[keras.layers.Layer] = []
+    for layer in model.layers:
+        sources = [tensor._keras_history.operation for tensor in keras.tree.flatten(layer.input)]
+        if isinstance(layer, Output) and sources[0] in ordered:
+            place = ordered.index(sources[0]) + 1
+            while place < len(ordered) and isinstance(ordered[place], Output):
+                place += 1
+            ordered.insert(place, layer)
+        else:
+            ordered.append(layer)
+    return ordered
+
+
+def model_rows(model: keras.Model) -> Iterator[Row]:
+    """The rows of all layers of a model, in the order in which an image passes them."""
+    for layer in _in_order_of_stream(model):
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        if isinstance(layer, keras.Model):  # a network inside a network counts as its layers
+            yield from model_rows(layer)
+            continue
+        received = layer.input.shape if not isinstance(layer.input, list) else layer.input[0].shape
+        if isinstance(layer.input, list) and len(layer.input) > 1:
+            yield _row(layer, tuple(layer.output.shape), 0, math.prod(layer.output.shape[1:]) * 4, 0)
+        else:
+            yield from _rows(layer, tuple(received))
+
+
+def frozen_rows(part: keras.Model, taps: Sequence[str] | None = None) -> Iterator[Row]:
+    """One row for a frozen network, with the cost of all its layers, and one for each of its outputs.
+
+    Args:
+        part: The network.
+        taps: What its outputs are called. Unset: after the layers they leave.
+    """
+    rows = list(model_rows(part))
+    yield Row(
+        part.name,
+        "frozen network",
+        tuple(part.inputs[0].shape),
+        frozen=_parameters(part),
+        multiply_adds=sum(row.multiply_adds for row in rows if row.depth == 0),
+        activation_bytes=sum(row.activation_bytes for row in rows if row.depth == 0),
+    )
+    for name, output in zip(taps or [output._keras_history.operation.name for output in part.outputs], part.outputs):
+        yield Row(name, "tap", tuple(output.shape), depth=1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place on the way through a frozen network: a tap, or the last map of a size (`tap` is then empty)."""
+
+    shape: tuple[int | None, ...]
+    tap: str = ""
+
+
+def stages(part: keras.Model, taps: Sequence[str]) -> tuple[Stage, ...]:
+    """The taps of a frozen network in the order of their depth, and the sizes it passes through before each."""
+    network = _network(part)
+    tapped = {output._keras_history.operation.name: name for name, output in zip(taps, network.outputs)}
+    found: list[Stage] = []
+    between: dict[tuple, Stage] = {}
+    smallest = math.inf
+    for operation in network.operations:
+        shape = tuple(keras.tree.flatten(operation.output)[0].shape)
+        size = shape[1:-1]
+        area = math.prod(side or 1 for side in size)
+        if operation.name in tapped:
+            between.pop(size, None)
+            found += [*between.values(), Stage(shape, tapped[operation.name])]
+            between, smallest = {}, min(smallest, area)
+        # Three channels are still the image, on its way through the network's own preprocessing.
+        elif len(shape) == 4 and shape[-1] > 3 and (size in between or area < smallest):
+            between[size], smallest = Stage(shape), area
+    return tuple(found)
+
+
+def _network(part: keras.Model) -> keras.Model:
+    """The innermost network with the same outputs: resizing and preprocessing are wrapped around it."""
+    inside = [layer for layer in part.layers if isinstance(layer, keras.Model)]
+    return _network(inside[-1]) if inside and len(inside[-1].outputs) == len(part.outputs) else part
