@@ -81,12 +81,18 @@ def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
 @click.argument("spec")
 @SETTINGS
 @click.option("--origin", is_flag=True, help="Print every value of the resolved spec and where it comes from.")
-def show(spec: str, overrides: Sequence[str], origin: bool) -> None:
+@click.option("--plot", metavar="FILE", help="Also draw the network: a .png, .svg or .pdf file.")
+def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None) -> None:
     """Print a spec's network as a table: shapes, parameters, cost."""
     from workflows.console import new_console
     from workflows.show_spec import print_network, print_origins
 
-    (print_origins if origin else print_network)(spec, overrides, new_console())
+    if origin and plot:
+        raise RequestError("--origin and --plot: the values of a spec are not drawn; give one of the two")
+    if origin:
+        print_origins(spec, overrides, new_console())
+    else:
+        print_network(spec, overrides, new_console(), plot)
 
 
 @commands.command()
@@ -217,6 +223,28 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, 
     for line in result.failed:
         click.echo(line, err=True)
     return FAILED if result.failed else DONE
+
+
+@commands.command()
+@click.argument("target", metavar="SPEC|RUN")
+@click.argument("images", metavar="IMAGE…", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="FILE.npz", help="Where to write the activations.")
+@SETTINGS
+def features(target: str, images: Sequence[str], out: str, overrides: Sequence[str]) -> None:
+    """Write what a spec's taps answer to image files, or to all images in folders."""
+    from builders.spec import load_encoder
+    from runs import Run, is_run
+    from workflows.console import new_console
+    from workflows.find_images import find_images
+    from workflows.import_tensorflow import import_tensorflow
+
+    run, console = Run.open(target) if is_run(target) else None, new_console()
+    loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
+    files = find_images(images)
+    import_tensorflow()
+    from workflows.features import extract_features, print_extracted
+
+    print_extracted(extract_features(loaded, files, out, run, console), console)
 
 
 @commands.command()

@@ -45,7 +45,7 @@ class PerceptualDistance:
         self.name = name
         self.taps = {tap: float(taps[tap]) if isinstance(taps, Mapping) else 1.0 for tap in taps}
         if not self.taps or min(self.taps.values()) < 0:
-            raise ValueError(f"{name}.taps needs at least one tap, and no weight below 0; got {self.taps}")
+            raise ValueError(f"taps: expected at least one tap, and no weight below 0, got {self.taps}")
         self.weights = weights
         self.input_size = input_size
         self.distance = distance

@@ -41,7 +41,8 @@ def build_layer(choice: Choice, name: str) -> keras.layers.Layer:
     """One layer. `name` is used unless the spec gives one, so that variables are called the same in every process.
 
     Args:
-        choice: The layer's class and arguments; nested stacks under `layers` and `branches` are built with it.
+        choice: The layer's class and arguments; nested stacks under `layers` and `branches`, and the
+            `layer` of a wrapper, are built with it.
         name: For example `decoder_3_conv2d`.
 
     Returns:
@@ -57,6 +58,9 @@ def build_layer(choice: Choice, name: str) -> keras.layers.Layer:
                 build_layers(branch, f"{name}_{index}") for index, branch in enumerate(arguments["branches"])
             ]
         return LAYERS.get(choice.name)(name=name, **arguments)
+    if "layer" in arguments:  # Keras' wrappers, such as SpectralNormalization
+        inner = as_choice(arguments["layer"])
+        arguments["layer"] = build_layer(inner, f"{name}_{inner.name.lower()}")
     return getattr(keras.layers, choice.name)(name=name, **arguments)
 
 

@@ -62,7 +62,9 @@ def _rows(layer: keras.layers.Layer, received: tuple, depth: int = 0) -> list[Ro
     if not inside:
         cost = multiply_adds(layer, received, given)
         return [_row(layer, given, cost, size, depth)]
-    rows, stacks, cost, sizes = [], [], 0, size
+    rows: list[Row] = []
+    stacks: list[list[Row]] = []
+    cost, sizes = 0, size
     for stack in inside:
         shape = received
         stacks.append([])
@@ -132,7 +134,8 @@ def frozen_rows(part: keras.Model, taps: Sequence[str] | None = None) -> Iterato
         multiply_adds=sum(row.multiply_adds for row in rows if row.depth == 0),
         activation_bytes=sum(row.activation_bytes for row in rows if row.depth == 0),
     )
-    for name, output in zip(taps or [output._keras_history.operation.name for output in part.outputs], part.outputs):
+    names = taps or [output._keras_history.operation.name for output in _network(part).outputs]
+    for name, output in zip(names, part.outputs):
         yield Row(name, "tap", tuple(output.shape), depth=1)
 
 

@@ -75,7 +75,8 @@ def reconstruct(
     for readable, originals in follow(batches, len(files), "reconstructing", console, size=_BATCH):
         if not readable:
             continue
-        outputs = restored.model.reconstruct(originals)["image"]
+        reconstructed = restored.model.reconstruct(originals)
+        outputs = reconstructed.pop("image")
         values = {name: np.asarray(metric(originals, outputs)) for name, metric in metrics.items()}
         for index, (path, output) in enumerate(zip(readable, outputs)):
             figures = {name: float(values[name][index]) for name in values}
@@ -91,7 +92,8 @@ def reconstruct(
                     for key in ("psnr", "ssim")
                     if key in figures
                 )
-                examples.append(Example(originals[index], output, name[:20], caption))
+                further = {key: images[index] for key, images in reconstructed.items()}
+                examples.append(Example(originals[index], output, name[:20], caption, further))
     if result.rows:
         write_atomically(result.directory / "metrics.csv", _table(result.rows))
         save_grid(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import keras
+
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
@@ -74,8 +76,13 @@ def check_frozen_weights(run: Run, model: Reconstructor) -> None:
     Raises:
         RequestError: They differ, so that the trained decoder would read other features than it learned.
     """
+    check_frozen_parts(run, model.frozen_parts)
+
+
+def check_frozen_parts(run: Run, parts: Sequence[keras.Model]) -> None:
+    """As `check_frozen_weights`, for some frozen networks of a run's model."""
     recorded = run.environment().get("frozen_weights", {})
-    for part in model.frozen_parts:
+    for part in parts:
         if part.name in recorded and recorded[part.name] != weights_hash(part.variables):
             raise RequestError(
                 f"{run.path}: the pretrained weights of '{part.name}' are not those this run was trained with; "

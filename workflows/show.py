@@ -44,20 +44,20 @@ def structure(spec: Spec, image_shape: Sequence[int]) -> Structure:
     parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
     parts |= {"code": model.code_stack, "decoder": model.decoder}
     taps_model = getattr(model, "taps_model", None)
-    # A frozen network's outputs are called after their layers, taps as the spec calls them.
-    names = {id(taps_model): list(spec.encoder.taps)}
-    frozen = [row for part in model.frozen_parts for row in frozen_rows(part, names.get(id(part)))]
-    sections = {"encoder": frozen} if frozen else {}
+    taps = list(spec.encoder.taps)
+    sections = {} if taps_model is None else {"encoder": list(frozen_rows(taps_model, taps))}
     for name, part in parts.items():
         if part is not None and (rows := list(model_rows(part))):
             sections[name] = sections.get(name, []) + rows
-    taps = [output for part in model.frozen_parts for output in part.outputs]
+    if judges := [row for part in model.frozen_parts if part is not taps_model for row in frozen_rows(part)]:
+        sections["loss"] = judges
+    outputs = [] if taps_model is None else taps_model.outputs
     return Structure(
         sections,
-        feature_bytes=sum(math.prod(tap.shape[1:]) * 2 for tap in taps),
+        feature_bytes=sum(math.prod(output.shape[1:]) * 2 for output in outputs),
         code_shape=tuple(model.decoder.inputs[0].shape),
         image_shape=(None, *model.image_shape),
-        stages=() if taps_model is None else stages(taps_model, list(spec.encoder.taps)),
+        stages=() if taps_model is None else stages(taps_model, taps),
     )
 
 

@@ -6,24 +6,53 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from builders.spec import load_spec
+from builders.errors import RequestError
+from builders.spec import Spec, load_spec
 from workflows.console import new_table
 from workflows.import_tensorflow import import_tensorflow
 from workflows.spec_paths import leaves
 
 
-def print_network(path: str | os.PathLike, overrides: Sequence[str], console: Console) -> None:
+def print_network(
+    path: str | os.PathLike, overrides: Sequence[str], console: Console, plot: str | os.PathLike | None = None
+) -> None:
     """Prints the network that a spec describes, built symbolically: no weights are loaded, no image is read.
 
+    Args:
+        path: The spec.
+        overrides: Settings over it, as `path=value`.
+        console: Where to print.
+        plot: Also draw the network to this file: .png, .svg or .pdf.
+
     Raises:
-        RequestError: The spec is wrong, or its parts do not fit.
+        RequestError: The spec is wrong, its parts do not fit, or the file cannot be drawn to.
     """
     spec = load_spec(path, overrides).spec
+    if plot is not None:
+        from workflows.figures.style import check_format
+
+        check_format(plot)  # a mistake should not wait for TensorFlow
     import_tensorflow()
     from builders.dataset_builder import image_shape
     from workflows.show import print_structure, structure
 
-    print_structure(structure(spec, image_shape(spec)), spec, None, console)
+    described = structure(spec, image_shape(spec))
+    print_structure(described, spec, _training_images(spec) if described.feature_bytes else None, console)
+    if plot is not None:
+        from workflows.figures.architecture import save_architecture
+
+        console.print(f"drawn: {save_architecture(described, spec, plot)}", highlight=False, soft_wrap=True)
+
+
+def _training_images(spec: Spec) -> int | None:
+    """How many images train, found without decoding any; None where the data are not on this machine."""
+    from builders.sources import open_source
+    from builders.splits import divide
+
+    try:
+        return len(divide(open_source(spec.dataset.source), spec.dataset, spec.seed).indices["train"])
+    except RequestError:
+        return None
 
 
 def print_origins(path: str | os.PathLike, overrides: Sequence[str], console: Console) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
+from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.errors import RequestError
 from builders.spec import Spec
@@ -105,7 +106,7 @@ def validate(
         pictures=[],
         remarks=remarks + skipped,
     )
-    evaluation.pictures.extend(_draw(evaluation, chosen))
+    evaluation.pictures.extend(_draw(evaluation, chosen, restored.model))
     write_report(run)
     return evaluation
 
@@ -127,7 +128,7 @@ def _choose_split(restored: Restored, wanted: str | None) -> tuple[Split, list[s
     return splits[name], [f"The spec sets no test images aside; measured on the {name} images, {what}."]
 
 
-def _draw(evaluation: Evaluation, split: Split) -> list[Path]:
+def _draw(evaluation: Evaluation, split: Split, model: Reconstructor) -> list[Path]:
     directory, metrics = evaluation.directory, evaluation.metrics
     originals = np.load(directory / "originals.npy", mmap_mode="r")
     reconstructions = np.load(directory / "reconstructions.npy", mmap_mode="r")
@@ -135,15 +136,20 @@ def _draw(evaluation: Evaluation, split: Split) -> list[Path]:
     shown = [name for name in ("psnr", "ssim") if name in metrics]
     examples = []
     shutil.rmtree(directory / "pairs", ignore_errors=True)  # an earlier validation may have shown other images
-    for position, title in pick_examples(metrics["psnr"].values, larger_is_better=True):
+    picked = pick_examples(metrics["psnr"].values, larger_is_better=True)
+    outputs = model.reconstruct(originals[[position for position, _ in picked]])
+    further = {name: images for name, images in outputs.items() if name != "image"}
+    for index, (position, title) in enumerate(picked):
         figures = [
             f"{metric_label(name, with_unit=False)} {metric_text(name, metrics[name].values[position], with_unit=True)}"
             for name in shown
         ]
         title = f"{title}: {_short(split.name_of(position))}" if title else _short(split.name_of(position))
-        examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures)))
-        for name, array in (("original", originals), ("reconstruction", reconstructions)):
-            write_atomically(directory / "pairs" / f"{name}_{position}.png", png_bytes(array[position]))
+        others = {name: images[index] for name, images in further.items()}
+        examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures), others))
+        pair = {"original": originals[position], "reconstruction": reconstructions[position], **others}
+        for name, image in pair.items():
+            write_atomically(directory / "pairs" / f"{name}_{position}.png", png_bytes(image))
     histograms = [
         Spread(metric_label(name), metrics[name].values, metrics[name].baseline, 2 if name == "psnr" else 3)
         for name in shown

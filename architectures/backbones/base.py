@@ -180,12 +180,16 @@ class Backbone:
         except ValueError as error:
             raise ValueError(
                 f"pretrained weights of {self.name} are not on this machine: {error}; "
-                f"fetch {file.name} elsewhere and give{self._choices(' its path as weights')}"
+                f"fetch {file.name} elsewhere and set weights to its path, or set weights to {self._offline()}"
             ) from error
 
-    def _choices(self, lead: str = "; give pretrained, a file") -> str:
+    def _choices(self) -> str:
+        return f"; give pretrained, a file, or {self._offline()}"
+
+    def _offline(self) -> str:
+        """What `weights` may be without a file and without a network."""
         packages = [name for name, entry in WEIGHTS.items() if entry.backbone == self.name]
-        return f"{lead}, {', '.join([*packages, 'none'])}"
+        return " or ".join([*packages, "none (random)"])
 
 
 def _description(operation: keras.Operation) -> str:

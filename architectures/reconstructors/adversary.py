@@ -57,10 +57,19 @@ class Adversary:
         self.last_kernel = last_kernel
         self.frozen_parts = list(frozen_parts)
 
-    def judge(self, outputs: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """The decoder's side: the adversarial term of each image, float32 [batch], without its weight."""
-        maps = self._logits(outputs[self.term.output], training)
-        return _mean([self.term.loss.call(logits, logits) for logits in maps])
+    def judge(self, outputs: Mapping[str, tf.Tensor], training: bool, step: tf.Tensor | None = None) -> tf.Tensor:
+        """The decoder's side: the adversarial term of each image, float32 [batch], without its weight.
+
+        Where a step is given, the discriminator is not asked before the term's start, and the values are 0.
+        """
+        image = outputs[self.term.output]
+
+        def judged() -> tf.Tensor:
+            return _mean([self.term.loss.call(logits, logits) for logits in self._logits(image, training)])
+
+        if step is None or self.term.start <= 0:
+            return judged()
+        return tf.cond(step >= self.term.start, judged, lambda: tf.zeros(tf.shape(image)[:1]))
 
     def compare(self, images: tf.Tensor, outputs: Mapping[str, tf.Tensor], training: bool) -> tf.Tensor:
         """The discriminator's side: its loss on each image, float32 [batch]."""
@@ -112,14 +121,25 @@ class Adversary:
         return gradients, weight
 
     def own_gradients(
-        self, images: tf.Tensor, outputs: Mapping[str, tf.Tensor], replicas: int
+        self, images: tf.Tensor, outputs: Mapping[str, tf.Tensor], replicas: int, step: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Gradients of the discriminator's loss, times its optimizer's scale, and the loss of each image."""
-        with tf.GradientTape() as tape:
-            values = self.compare(images, outputs, training=True)
-            own = sum(tf.cast(loss, tf.float32) for loss in self.discriminator.losses)
-            scaled = self.group.optimizer.scale_loss((tf.reduce_mean(values) + own) / replicas)
-        return tape.gradient(scaled, list(self.group.variables)), values
+        """Gradients of the discriminator's loss, times its optimizer's scale, and the loss of each image.
+
+        Before the discriminator's start all of them are 0.
+        """
+        variables = list(self.group.variables)
+
+        def compared() -> tuple[list[tf.Tensor], tf.Tensor]:
+            with tf.GradientTape() as tape:
+                values = self.compare(images, outputs, training=True)
+                own = sum(tf.cast(loss, tf.float32) for loss in self.discriminator.losses)
+                scaled = self.group.optimizer.scale_loss((tf.reduce_mean(values) + own) / replicas)
+            return tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO), values
+
+        if self.start <= 0:
+            return compared()
+        nothing = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+        return tf.cond(step >= self.start, compared, lambda: (nothing, tf.zeros(tf.shape(images)[:1])))
 
     def learn(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> None:
         """Moves the discriminator, from its start on; its schedules count from there."""

@@ -194,7 +194,7 @@ class Reconstructor(keras.Model, ABC):
             objective = tf.reduce_mean(total) + sum(own)
             scaled = scale * objective
             if adversary is not None:
-                judgement = adversary.judge(outputs, training=True)
+                judgement = adversary.judge(outputs, training=True, step=step)
                 scaled_judgement = scale * tf.reduce_mean(judgement)
         figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
         if adversary is None:
@@ -202,7 +202,7 @@ class Reconstructor(keras.Model, ABC):
         else:
             gradients, weight = adversary.against(tape, scaled, scaled_judgement, outputs, variables, step, scale)
             del tape
-            opposing, compared = adversary.own_gradients(images, outputs, replicas)
+            opposing, compared = adversary.own_gradients(images, outputs, replicas, step)
             figures |= {f"loss/{adversary.term.name}": judgement, "discriminator": compared}
             figures["adversarial_weight"] = weight
 

@@ -1,6 +1,6 @@
 """The spec language: reading, merging, checking and typing. Imports no TensorFlow and no Keras."""
 
-from builders.spec.loader import LoadedSpec, check_spec, load_spec
+from builders.spec.loader import LoadedSpec, check_spec, load_encoder, load_spec
 from builders.spec.problems import Place, Problem, SpecErrors
 from builders.spec.typed import parse_duration
 from builders.spec.types import (
@@ -64,6 +64,7 @@ __all__ = [
     "SweepParameter",
     "Training",
     "check_spec",
+    "load_encoder",
     "load_spec",
     "parse_duration",
 ]

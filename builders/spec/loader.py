@@ -8,6 +8,7 @@ from typing import Any
 from builders.spec.catalogue import Catalogue, load_catalogue
 from builders.spec.checks import cross_checks
 from builders.spec.completion import Completion
+from builders.spec.encoder_alone import encoder_alone
 from builders.spec.inheritance import read_with_parents
 from builders.spec.language import READING, language
 from builders.spec.nodes import DEFAULT, Node, Path, find, plain
@@ -79,6 +80,16 @@ def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue:
     return _Loading(os.fspath(path), overrides, catalogue or load_catalogue()).load()
 
 
+def load_encoder(
+    path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None
+) -> LoadedSpec:
+    """Like `load_spec`, for a spec of which only `encoder`, `dataset.image` and `seed` count; the rest may be missing.
+
+    `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins.
+    """
+    return _Loading(os.fspath(path), overrides, catalogue or load_catalogue(), alone=True).load()
+
+
 def check_spec(
     path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None
 ) -> list[Problem]:
@@ -91,14 +102,17 @@ def check_spec(
 
 
 class _Loading:
-    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue):
+    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue, alone: bool = False):
         self.path = path
+        self.alone = alone
         self.overrides = overrides
         self.catalogue = catalogue
         self.shape = language()
 
     def load(self) -> LoadedSpec:
         merged = self._override(read_with_parents(self.path, self.catalogue))
+        if self.alone:
+            merged = encoder_alone(merged)
         variables = Variables(merged.get("variables"))
         unread = {key: item for key, item in merged.value.items() if key not in READING}
         body = variables(merged.with_items(unread))
@@ -115,8 +129,12 @@ class _Loading:
         shape = _without_reading(self.shape)
         body = settle(completion(body, shape, (), Place(self.path, 1, 1)), written, self.path)
         swept = _swept_variables(body)
-        # An override may well replace the only use of a variable.
-        unused = [] if self.overrides else [item for item in variables.unused(self.path) if item.path not in swept]
+        # An override may well replace the only use of a variable, and what is left out may hold it.
+        unused = (
+            []
+            if self.overrides or self.alone
+            else [item for item in variables.unused(self.path) if item.path not in swept]
+        )
         found = [*variables.problems, *problems, *unused, *_unreported(completion.problems, faulty)]
         found += cross_checks(body, written, merged, faulty, self.catalogue)
         if found:

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from builders.spec.catalogue import Catalogue
+from builders.spec.image_range import range_reason
 from builders.spec.language import language
 from builders.spec.nodes import Node, Path, find, plain
 from builders.spec.problems import Place, Problem, listed, problem_at, shown, suggestion
@@ -70,14 +71,15 @@ class Structure:
         known = list(error.schema.get("properties", {}))
         place = node.key_place(key)
         if noun in ("key", "argument"):
-            hint = suggestion(key, known)
+            hint = range_reason(path, key) or suggestion(key, known)
             if not hint and noun == "key":
                 hint = _elsewhere(key)
             hint = hint or (f"; known: {listed(known)}" if known else "; it takes none")
             return problem_at(place, (*path, key), f"unknown {noun}{hint}")
         if noun == "layer" and key in _NOT_FOR_SPECS:
             return problem_at(place, path, f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}")
-        hint = suggestion(key, known) or (f"; known: {listed(known)}" if known else "")
+        hint = range_reason(path, key) if noun == "augmentation" else ""
+        hint = hint or suggestion(key, known) or (f"; known: {listed(known)}" if known else "")
         return problem_at(place, path, f"unknown {noun} {shown(key)}{hint}")
 
     def _several_names(self, error: Any, noun: str, node: Node, path: Path) -> Problem:

@@ -24,8 +24,14 @@ def parameters(entry: Any) -> list[inspect.Parameter]:
     ]
 
 
+# For whatever looks into a network: the shallowest place of the smallest one, with random weights.
+_FEATURES = {"backbone": "vgg16", "weights": "none", "taps": ["block1_conv1", "block1_conv2"]}
+
+
 def required_arguments(entry: Any) -> dict[str, Any]:
     """A value for every argument without a default, made up from its annotation."""
+    if any(parameter.name == "backbone" for parameter in parameters(entry)):
+        return dict(_FEATURES)
     return {
         parameter.name: example_of(parameter.annotation)
         for parameter in parameters(entry)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from architectures.augmentations import AUGMENTATIONS
 from architectures.backbones import BACKBONES
+from architectures.discriminators import DISCRIMINATORS
 from architectures.layers import LAYERS
 from architectures.losses import LOSSES
 from architectures.metrics import METRICS
@@ -20,9 +21,9 @@ from builders.sources import SOURCES
 from builders.spec.types import Image
 from tests.architectures.examples import choices, parameters, required_arguments, source_arguments
 
-REGISTRIES = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, BACKBONES, WEIGHTS, SOURCES)
+REGISTRIES = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, BACKBONES, WEIGHTS, SOURCES)
 # A family of backbones shares a file; everything else is found under its own name.
-ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, WEIGHTS, SOURCES)
+ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, WEIGHTS, SOURCES)
 
 
 def entries(*registries):
@@ -250,6 +251,28 @@ def test_stack_leads_from_some_code_to_the_image(entry, image_shape):
         assert np.min(images) >= 0 and np.max(images) <= 1
         assert all(np.isfinite(gradient).all() for gradient in tape.gradient(total, model.trainable_variables))
     assert fitting
+
+
+# Discriminators
+
+
+@entries(DISCRIMINATORS)
+@pytest.mark.parametrize("shape", [(28, 28, 3), (5, 7, 16), (16,), (9, 12)])
+def test_discriminator_gives_logits_that_can_be_learned(entry, shape):
+    head = entry(**required_arguments(entry))
+    if head.reads == "image" and len(shape) != 3:
+        return
+    entering = tensor = keras.Input(shape)
+    for layer in build_layers(head.layers(shape), "discriminator"):
+        tensor = layer(tensor)
+    model = keras.Model(entering, tensor)
+    assert model.output.shape[-1] == 1 and 0 not in model.output.shape
+    inputs = np.random.default_rng(0).random((2, *shape), dtype="float32")
+    with tf.GradientTape() as tape:
+        logits = model(inputs, training=True)
+        total = tf.reduce_mean(logits**2)
+    assert np.std(logits) > 0, "logits have no bound and no constant value"
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(total, model.trainable_variables))
 
 
 # Backbones and weights

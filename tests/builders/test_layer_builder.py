@@ -61,3 +61,9 @@ def test_a_layer_that_leaves_nothing_says_so():
     entries = [{"MaxPooling2D": {"pool_size": 2, "strides": 2}}] * 3 + [{"Conv2D": {"filters": 2, "kernel_size": 1}}]
     with pytest.raises(RequestError, match=r"decoder\.layers\.2\.MaxPooling2D.*1×1×3"):
         apply_stack(build_layers(entries, "d"), keras.Input((4, 4, 3)), "decoder.layers")
+
+
+def test_a_wrapper_holds_the_layer_it_wraps():
+    wrapper = build_layer(Choice("SpectralNormalization", {"layer": conv(4)}), "discriminator_0_spectralnormalization")
+    assert wrapper.layer.filters == 4
+    assert wrapper.layer.name == "discriminator_0_spectralnormalization_conv2d"

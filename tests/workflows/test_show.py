@@ -67,3 +67,13 @@ def test_prints_a_table_without_weights_or_data(described):
     assert "8×8×128" in text
     assert "32×32×3" in text
     assert "features of one image, all taps in float16: 16.4 kB; of all 1,000 training images: 16.4 MB" in text
+
+
+def test_a_loss_network_is_no_feature_to_cache(tmp_path):
+    text = TEXT.replace("imagenet", "none") + "  perceptual: {backbone: vgg16, weights: none, taps: [block1_conv2]}\n"
+    text = text.replace("loss: {l1: 1}\n", "loss:\n  l1: 1\n")
+    found = structure(loaded(tmp_path, text=text).spec, (32, 32, 3))
+    assert found.feature_bytes == 8 * 8 * 128 * 2
+    assert [row.name for row in found.sections["encoder"] if row.kind == "tap"] == ["block2_pool"]
+    assert found.sections["loss"][0].frozen == 38_720
+    assert found.sections["loss"][1].name == "block1_conv2"

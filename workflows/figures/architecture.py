@@ -5,7 +5,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from builders.errors import RequestError
 from builders.spec import Spec
 from workflows.figures import diagram
 from workflows.figures.architecture_plan import plan
@@ -14,8 +13,6 @@ from workflows.figures.diagram_rows import ROW_GAP, best_rows
 from workflows.figures.pen import Line, Pen, block_size, text_width
 from workflows.figures.style import save, style
 from workflows.show import Structure
-
-FORMATS = (".png", ".svg", ".pdf")
 
 _MARGIN = 0.35
 _LEGEND = (
@@ -44,19 +41,8 @@ def save_architecture(described: Structure, spec: Spec, path: str | os.PathLike)
     Raises:
         RequestError: The suffix is none of these.
     """
-    check_format(path)
     with style():
         return save(draw_architecture(described, spec), path)
-
-
-def check_format(path: str | os.PathLike) -> None:
-    """Refuses a file that no diagram can be written to, before anything is built."""
-    suffix = Path(path).suffix
-    if suffix.lower() not in FORMATS:
-        raise RequestError(
-            f"--plot {path}: cannot draw '{suffix}' files; give a name that ends in {', '.join(FORMATS[:-1])} or "
-            f"{FORMATS[-1]}"
-        )
 
 
 def draw_architecture(described: Structure, spec: Spec) -> Figure:

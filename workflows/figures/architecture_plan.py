@@ -1,7 +1,7 @@
 """What an architecture diagram shows, and in which order: a network's structure → sections of pieces."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from builders.spec import LossTerm, Spec
@@ -21,7 +21,7 @@ FROZEN_PANEL, PANEL = "#eef5fa", "#f5f5f7"
 class Section:
     """Pieces that belong together; with a heading they stand on a panel of their own."""
 
-    pieces: list[Piece]
+    pieces: Sequence[Piece]
     heading: list[Line] = field(default_factory=list)
     panel: str = PANEL
 
@@ -81,15 +81,15 @@ def _stage(stage: Stage, scale: Scale) -> Block:
 def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]) -> Iterator[Section]:
     """Taps brought together: on lanes where there are several, else in line."""
     fuse = spec.encoder.fuse
-    projections = {row.name.removeprefix("project_"): row for row in described.sections["fusion"]}
-    joined = next((row for row in described.sections["fusion"] if row.kind == "Concatenate"), None)
+    rows = described.sections["fusion"]
+    projections = {row.name: row for row in rows if row.name.startswith("project_")}
+    joined = next((row for row in rows if row.kind == "Concatenate"), None)
     interpolation = fuse.interpolation if fuse else "bilinear"
     tapped = [(block, stage) for block, stage in zip(network, described.stages) if stage.tap]
-    # A code stage may change the code's size: the taps are brought to that of their own joint.
-    whole = joined.shape if joined else _fused_shape(described, spec)
+    whole = joined.shape if joined else rows[-1].shape
     lanes = []
     for block, stage in tapped:
-        row = projections.get(stage.tap.replace("/", "_"))
+        row = projections.get(f"project_{stage.tap.replace('/', '_')}")
         project = Step(f"1×1 to {row.shape[-1]}", diagram.TRAINED) if row else None
         lanes.append((block, (project, _resize(stage.shape, whole, interpolation)), row))
     if joined:
@@ -102,15 +102,12 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
         yield Section([fusion], _heading("fusion", notes))
         return
     _, (_, resize), row = lanes[0]
-    pieces = [_layer(row, scale)] if row else []
-    pieces += [_plain(scale, "resize", whole, interpolation)] if resize else []
+    pieces: list[Piece] = [_layer(replace(row, name="projection"), scale)] if row else []
+    if resize:
+        vector = len(tapped[0][1].shape) == 2
+        pieces.append(_plain(scale, "repeat" if vector else "resize", whole, "" if vector else interpolation))
     if pieces:
         yield Section(pieces, _heading("fusion", []))
-
-
-def _fused_shape(described: Structure, spec: Spec) -> tuple:
-    """What leaves the fusion of one tap."""
-    return described.sections["fusion"][-1].shape
 
 
 def _resize(shape: tuple, whole: tuple, interpolation: str) -> Step | None:
@@ -179,16 +176,18 @@ def _pieces(rows: Sequence[Row], spec: Spec, scale: Scale) -> Iterator[Piece]:
 def _piece(row: Row, spec: Spec, scale: Scale) -> Piece:
     if not row.inside:
         return _layer(row, scale)
-    chains = [Chain(list(_pieces(stack, spec, scale))) if stack else None for stack in row.inside]
+    stacks = [list(_pieces(stack, spec, scale)) for stack in row.inside]
     notes = [row.details, *([f"{count_words(row.trainable)} parameters"] if row.trainable else [])]
     heading = [*_names(row), *_faint([", ".join(filter(None, notes))])]
-    if len(chains) > 1:
-        return Branches(chains, heading, adds="add" in row.details.split())
+    if len(stacks) > 1:
+        return Branches(
+            [Chain(stack) if stack else None for stack in stacks], heading, adds="add" in row.details.split()
+        )
     if row.kind == "Output":
         image = _image(spec, scale, row.name, row.name, row.shape)
         heading = [Line(f"Output {row.name}", 8, bold=True)]
-        return Offshoot(Chain([Group(chains[0], heading), *image]))
-    return Group(chains[0], heading, bypass=row.kind == "Residual")
+        return Offshoot(Chain([Group(Chain(stacks[0]), heading), *image]))
+    return Group(Chain(stacks[0]), heading, bypass=row.kind == "Residual")
 
 
 def _names(row: Row) -> list[Line]:

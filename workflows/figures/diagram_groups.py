@@ -7,6 +7,7 @@ from workflows.figures.pen import BLOCKS, GROUPS, LINES, Line, Pen, block_size
 from workflows.figures.style import FAINT, INK
 
 _BRANCH_GAP = 0.16
+_SUM = 0.075  # radius of the circle in which streams are added
 
 
 class Chain(Piece):
@@ -72,21 +73,17 @@ class Group(Piece):
         self.down = self.chain.down + 0.08
 
     def draw(self, pen: Pen, x: float, y: float) -> None:
-        draw_group_box(pen, self, x, y, self.heading, self._PAD)
+        _draw_group_box(pen, self, x, y, self.heading, self._PAD)
         inner = x + self._left
         first, last = inner + self.chain.enter, inner + self.chain.leave
         end = x + self.width
         flow(pen, (x, y), (first, y))
         if self.bypass:
             above, start, sum_at = y + self.chain.up + 0.11, x + self._PAD, end - self._PAD - 0.1
-            flow(pen, (last, y), (sum_at - 0.075, y))
-            flow(pen, (start, y), (start, above), (sum_at, above), (sum_at, y + 0.075))
-            pen.circle(sum_at, y, 0.075, "white", FLOW)
-            for across, up in ((0.04, 0), (0, 0.04)):
-                pen.axes.plot(
-                    (sum_at - across, sum_at + across), (y - up, y + up), color=FLOW, linewidth=1, zorder=BLOCKS + 0.5
-                )
-            last = sum_at + 0.075
+            flow(pen, (last, y), (sum_at - _SUM, y))
+            flow(pen, (start, y), (start, above), (sum_at, above), (sum_at, y + _SUM))
+            _draw_sum(pen, sum_at, y)
+            last = sum_at + _SUM
         flow(pen, (last, y), (end, y), arrow=False)
         self.chain.draw(pen, inner, y)
 
@@ -111,7 +108,7 @@ class Branches(Piece):
         self.down = height / 2 + 0.08
 
     def draw(self, pen: Pen, x: float, y: float) -> None:
-        draw_group_box(pen, self, x, y, self.heading, self._PAD)
+        _draw_group_box(pen, self, x, y, self.heading, self._PAD)
         split, join = x + self._PAD, x + self.width - self._PAD - 0.08
         inner = x + self._PAD + 0.2
         flow(pen, (x, y), (split, y), arrow=False)
@@ -126,12 +123,20 @@ class Branches(Piece):
             flow(pen, (split, y), (split, level), (start, level), arrow=bool(chain))
             flow(pen, (last, level), (join, level), (join, y), arrow=False)
             top = level - down - _BRANCH_GAP
-        pen.circle(join, y, 0.075 if self.adds else 0.045, "white" if self.adds else FLOW, FLOW)
         if self.adds:
-            pen.text(join, y, "+", 8)
+            _draw_sum(pen, join, y)
+        else:
+            pen.circle(join, y, 0.045, FLOW)
 
 
-def draw_group_box(pen: Pen, piece: Group | Branches, x: float, y: float, heading: Sequence[Line], pad: float) -> None:
+def _draw_sum(pen: Pen, x: float, y: float) -> None:
+    """A plus in a circle."""
+    pen.circle(x, y, _SUM, "white", FLOW)
+    for across, up in ((0.04, 0), (0, 0.04)):
+        pen.axes.plot((x - across, x + across), (y - up, y + up), color=FLOW, linewidth=1, zorder=BLOCKS + 0.5)
+
+
+def _draw_group_box(pen: Pen, piece: Group | Branches, x: float, y: float, heading: Sequence[Line], pad: float) -> None:
     """The rounded box of a group and its heading."""
     pen.box(
         x, y - piece.down, piece.width, piece.up + piece.down, "white", FAINT, radius=0.1, thickness=0.8, layer=GROUPS

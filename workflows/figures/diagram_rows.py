@@ -18,7 +18,7 @@ class _Part:
     """The pieces of one section that stand in one row."""
 
     section: Section
-    pieces: list[Piece]
+    pieces: Sequence[Piece]
     goes_on: bool = False
 
     def __post_init__(self):
@@ -100,18 +100,16 @@ class Row:
             first = (x + begin + chain.enter, y - level)
             flow(pen, (middle, y), (middle, y - level), first, arrow=chain.pieces[0].arrow)
             chain.draw(pen, x + begin, y - level)
-        before = None
+        trail: list[tuple[float, float]] = []
+        if end:
+            right, gutter = max(end[0], x + self.above) + 0.17, top + ROW_GAP * 0.45
+            trail = [end, (right, end[1]), (right, gutter), (x - 0.17, gutter), (x - 0.17, y)]
         for piece, place in self.places:
-            enter = (x + place + piece.enter, y)
-            if before:
-                flow(pen, before, enter, arrow=piece.arrow)
-            elif end:
-                right, gutter = max(end[0] + 0.17, x + self.above + 0.17), top + ROW_GAP * 0.45
-                corners = (right, end[1]), (right, gutter), (x - 0.17, gutter), (x - 0.17, y)
-                flow(pen, end, *corners, enter, arrow=piece.arrow)
+            if trail:
+                flow(pen, *trail, (x + place + piece.enter, y), arrow=piece.arrow)
             piece.draw(pen, x + place, y)
-            before = (x + place + piece.leave, y)
-        return before
+            trail = [(x + place + piece.leave, y)]
+        return trail[-1]
 
 
 def _rows(sections: Sequence[Section], limit: float, whole: bool) -> list[Row]:
@@ -175,6 +173,8 @@ def best_rows(sections: Sequence[Section]) -> tuple[list[Row], float, float]:
         width = max(row.width for row in rows)
         height = sum(row.height for row in rows) + ROW_GAP * (len(rows) - 1)
         torn = sum(part.goes_on for row in rows for part in row.parts)
+        # A single piece torn from its section looks lost.
+        torn += sum(len(part.pieces) == 1 < len(part.section.pieces) for row in rows for part in row.parts)
         # A line that has to look for its next row is harder to follow, and small print in a wide figure to read.
         cost = width * height * (1 + 0.2 * (len(rows) - 1) + 0.3 * torn + 0.3 * max(0.0, width - 13))
         return cost, width, height

@@ -1,8 +1,8 @@
 """Originals, reconstructions and error maps side by side."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,14 @@ class Example:
         reconstruction: The same shape.
         title: Above the column, such as `worst`.
         caption: Below it: its figures.
+        further: Name → the decoder's other images, float32 [height', width', channels], which may be smaller.
     """
 
     original: np.ndarray
     reconstruction: np.ndarray
     title: str
     caption: str
+    further: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def error_map(original: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ def pick_examples(values: Sequence[float] | np.ndarray, larger_is_better: bool, 
 
 
 def save_grid(examples: Sequence[Example], path: str | os.PathLike, title: str = "") -> Path:
-    """Draws a column for each example: original, reconstruction, error map with its colour scale.
+    """Draws a column for each example: original, reconstruction, further images, error map with its colour scale.
 
     The error scale is common to all columns and ends at the 99.5th percentile, so that one bright pixel does not
     leave the rest black; the bar's pointed end says so.
@@ -71,28 +73,32 @@ def save_grid(examples: Sequence[Example], path: str | os.PathLike, title: str =
     errors = [error_map(example.original, example.reconstruction) for example in examples]
     peak = max(float(np.percentile(np.concatenate([error.ravel() for error in errors]), 99.5)), 1e-3)
     aspect = examples[0].original.shape[0] / examples[0].original.shape[1]
-    columns = len(examples)
+    columns, further = len(examples), list(examples[0].further)
+    names = ["original", "reconstruction", *further, "error"]
+    rows = len(names)
     width = max(columns * _CELL + _LEFT + 0.75, 2.8)
     with style():
-        height = 3 * _CELL * aspect + (1.05 if title else 0.75)
+        height = rows * _CELL * aspect + (1.05 if title else 0.75)
         figure = new_figure(width, height, tight=True)
         # The colour bar has a column of its own, so that it takes no room from the error maps alone.
-        cells = figure.add_gridspec(3, columns + 1, width_ratios=[1] * columns + [0.06])
-        axes = np.array([[figure.add_subplot(cells[row, column]) for column in range(columns)] for row in range(3)])
+        cells = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [0.06])
+        axes = np.array([[figure.add_subplot(cells[row, column]) for column in range(columns)] for row in range(rows)])
         for column, (example, error) in enumerate(zip(examples, errors)):
             _show(axes[0, column], example.original)
             _show(axes[1, column], example.reconstruction)
-            shown = axes[2, column].imshow(error, cmap=ERROR_COLOURS, vmin=0, vmax=peak, interpolation="nearest")
+            for row, name in enumerate(further, start=2):
+                _show(axes[row, column], example.further[name])
+            shown = axes[-1, column].imshow(error, cmap=ERROR_COLOURS, vmin=0, vmax=peak, interpolation="nearest")
             axes[0, column].set_title(example.title, fontweight="normal", loc="center", fontsize=9.5)
-            axes[2, column].set_xlabel(example.caption, fontsize=8.5, linespacing=1.35)
-        for row, name in zip(axes[:, 0], ("original", "reconstruction", "error")):
+            axes[-1, column].set_xlabel(example.caption, fontsize=8.5, linespacing=1.35)
+        for row, name in zip(axes[:, 0], names):
             row.set_ylabel(name, fontsize=9.5)
         for cell in axes.flat:
             cell.set_xticks([])
             cell.set_yticks([])
             for spine in cell.spines.values():
                 spine.set(color=FAINT, linewidth=0.5)
-        bar = figure.colorbar(shown, cax=figure.add_subplot(cells[2, columns]), extend="max")
+        bar = figure.colorbar(shown, cax=figure.add_subplot(cells[rows - 1, columns]), extend="max")
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8, length=2)
         bar.set_label("mean |difference|", fontsize=8)

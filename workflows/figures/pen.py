@@ -56,12 +56,10 @@ class Pen:
         edge: str = "none",
         radius: float = 0.03,
         thickness: float = 0.9,
-        dashed: bool = False,
         layer: int = BLOCKS,
     ) -> None:
         """A rectangle with round corners whose lower left corner is (x, y)."""
         shape = f"round,pad=0,rounding_size={min(radius, width / 2, height / 2)}"
-        dashes = (0, (3, 2)) if dashed else "solid"
         patch = FancyBboxPatch(
             (x, y),
             width,
@@ -70,7 +68,6 @@ class Pen:
             facecolor=fill,
             edgecolor=edge,
             linewidth=thickness,
-            linestyle=dashes,
             zorder=layer,
         )
         self.axes.add_patch(patch)
@@ -83,13 +80,21 @@ class Pen:
         """A disc around (x, y)."""
         self.axes.add_patch(Circle((x, y), radius, facecolor=fill, edgecolor=edge, linewidth=0.9, zorder=layer))
 
-    def line(self, *points: tuple[float, float], arrow: bool = False, dashed: bool = False, colour: str = INK) -> None:
+    def line(self, *points: tuple[float, float], arrow: bool = False, colour: str = INK) -> None:
         """A line through points, with a head at its end if it is an arrow."""
-        style = {"color": colour, "linewidth": 1.0, "zorder": LINES}
-        self.axes.plot(*zip(*points), linestyle=(0, (3, 2)) if dashed else "solid", solid_joinstyle="round", **style)
+        self.axes.plot(*zip(*points), color=colour, linewidth=1, zorder=LINES)
         if arrow:
-            head = {"arrowstyle": "-|>,head_length=3.2,head_width=1.7", "shrinkA": 0, "shrinkB": 0}
-            self.axes.add_patch(FancyArrowPatch(points[-2], points[-1], **head, **style))
+            head = FancyArrowPatch(
+                points[-2],
+                points[-1],
+                arrowstyle="-|>,head_length=3.2,head_width=1.7",
+                shrinkA=0,
+                shrinkB=0,
+                color=colour,
+                linewidth=1,
+                zorder=LINES,
+            )
+            self.axes.add_patch(head)
 
     def text(
         self,

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from builders.errors import RequestError
 from runs import atomic_file
 
 INK = "#1f2430"
@@ -19,6 +20,7 @@ BASELINE = "#b0543c"
 # Told apart in grey and by colour-blind eyes (after Okabe and Ito), the first two being training and validation.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7a6a00", "#56b4e9", "#5b3fa0", "#444a58")
 ERROR_COLOURS = "inferno"
+FORMATS = (".png", ".svg", ".pdf")
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -60,11 +62,29 @@ def quiet_axes(axes: Axes) -> None:
     axes.tick_params(length=3)
 
 
+def check_format(path: str | os.PathLike) -> None:
+    """Refuses a file that no figure can be written to, before anything is built.
+
+    Raises:
+        RequestError: Its suffix is not one of FORMATS.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in FORMATS:
+        given = f"a '{suffix}' file" if suffix else "a file without a suffix"
+        known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise RequestError(f"{os.fspath(path)}: cannot draw {given}; give a name that ends in {known}")
+
+
 def save(figure: Figure, path: str | os.PathLike) -> Path:
-    """Writes a figure, whole or not at all, in the format of the path's suffix, and returns the path."""
+    """Writes a figure, whole or not at all, in the format of the path's suffix, and returns the path.
+
+    Raises:
+        RequestError: The suffix is not one of FORMATS.
+    """
+    check_format(path)
     # The same figure is the same file: no date, and no random names inside an SVG.
     dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     suffix = Path(path).suffix.lower()
     with atomic_file(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "retrace", "pdf.fonttype": 42}):
-        figure.savefig(temporary, format=suffix[1:] or "png", dpi=150, metadata=dated.get(suffix))
+        figure.savefig(temporary, format=suffix[1:], dpi=150, metadata=dated.get(suffix))
     return Path(path)

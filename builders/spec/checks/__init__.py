@@ -3,7 +3,9 @@
 from itertools import chain, islice
 
 from builders.spec.catalogue import Catalogue
+from builders.spec.checks.adversary import adversary_checks
 from builders.spec.checks.data import data_checks
+from builders.spec.checks.image_range import image_range_checks
 from builders.spec.checks.network import network_checks
 from builders.spec.checks.objective import objective_checks
 from builders.spec.checks.schedule import schedule_checks
@@ -25,6 +27,13 @@ def cross_checks(root: Node, written: Node, merged: Node, faulty: set[Path], cat
         catalogue: Everything a spec may name.
     """
     view = View(root, written, faulty, catalogue)
-    checks = (data_checks, network_checks, objective_checks, schedule_checks)
+    checks = (
+        data_checks,
+        network_checks,
+        adversary_checks,
+        image_range_checks,
+        objective_checks,
+        schedule_checks,
+    )
     found = chain(chain.from_iterable(check(view) for check in checks), sweep_checks(view, merged))
     return list(islice(found, MOST_PROBLEMS))

@@ -24,13 +24,21 @@ def network_checks(view: View) -> Iterator[Problem]:
     ):
         if view.says(part) or (required and view.node(part) is not None):
             yield from _one_option(view, part, cls)
-    features = [("encoder",), ("discriminator",), *(("loss", term) for term in view.keys("loss"))]
+    features: list[Path] = [("encoder",), ("discriminator",), *(("loss", term) for term in view.keys("loss"))]
+    features += [("metrics", index, name) for index, name in _metrics(view)]
     for path in features:
         if view.says(*path, "backbone"):
             yield from _features(view, path)
     for part in ("encoder", "code", "decoder", "discriminator"):
         yield from _layer_names(view, part)
     yield from _initial_weights(view)
+
+
+def _metrics(view: View) -> Iterator[tuple[int, str]]:
+    node = view.node("metrics")
+    for index in range(len(node.value) if node is not None and node.is_list else 0):
+        for name in view.keys("metrics", index):
+            yield index, name
 
 
 def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
@@ -56,7 +64,9 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
     if entry is None:
         return
     taps = view.node(*path, "taps", written=True)
-    if not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
+    # Of a loss or metric taps are an argument like any other, and reported as missing with the others.
+    counted = taps is None and path[0] in ("loss", "metrics")
+    if not counted and not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
         example = (
             f", such as taps: [{entry.facts['taps'][len(entry.facts['taps']) // 2]}]" if entry.facts.get("taps") else ""
         )

@@ -168,7 +168,7 @@ def test_half_precision_keeps_pixels_exact():
         ),
         (
             ("block1_pool", "nonsense"),
-            "weights 'nonsense' are neither a file nor a name.*give pretrained, a file, hed_",
+            "weights 'nonsense' are neither a file nor a name.*give pretrained, a file, or hed_",
         ),
         (("fc1", "hed_bsds500"), "weights hed_bsds500 hold nothing for fc1 of vgg16"),
         (("block1_pool", __file__), r"test_applications\.py cannot be read as HDF5 weights"),

@@ -72,5 +72,10 @@ def test_a_dead_network_costs_seconds(address, monkeypatch):
     assert time.monotonic() - start < 4
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("pretrained weights of vgg16", "cannot be reached", "_notop.h5 elsewhere", "hed_bsds500, none"):
+    for part in (
+        "pretrained weights of vgg16",
+        "cannot be reached",
+        "_notop.h5 elsewhere",
+        "set weights to hed_bsds500 or none (random)",
+    ):
         assert part in message

@@ -1,5 +1,7 @@
 """Which images a grid shows, what an error map is, and that pictures of any shape can be drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -39,3 +41,7 @@ def test_grids_of_grey_and_of_oblong_images(tmp_path, shape):
     examples = [Example(image, image * 0.5, "worst", "PSNR 9.00 dB"), Example(image, image, "best", "PSNR 100.00 dB")]
     with Image.open(save_grid(examples, tmp_path / "deep" / "grid.png", "title")) as picture:
         assert picture.width > 300 and np.asarray(picture).std() > 10
+        height = picture.height
+    further = [replace(example, further={"half": image[::2, ::2]}) for example in examples]
+    with Image.open(save_grid(further, tmp_path / "grid.png", "title")) as picture:
+        assert picture.height == pytest.approx(height * 4 / 3, rel=0.15), "a row more"

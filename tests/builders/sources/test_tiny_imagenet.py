@@ -1,0 +1,141 @@
+"""Tiny ImageNet's layout in miniature, ILSVRC's class folders, and the classes that are drawn from both."""
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from builders.errors import RequestError
+from builders.images import BadImageError
+from builders.sources.tiny_imagenet import TinyImagenet
+from builders.spec.types import Image
+from runs import Run
+from tests.specs import loaded
+from workflows.train import train
+
+IDS = tuple(f"n{number:08}" for number in range(1440764, 1440764 + 6))
+PER_CLASS = 5
+HELD_OUT = 3
+
+SPEC = """
+version: 1
+seed: 3
+dataset:
+  source: {SOURCE}
+  classes: {count: 4}
+  image: {size: 16, channels: 1}
+  split: {SPLIT}
+  balance: true
+  batch_size: 8
+encoder:
+  layers: [Flatten, Dense: {units: 4}]
+decoder:
+  layers: [Dense: {units: 256, activation: sigmoid}, Reshape: {target_shape: [16, 16, 1]}]
+loss: {mse: 1}
+training: {epochs: 1}
+logging: {samples: null}
+"""
+
+
+def save(path, number):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Pillow.fromarray(np.full((64, 64, 3), number % 256, np.uint8)).save(path, "JPEG")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """The layout of tiny-imagenet-200.zip, with fewer classes and images."""
+    root = tmp_path / "tiny-imagenet-200"
+    for place, name in enumerate(IDS):
+        for number in range(PER_CLASS):
+            save(root / "train" / name / "images" / f"{name}_{number}.JPEG", 40 * place + number)
+        (root / "train" / name / f"{name}_boxes.txt").write_text(f"{name}_0.JPEG\t0\t10\t63\t58\n")
+    lines = []
+    for number in range(HELD_OUT * len(IDS)):
+        save(root / "val" / "images" / f"val_{number}.JPEG", number)
+        lines.append(f"val_{number}.JPEG\t{IDS[-1 - number % len(IDS)]}\t0\t32\t44\t62")
+    (root / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
+    for number in range(2):
+        save(root / "test" / "images" / f"test_{number}.JPEG", 0)
+    (root / "wnids.txt").write_text("\n".join(reversed(IDS)))
+    (root / "words.txt").write_text(f"n00001740\tentity\n{IDS[0]}\ttench, Tinca tinca\n")
+    return root
+
+
+def test_parts_classes_and_names(root):
+    source = TinyImagenet(str(root))
+    assert len(source) == (PER_CLASS + HELD_OUT) * len(IDS) and source.class_names == IDS
+    assert source.part_names() == ["train", "val"] and source.own_splits == {"train": "train", "test": "val"}
+    train_part, held_out = source.part("train"), source.part("val")
+    assert np.bincount(source.labels()[train_part]).tolist() == [PER_CLASS] * len(IDS)
+    assert np.bincount(source.labels()[held_out]).tolist() == [HELD_OUT] * len(IDS)
+    assert source.part("test") is None
+    for index in (*train_part[:2].tolist(), *held_out[:7].tolist()):
+        path, _, word = source.name_of(index).partition(" ")
+        shown = np.asarray(Pillow.open(root / path))
+        np.testing.assert_array_equal(source.read(index, Image(), (64, 64)), shown)
+        label = int(source.labels()[index])
+        assert word == ("(tench)" if label == 0 else "")
+        if path.startswith("val"):
+            assert label == len(IDS) - 1 - int(path.split("_")[1].split(".")[0]) % len(IDS)
+
+
+def test_damage_is_found_without_decoding(root):
+    source = TinyImagenet(str(root))
+    path = root / source.name_of(9)
+    path.write_bytes(path.read_bytes()[:300])
+    source.check(8)
+    with pytest.raises(BadImageError):
+        source.check(9)
+
+
+def remove(root, *names):
+    for name in names:
+        for path in sorted((root / name).rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        (root / name).rmdir()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda root: remove(root, "val"), "has not the folders train and val/images"),
+        (lambda root: (root / "val" / "val_annotations.txt").unlink(), "cannot read '.*val_annotations.txt': No such file"),
+        (lambda root: (root / "val" / "val_annotations.txt").write_text("val_0.JPEG\tn9\n"), "annotations.txt:1: expected"),
+        (lambda root: (root / "val" / "val_annotations.txt").write_text(""), "gives no class for 'val_0.JPEG'"),
+        (lambda root: remove(root, *(f"train/{name}" for name in IDS)), "holds no image of the form ID/images"),
+    ],
+)  # fmt: skip
+def test_other_layouts_get_one_clear_line(root, change, message):
+    change(root)
+    with pytest.raises(RequestError, match=f"^dataset.source.tiny_imagenet.path: .*{message}") as error:
+        TinyImagenet(str(root))
+    assert "\n" not in str(error.value)
+
+
+def run_of(tmp_path, source, split):
+    text = SPEC.replace("SOURCE", source).replace("SPLIT", split)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(text)
+    assert loaded(tmp_path, text=text).spec.dataset.classes.count == 4
+    return train(path, runs_dir=tmp_path / "runs", verbose=0)
+
+
+@pytest.mark.parametrize("layout", ["tiny_imagenet", "class folders"])
+def test_a_run_tells_which_classes_were_drawn(root, tmp_path, layout):
+    if layout == "tiny_imagenet":
+        run = run_of(
+            tmp_path, f"{{tiny_imagenet: {{path: {root}}}}}", "{train: {from: train}, test: {from: val, per_class: 2}}"
+        )
+        counts = {"train": 4 * PER_CLASS, "test": 4 * 2}
+    else:
+        # ILSVRC's validation images in a folder for each class, as the usual script sorts them.
+        folder = tmp_path / "ILSVRC2012_val"
+        for place, name in enumerate(IDS):
+            for number in range(PER_CLASS):
+                save(folder / name / f"ILSVRC2012_val_{place * PER_CLASS + number + 1:08}.JPEG", 40 * place + number)
+        run = run_of(tmp_path, f"{{folder: {{path: {folder}}}}}", "{train: rest, test: {per_class: 2}}")
+        counts = {"train": 4 * (PER_CLASS - 2), "test": 4 * 2}
+    dataset = Run.open(run.path).environment()["dataset"]
+    assert dataset["images"] == counts
+    assert len(dataset["classes"]) == 4 and set(dataset["classes"]) < set(IDS)
+    assert dataset["classes"] == sorted(dataset["classes"])
