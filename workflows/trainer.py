@@ -89,6 +89,9 @@ class Trainer:
         training = self.spec.training
         if training.strategy in ("mirrored", "multi_worker"):
             raise RequestError(f"training.strategy: '{training.strategy}' cannot train in this version; use single")
+        for name in ("gradient_norms", "latent_space"):
+            if getattr(self.spec.logging, name) is not None:
+                raise RequestError(f"logging.{name}: is not logged in this version; remove it")
 
     def rehearse(self) -> None:
         """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""

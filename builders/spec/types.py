@@ -322,7 +322,7 @@ class Training:
     ] = "auto"
     strategy: Annotated[
         Literal["auto", "single", "mirrored", "multi_worker"],
-        Doc("auto: all GPUs of this machine, or one processor."),
+        Doc("auto and single: one GPU, or the processors of this machine."),
     ] = "auto"
     jit_compile: Annotated[
         bool | Literal["auto"],

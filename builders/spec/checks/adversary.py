@@ -30,7 +30,8 @@ def _needs_discriminator(view: View, name: str) -> bool:
 def _network(view: View) -> Iterator[Problem]:
     looks = view.says("discriminator", "backbone")
     for key in _OF_A_BACKBONE:
-        if not looks and view.says("discriminator", key):
+        # A resolved spec, which can be read again, holds the default of `weights`.
+        if not looks and view.says("discriminator", key) and view.get("discriminator", key) != "pretrained":
             yield view.problem(("discriminator", key), "goes with 'backbone', which the discriminator lacks; remove it")
     name, entry = view.choice("discriminator", "architecture", kind="discriminator") or ("", None)
     if entry is None:

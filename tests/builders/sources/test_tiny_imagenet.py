@@ -1,5 +1,7 @@
 """Tiny ImageNet's layout in miniature, ILSVRC's class folders, and the classes that are drawn from both."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -8,8 +10,7 @@ from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.sources.tiny_imagenet import TinyImagenet
 from builders.spec.types import Image
-from runs import Run
-from tests.specs import loaded
+from tests.specs import write_spec
 from workflows.train import train
 
 IDS = tuple(f"n{number:08}" for number in range(1440764, 1440764 + 6))
@@ -20,10 +21,10 @@ SPEC = """
 version: 1
 seed: 3
 dataset:
-  source: {SOURCE}
+  source: SOURCE
   classes: {count: 4}
   image: {size: 16, channels: 1}
-  split: {SPLIT}
+  split: SPLIT
   balance: true
   batch_size: 8
 encoder:
@@ -90,21 +91,24 @@ def test_damage_is_found_without_decoding(root):
 
 def remove(root, *names):
     for name in names:
-        for path in sorted((root / name).rglob("*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
-        (root / name).rmdir()
+        shutil.rmtree(root / name)
+
+
+def annotate(root, text):
+    path = root / "val" / "val_annotations.txt"
+    path.unlink() if text is None else path.write_text(text)
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
         (lambda root: remove(root, "val"), "has not the folders train and val/images"),
-        (lambda root: (root / "val" / "val_annotations.txt").unlink(), "cannot read '.*val_annotations.txt': No such file"),
-        (lambda root: (root / "val" / "val_annotations.txt").write_text("val_0.JPEG\tn9\n"), "annotations.txt:1: expected"),
-        (lambda root: (root / "val" / "val_annotations.txt").write_text(""), "gives no class for 'val_0.JPEG'"),
+        (lambda root: annotate(root, None), "cannot read '.*val_annotations.txt': No such file"),
+        (lambda root: annotate(root, "val_0.JPEG\tn9\n"), "annotations.txt:1: expected"),
+        (lambda root: annotate(root, ""), "gives no class for 'val_0.JPEG'"),
         (lambda root: remove(root, *(f"train/{name}" for name in IDS)), "holds no image of the form ID/images"),
     ],
-)  # fmt: skip
+)
 def test_other_layouts_get_one_clear_line(root, change, message):
     change(root)
     with pytest.raises(RequestError, match=f"^dataset.source.tiny_imagenet.path: .*{message}") as error:
@@ -112,19 +116,12 @@ def test_other_layouts_get_one_clear_line(root, change, message):
     assert "\n" not in str(error.value)
 
 
-def run_of(tmp_path, source, split):
-    text = SPEC.replace("SOURCE", source).replace("SPLIT", split)
-    path = tmp_path / "tiny.yaml"
-    path.write_text(text)
-    assert loaded(tmp_path, text=text).spec.dataset.classes.count == 4
-    return train(path, runs_dir=tmp_path / "runs", verbose=0)
-
-
 @pytest.mark.parametrize("layout", ["tiny_imagenet", "class folders"])
 def test_a_run_tells_which_classes_were_drawn(root, tmp_path, layout):
     if layout == "tiny_imagenet":
-        run = run_of(
-            tmp_path, f"{{tiny_imagenet: {{path: {root}}}}}", "{train: {from: train}, test: {from: val, per_class: 2}}"
+        source, split = (
+            f"{{tiny_imagenet: {{path: {root}}}}}",
+            "{train: {from: train}, test: {from: val, per_class: 2}}",
         )
         counts = {"train": 4 * PER_CLASS, "test": 4 * 2}
     else:
@@ -133,9 +130,11 @@ def test_a_run_tells_which_classes_were_drawn(root, tmp_path, layout):
         for place, name in enumerate(IDS):
             for number in range(PER_CLASS):
                 save(folder / name / f"ILSVRC2012_val_{place * PER_CLASS + number + 1:08}.JPEG", 40 * place + number)
-        run = run_of(tmp_path, f"{{folder: {{path: {folder}}}}}", "{train: rest, test: {per_class: 2}}")
+        source, split = f"{{folder: {{path: {folder}}}}}", "{train: rest, test: {per_class: 2}}"
         counts = {"train": 4 * (PER_CLASS - 2), "test": 4 * 2}
-    dataset = Run.open(run.path).environment()["dataset"]
+    spec = write_spec(tmp_path, SPEC.replace("SOURCE", source).replace("SPLIT", split))
+    run = train(spec, runs_dir=tmp_path / "runs", verbose=0)
+    dataset = run.environment()["dataset"]
     assert dataset["images"] == counts
     assert len(dataset["classes"]) == 4 and set(dataset["classes"]) < set(IDS)
     assert dataset["classes"] == sorted(dataset["classes"])

@@ -1,0 +1,91 @@
+"""Trains every mini spec, measures it on its test split, and writes docs/systems.md with pictures and figures.
+
+    .venv/bin/python benchmarks/systems.py [NAME …]        about a minute and a half for each spec on 2 cores
+
+With names, only those specs are trained; the others keep their figures from the last call.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from builders.spec import load_spec  # noqa: E402 (the repository is no package)
+from runs import list_runs, write_atomically  # noqa: E402
+
+FIGURES = ROOT / "docs" / "systems.json"
+PAGE = ROOT / "docs" / "systems.md"
+PICTURES = ROOT / "docs" / "images" / "systems"
+_WIDTH = 900
+
+
+def mini_specs() -> list[Path]:
+    """The specs that train in about a minute on what the install brings."""
+    return sorted(path for path in (ROOT / "specs").iterdir() if path.stem.endswith("_mini"))
+
+
+def measure(spec: Path) -> dict:
+    """Trains and validates a spec in a folder of its own; keeps its picture and returns its figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [ROOT / "trainer.sh", spec, "--runs-dir", f"{folder}/runs", "--verbose", "2"]
+        subprocess.run(command, cwd=folder, check=True)
+        run = list_runs(Path(folder, "runs"))[0]
+        evaluation = run.evaluation_dir("test", "best")
+        metrics = json.loads((evaluation / "metrics.json").read_text())
+        picture = Image.open(evaluation / "grid.png").convert("RGB")
+        picture.thumbnail((_WIDTH, _WIDTH * 4), Image.Resampling.LANCZOS)
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        picture.quantize(256, dither=Image.Dither.NONE).save(PICTURES / f"{spec.stem}.png", optimize=True)
+        means = metrics["metrics"]
+        figures = {name: (means[name]["mean"], means[name]["baseline"]) for name in ("psnr", "ssim")}
+        return {"minutes": run.state().seconds / 60, "images": metrics["count"], **figures}
+
+
+def page(figures: dict[str, dict]) -> str:
+    """docs/systems.md."""
+    lines = [
+        "# The reference systems, in a minute each",
+        "",
+        "Every system has a full-size spec in `specs/` and a mini that trains on what the install brings. These are",
+        "the minis, trained and measured by `.venv/bin/python benchmarks/systems.py` on 2 cores. PSNR and SSIM are",
+        "means over test images that never trained, beside those of each image's own mean colour.",
+        "",
+        "| spec | minutes | PSNR (dB) | of mean colour | SSIM | of mean colour |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, found in sorted(figures.items()):
+        (psnr, psnr_base), (ssim, ssim_base) = found["psnr"], found["ssim"]
+        cells = [f"[{name}](#{name})", f"{found['minutes']:.1f}", f"{psnr:.2f}", f"{psnr_base:.2f}"]
+        lines.append(f"| {' | '.join([*cells, f'{ssim:.3f}', f'{ssim_base:.3f}'])} |")
+    for name in sorted(figures):
+        path = next(path for path in mini_specs() if path.stem == name)
+        lines += ["", f"## {name}", "", load_spec(path).spec.description, "", f"`./trainer.sh specs/{path.name}`", ""]
+        lines += [f"![Worst, median and best test images of {name}](images/systems/{name}.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures the specs that were named, or all, and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="stems of mini specs; all where none is named")
+    names = parser.parse_args().names
+    known = {path.stem: path for path in mini_specs()}
+    if unknown := set(names) - set(known):
+        parser.error(f"no mini spec called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    figures = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
+    figures = {name: found for name, found in figures.items() if name in known}
+    for name in names or known:
+        figures[name] = measure(known[name])
+        write_atomically(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        write_atomically(PAGE, page(figures))
+
+
+if __name__ == "__main__":
+    main()
