@@ -323,6 +323,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except ModuleNotFoundError as error:
+        line = f"{error}; call cli.py with .venv/bin/python, which ./trainer.sh sets up"
+        return _report(error, line, WRONG, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(error, f"{text[:500]} (--debug shows where)", FAILED, arguments)

@@ -40,16 +40,33 @@ def _by_name(
     return named
 
 
+def _optimizer_variables(optimizer: keras.optimizers.Optimizer, prefix: str) -> dict[str, keras.Variable]:
+    """An optimizer's state by name, without its learning rate: that is the spec's, also when a run goes on.
+
+    Under float16 an optimizer that scales the loss wraps the one that trains, and both count their steps.
+    """
+    inner = getattr(optimizer, "inner_optimizer", None)
+    named = {} if inner is None else _optimizer_variables(inner, f"{prefix}/inner")
+    inside = {id(variable) for variable in named.values()}
+    for variable in optimizer.variables:
+        # The optimizer's own name counts upwards in a process ("adam_1"); what follows it does not.
+        name = f"{prefix}/{variable.path.partition('/')[2]}"
+        if id(variable) in inside or (inner is not None and any(variable is other for other in inner.variables)):
+            continue
+        if name.endswith("/learning_rate"):
+            continue
+        if name in named:
+            raise ValueError(f"two optimizer variables are called {name}")
+        named[name] = variable
+    return named
+
+
 def state_variables(model: Reconstructor) -> dict[str, keras.Variable]:
     """Name → variable of all that a checkpoint holds, under `model/`, each optimizer's name, and `metrics/`."""
     frozen = {id(variable) for part in model.frozen_parts for variable in part.variables}
-    optimizers = {}
+    optimizers: dict[str, keras.Variable] = {}
     for group in model.optimizer_groups:
-        for variable in group.optimizer.variables:
-            # The optimizer's own name counts upwards in a process ("adam_1"); what follows it does not.
-            optimizers[f"{group.name}/{variable.path.partition('/')[2]}"] = variable
-    if len(optimizers) != sum(len(group.optimizer.variables) for group in model.optimizer_groups):
-        raise ValueError("two optimizer variables share a name")
+        optimizers |= _optimizer_variables(group.optimizer, group.name)
     own = [variable for variable in model.variables if id(variable) not in frozen]
     metrics = _by_name(model.metrics_variables, "metrics", {})
     return {**_by_name(own, "model", _generator_names(model)), **optimizers, **metrics}
@@ -130,6 +147,11 @@ def load_initial_weights(model: Reconstructor, path: Path) -> None:
         for name, variable in state_variables(model).items()
         if name.startswith("model/") and variable is not model.steps_taken and "seed_generator" not in name
     }
+    for name in wanted:
+        # A run with `use_ema` was measured and judged under its averages, so they are what it hands on.
+        average = f"optimizer/{name.removeprefix('model/').replace('/', '_')}_average"
+        if average in arrays:
+            arrays[name] = arrays[average]
     judging = set() if model.adversary is None else {id(variable) for variable in model.discriminator.variables}
     judges = {name for name, variable in wanted.items() if id(variable) in judging}
     if not judges & arrays.keys():

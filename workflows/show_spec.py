@@ -63,6 +63,9 @@ def print_origins(path: str | os.PathLike, overrides: Sequence[str], console: Co
     """
     loaded = load_spec(path, overrides)
     table = new_table("path", "value", "from", left=3)
+    # Long values fold; paths and places stay whole, for they are what one looks for.
+    for column, whole in zip(table.columns, (True, False, True)):
+        column.no_wrap, column.min_width, column.overflow = whole, 12, "fold"
     for name, value in leaves(loaded.resolved):
         table.add_row(name, json.dumps(value, ensure_ascii=False), loaded.origins.get(name, "default"))
     console.print(table)

@@ -9,6 +9,16 @@ from runs import Run, is_run, newest
 from workflows.restore import check_frozen_weights
 from workflows.trainer import Trainer
 
+# What a run that continues may change without becoming another run.
+_MAY_CHANGE = (
+    "training.epochs",
+    "training.early_stopping",
+    "training.checkpoints",
+    "training.on_nan",
+    "training.optimizer",
+    "logging.",
+)
+
 
 def train(
     target: str | Path | None,
@@ -22,7 +32,7 @@ def train(
 
     Args:
         target: A spec's path, a run's path to continue it, or None with `resume` for the newest run.
-        overrides: `path=value` settings over the spec. A run that continues takes those of `training.` and `logging.`.
+        overrides: `path=value` settings over the spec. A run that continues takes those that its past allows.
         runs_dir: Where new runs are made and the newest is looked for.
         resume: Continue: `target`, or the newest run.
         dry_run: Do one step and one measurement, write nothing, return None.
@@ -40,9 +50,14 @@ def train(
         raise RequestError("train: give a SPEC or a RUN, or --resume to continue the newest run")
     if resume or is_run(target):
         run = Run.open(target) if target is not None else newest(runs_dir)
+        if dry_run:
+            raise RequestError(f"{run.path}: --dry-run is for a spec; a run that continues has been through its checks")
         with run.lock():
             return _continue(run, overrides, verbose)
-    loaded = load_spec(Path(target), overrides)
+    path = Path(target)
+    if not path.exists() and path.suffix not in (".yaml", ".yml", ".json"):
+        raise RequestError(f"{path}: no such spec or run; `python cli.py runs` lists the runs")
+    loaded = load_spec(path, overrides)
     trainer = Trainer(loaded, verbose)
     if dry_run:
         trainer.rehearse()
@@ -55,10 +70,9 @@ def train(
 
 def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
     for override in overrides:
-        if not override.startswith(("training.", "logging.")):
-            raise RequestError(
-                f"--set {override}: a run that continues takes only training.* and logging.*; train anew"
-            )
+        if not override.startswith(_MAY_CHANGE):
+            allowed = ", ".join(f"{prefix.rstrip('.')}" for prefix in _MAY_CHANGE)
+            raise RequestError(f"--set {override}: a run that continues may change only {allowed}; train anew")
     path = run.path / "spec.yaml"
     loaded = load_spec(path, overrides) if overrides else run.load_spec()
     state = run.state()
@@ -71,6 +85,13 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
     trained_on = run.environment().get("dataset", {}).get("fingerprint")
     if trained_on is not None and trained_on != trainer.splits.fingerprint:
         raise RequestError(f"{run.path}: the images in dataset.source have changed since this run began; train anew")
+    bad = run.environment().get("dataset", {}).get("bad_images", [])
+    if bad != list(trainer.splits.bad_images):
+        names = sorted(set(bad) ^ set(trainer.splits.bad_images))
+        raise RequestError(
+            f"{run.path}: other images are unreadable than when this run began ({', '.join(names[:3])}), so its epochs "
+            "would be other epochs; put the files back, or train anew"
+        )
     check_frozen_weights(run, trainer.model)
     if overrides:
         run.write_spec(loaded)

@@ -32,7 +32,7 @@ from builders.model_builder import ModelBuilder
 from builders.spec import Duration, LoadedSpec
 from runs import Run, is_run
 from workflows.averages import averaged_weights
-from workflows.checkpoints import load_checkpoint, load_initial_weights, write_checkpoint
+from workflows.checkpoints import load_checkpoint, load_initial_weights, state_variables, write_checkpoint
 from workflows.environment import describe_environment
 from workflows.feature_cache import FeatureCache, build_feature_cache
 from workflows.monitor import Monitor
@@ -84,6 +84,8 @@ class Trainer:
         self.steps_per_epoch = self.train_split.steps_per_epoch
         self.model = ModelBuilder(self.spec, self.splits.image_shape, self.steps_per_epoch).build()
         self.monitor = Monitor(self.spec, self.model, has_validation=self.validation is not None)
+        initial = self.spec.training.initial_weights
+        self.initial_weights = _weights_file(initial) if initial else None
 
     def _refuse_what_cannot_run(self) -> None:
         training = self.spec.training
@@ -95,6 +97,8 @@ class Trainer:
 
     def rehearse(self) -> None:
         """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""
+        if self.initial_weights is not None:
+            load_initial_weights(self.model, self.initial_weights)
         self.model.make_train_function()
         self.model.train_function(iter(self.train_split.epoch(0)))
         split = self.validation or self.train_split
@@ -123,9 +127,12 @@ class Trainer:
         except Interrupted as stopped:
             run.update_state(status="interrupted", message=str(stopped))
             raise
+        except KeyboardInterrupt:
+            run.update_state(status="interrupted", message="stopped at once by a second Ctrl-C")
+            raise
         except tf.errors.OpError as error:
             # tf.data wraps an image's own error in one of its own; the split has kept it.
-            failure = self.train_split.failure or error
+            failure = next((split.failure for split in self.splits.values() if split.failure), error)
             run.update_state(status="failed", message=_one_line(failure))
             raise failure from None
         except BaseException as error:
@@ -182,14 +189,29 @@ class _Session:
             self.run.truncate_history(step // self.trainer.steps_per_epoch)
             return step
         self.model.calibrate(tf.convert_to_tensor(sample_images(self.trainer.train_split, _CALIBRATION_IMAGES)))
-        if self.spec.training.initial_weights:
-            load_initial_weights(self.model, _weights_file(self.spec.training.initial_weights))
+        if self.trainer.initial_weights is not None:
+            load_initial_weights(self.model, self.trainer.initial_weights)
         self.run.write_environment(describe_environment(self.spec, self.trainer.splits, self.model))
+        self.run.truncate_history(0)  # rows of a sitting that ended before its first checkpoint
+        self.run.update_state(step=0, epoch=0, best=None, last_step=None)
         return 0
 
     def _feature_cache(self) -> FeatureCache | None:
+        """The features of the training split, kept or not as when the run began: rounding them changes the weights."""
+        environment = self.run.environment()
+        began_with = environment.get("feature_cache")
         with Counting("computing features", self.trainer.train_split.count, self.trainer.verbose) as counting:
-            return build_feature_cache(self.spec, self.trainer.splits, self.model, counting)
+            cache = build_feature_cache(
+                self.spec, self.trainer.splits, self.model, counting, self._stop_before_the_first_step, began_with
+            )
+        if began_with is None:
+            self.run.write_environment({**environment, "feature_cache": cache is not None})
+        return cache
+
+    def _stop_before_the_first_step(self) -> None:
+        """Raises Interrupted where a signal asked for it."""
+        if self.trainer.stop_requested:
+            raise Interrupted(f"stopped while computing features; continue with ./trainer.sh {self.run.path}")
 
     @property
     def seconds(self) -> float:
@@ -202,7 +224,8 @@ class _Session:
         with TrainingProgress(epochs, per_epoch, trainer.train_split.batch_size, trainer.verbose) as progress:
             self._introduce(progress)
             progress.begin(self.step)
-            for epoch in range(self.step // per_epoch, epochs):
+            ended = self.monitor.should_stop(self.run.history(), per_epoch)
+            for epoch in range(epochs if ended else self.step // per_epoch, epochs):
                 figures = self._train_epoch(epoch, progress)
                 row = {**figures, **self._measure(epoch + 1)}
                 self.run.append_history(row)
@@ -242,10 +265,10 @@ class _Session:
         progress.say(
             f"images {counts}, {height}×{width}×{channels}; {trained:,} trained parameters; "
             f"{self.model.dtype_policy.name}; "
-            f"{self.spec.training.epochs} epochs of {self.trainer.steps_per_epoch} steps"
+            f"{_counted(self.spec.training.epochs, 'epoch')} of {_counted(self.trainer.steps_per_epoch, 'step')}"
         )
         if self.cache is not None:
-            progress.say(f"features computed once and kept: {self.cache.bytes / 1e6:.0f} MB")
+            progress.say(f"features computed once and kept for this sitting: {self.cache.bytes / 1e6:.0f} MB")
 
     def _train_epoch(self, epoch: int, progress: TrainingProgress) -> dict[str, Any]:
         """The steps of an epoch that are still to do; returns its row of history, without validation."""
@@ -271,6 +294,8 @@ class _Session:
                 self._checkpoint()
                 self._prune()
         self._finite(figures["loss"])
+        if not float(self.model.metrics[0].count):
+            raise TrainingFailed(f"every step of epoch {epoch + 1} was skipped, for none had a finite loss")
         speed = (per_epoch - first) * split.batch_size / (time.monotonic() - began)
         return {
             "epoch": epoch + 1,
@@ -323,7 +348,8 @@ class _Session:
             self.board.histograms({v.path: v.numpy() for v in self.model.trained_variables}, self.step)
 
     def _checkpoint(self) -> None:
-        if not all(np.isfinite(variable.numpy()).all() for variable in self.model.trained_variables):
+        state = (variable.numpy() for variable in state_variables(self.model).values())
+        if not all(np.isfinite(values).all() for values in state if np.issubdtype(values.dtype, np.floating)):
             raise TrainingFailed(self._not_finite())
         epoch = self.step // self.trainer.steps_per_epoch
         write_checkpoint(self.model, self.run.checkpoint_path(self.step), step=self.step, epoch=epoch)
@@ -357,6 +383,10 @@ def _due(every: Duration, epoch: int, steps_per_epoch: int) -> bool:
     """Whether something due `every` so often is due at the end of an epoch: if a multiple fell within it."""
     length = every.steps(steps_per_epoch)
     return (epoch * steps_per_epoch) // length > ((epoch - 1) * steps_per_epoch) // length
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _one_line(error: BaseException) -> str:

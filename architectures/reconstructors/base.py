@@ -185,6 +185,9 @@ class Reconstructor(keras.Model, ABC):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         scale = self.optimizer.scale_loss(tf.ones(())) / replicas
         adversary, groups = self.adversary, self.trained_groups
+        # What the forward pass itself changes, such as BatchNormalization's averages.
+        moving = [v for part in self.trained_parts for v in part.non_trainable_variables if "float" in v.dtype]
+        statistics = [(variable, tf.identity(variable.value)) for variable in moving if self.skip_bad_steps]
         variables = [variable for group in groups for variable in group.variables]
         with tf.GradientTape(persistent=adversary is not None) as tape:
             outputs = self.decode(self.training_code(batch, images), training=True)
@@ -216,7 +219,10 @@ class Reconstructor(keras.Model, ABC):
             self._track(images, outputs, figures, training=True)
 
         if self.skip_bad_steps:
-            tf.cond(_all_finite([objective, *gradients, *opposing]), move, lambda: None)
+            # Under float16 infinite gradients are how the loss scale is found: its optimizer skips those itself.
+            scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+            checked = [objective] if scales else [objective, *gradients, *opposing]
+            tf.cond(_all_finite(checked), move, lambda: _restore(statistics))
         else:
             move()
         self.steps_taken.assign_add(1)
@@ -256,3 +262,8 @@ class Reconstructor(keras.Model, ABC):
 
 def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors if tensor is not None])
+
+
+def _restore(values: Sequence[tuple[keras.Variable, tf.Tensor]]) -> None:
+    for variable, value in values:
+        variable.assign(value)

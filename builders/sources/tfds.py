@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -53,14 +53,15 @@ class Tfds(Source):
     ):
         self._prepared = _find(name, version, data_dir, download)
         features = self._prepared.features
-        self._image_key = _choose(features, "image", image_key, "image_key")
+        found = _choose(features, "image", image_key, "image_key")
         self._label_key = _choose(features, "classLabel", label_key, "label_key")
-        if self._image_key is None:
+        if found is None:
             kinds = ", ".join(
                 f"{key} ({feature['pythonClassName'].rpartition('.')[2]})" for key, feature in features.items()
             )
             raise RequestError(f"{WHERE}: {self._prepared.title} has no image; its features are {kinds}")
-        image = features[self._image_key]["image"]
+        self._image_key = found
+        image = features[found]["image"]
         if image.get("dtype") not in (None, "", "uint8", "uint16"):
             raise RequestError(
                 f"{WHERE}: the images of {self._prepared.title} are {image['dtype']}, expected uint8 or uint16"
@@ -150,7 +151,7 @@ def _find(name: str, version: str | None, data_dir: str | None, download: bool) 
         return find_prepared(name, version, data_dir)
 
 
-def _choose(features: dict, kind: str, wanted: str | None, argument: str) -> str | None:
+def _choose(features: Mapping[str, Mapping], kind: str, wanted: str | None, argument: str) -> str | None:
     """The feature of a kind: the wanted one, the one of the usual name, or the only one."""
     known = [name for name, feature in features.items() if kind in feature]
     if wanted is not None:

@@ -49,7 +49,8 @@ def prepare(name: str, folder: Path) -> None:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         said = b""
-        while piece := os.read(process.stderr.fileno(), 1 << 16):
+        # Pieces, not lines: a bar is redrawn without ending its line.
+        while process.stderr and (piece := os.read(process.stderr.fileno(), 1 << 16)):
             said = (said + piece)[-_LAST_WORDS:]
             if sys.stderr.isatty():  # its bars are of use only to someone who watches
                 os.write(2, piece)

@@ -107,8 +107,8 @@ def find_prepared(name: str, version: str | None, data_dir: str | None) -> Prepa
     versions = _versions(folder)
     if not versions or (version is not None and version not in versions):
         wanted = folder.relative_to(root).as_posix() + (f":{version}" if version else "")
-        there = f", which holds {', '.join(versions)}" if versions else ""
-        raise NotPreparedError(f"{WHERE}: '{wanted}' is not prepared in {root}{there}")
+        others = f", which holds {', '.join(versions)}" if versions else ""
+        raise NotPreparedError(f"{WHERE}: '{wanted}' is not prepared in {root}{others}")
     return _read(folder / (version or versions[-1]), name)
 
 

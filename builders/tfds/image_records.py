@@ -164,20 +164,21 @@ def _write(
     temporary.mkdir()
     labels = np.full(count, -1, np.int64)
     offsets = np.zeros(count + 1, np.int64)
-    wanted = (image,) if label is None else (image, label)
     try:
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(open(temporary / _IMAGES, "wb")) if copied else None
             for number, record in enumerate(records):
-                found = _features(record, wanted, number)
-                labels[number] = found.get(label, -1)
+                encoded, labels[number] = _image_and_label(record, image, label, number)
                 if output:
-                    offsets[number + 1] = offsets[number] + output.write(found[image])
+                    offsets[number + 1] = offsets[number] + output.write(encoded)
             if output:
                 output.flush()
                 os.fsync(output.fileno())
         with open(temporary / _INDEX, "wb") as file:
-            np.savez(file, labels=labels, **({"offsets": offsets} if copied else {}))
+            if copied:
+                np.savez(file, labels=labels, offsets=offsets)
+            else:
+                np.savez(file, labels=labels)
             file.flush()
             os.fsync(file.fileno())
         shutil.rmtree(folder, ignore_errors=True)  # one that was found wanting
@@ -190,14 +191,16 @@ def _write(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _features(record: bytes, wanted: tuple[str, ...], number: int) -> dict[str, bytes | int]:
+def _image_and_label(record: bytes, image: str, label: str | None, number: int) -> tuple[bytes, int]:
+    """The encoded image, and the class or -1."""
     try:
-        found = read_features(record, wanted)
+        found = read_features(record, (image,) if label is None else (image, label))
     except ValueError as error:
         raise RequestError(f"{WHERE}: record {number} is {error}; prepare the dataset again") from None
-    if not isinstance(found.get(wanted[0]), bytes):
-        raise RequestError(f"{WHERE}: record {number} holds no image under '{wanted[0]}'; prepare the dataset again")
-    return found
+    encoded, given = found.get(image), found.get(label or "", -1)
+    if not isinstance(encoded, bytes) or not isinstance(given, int):
+        raise RequestError(f"{WHERE}: record {number} holds no image under '{image}'; prepare the dataset again")
+    return encoded, given
 
 
 def _check_space(folder: Path, needed: int) -> None:

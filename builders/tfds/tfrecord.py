@@ -33,7 +33,10 @@ def read_tfrecords(path: Path) -> Iterator[list[bytes]]:
     with open(path, "rb") as file:
         at = first = 0
         while at < size:
-            headers, records, sums, held = [], [], [], 0
+            headers: list[bytes] = []
+            records: list[bytes] = []
+            sums: list[int] = []
+            held = 0
             while at < size and held < _BATCH_BYTES:
                 header = file.read(_HEADER.size)
                 length = _HEADER.unpack(header)[0] if len(header) == _HEADER.size else size

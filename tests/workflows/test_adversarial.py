@@ -8,7 +8,6 @@ import pytest
 
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
-from runs import Run
 from tests.specs import AUTOENCODER, loaded, write_spec
 from workflows.checkpoints import read_arrays
 from workflows.restore import restore
@@ -161,9 +160,15 @@ def test_patch_and_heads_are_built_on_what_they_judge(tmp_path):
     assert not any("block1" in variable.path for variable in model.adversary.group.variables)
 
 
-def test_a_second_optimizer_is_refused_where_it_cannot_be_right(tmp_path):
-    with pytest.raises(RequestError, match=r"code\.optimizer: mixed_float16 scales one loss for one optimizer"):
-        run_spec(tmp_path, "training.precision=mixed_float16")
-    with pytest.raises(RequestError, match=r"code\.optimizer: code\.layers have nothing to train"):
-        run_spec(tmp_path, "code.layers=[Dropout: {rate: 0.1}]")
-    assert not any(Run(path).checkpoints() for path in (tmp_path / "runs").glob("tiny/*"))
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.precision=mixed_float16", r"code\.optimizer: mixed_float16 scales one loss for one optimizer"),
+        ("code.layers=[Dropout: {rate: 0.1}]", r"code\.optimizer: code\.layers have nothing to train"),
+        ("discriminator.layers=[Flatten]", r"discriminator: has nothing to train; add a layer with weights"),
+        ("discriminator.layers=[Conv2D: {filters: 1, kernel_size: 40}]", r"discriminator\.layers\.0\.Conv2D: "),
+    ],
+)
+def test_what_cannot_train_is_refused_before_it_does(tmp_path, override, message):
+    with pytest.raises(RequestError, match=message):
+        ModelBuilder(loaded(tmp_path, override, text=ADVERSARIAL).spec, (28, 28, 1)).build()

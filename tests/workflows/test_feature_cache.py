@@ -30,7 +30,7 @@ def test_features_on_disk_are_found_again_and_only_by_the_same_data(tmp_path, mo
     monkeypatch.setattr(feature_cache, "CACHE_FOLDER", tmp_path / "cache")
     trainer = Trainer(loaded(tmp_path, "training.feature_cache=disk"), verbose=0)
     first = cache_of(trainer)
-    monkeypatch.setattr(feature_cache, "_fill", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(feature_cache._Filling, "_fill", lambda *_: pytest.fail("computed again"))
     second = cache_of(trainer)
     np.testing.assert_array_equal(np.asarray(first.taps[0]), np.asarray(second.taps[0]))
     other = Trainer(loaded(tmp_path, "training.feature_cache=disk", "dataset.source.photos.seed=1"), verbose=0)
@@ -43,6 +43,6 @@ def test_is_off_where_it_cannot_be_and_says_why_when_asked_for(tmp_path, monkeyp
     assert cache_of(trainer) is None
     monkeypatch.setattr(feature_cache, "_SHARE_OF_MEMORY", 1e-9)
     roomless = Trainer(loaded(tmp_path, "training.feature_cache=memory"), verbose=0)
-    with pytest.raises(RequestError, match=r"do not fit into 0\.0 GB.*set it to disk"):
+    with pytest.raises(RequestError, match=r"do not fit into a third of the free memory, 0\.0 GB; set it to disk"):
         cache_of(roomless)
     assert cache_of(Trainer(loaded(tmp_path, text=AUTOENCODER), verbose=0)) is None

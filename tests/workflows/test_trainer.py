@@ -79,7 +79,7 @@ def test_a_finished_run_goes_on_only_when_told_to(tmp_path):
     run = run_spec(tmp_path, "training.epochs=1")
     with pytest.raises(RequestError, match=r"has finished its 1 epochs; to go on add --set training\.epochs=2"):
         train(run.path, verbose=0)
-    with pytest.raises(RequestError, match=r"takes only training\.\* and logging\.\*"):
+    with pytest.raises(RequestError, match=r"may change only training\.epochs"):
         train(run.path, ["dataset.batch_size=4"], verbose=0)
     longer = train(None, ["training.epochs=2"], tmp_path / "runs", resume=True, verbose=0)
     assert longer.path == run.path
@@ -96,17 +96,6 @@ def test_only_the_best_and_the_newest_checkpoint_stay(tmp_path):
     best = int(np.argmax(run.history()["val_psnr"]))
     assert run.state().best["step"] == run.history()["step"][best]
     assert {checkpoint.step for checkpoint in run.checkpoints()} == {run.history()["step"][best], 16}
-
-
-def test_stops_early(tmp_path):
-    run = train(
-        write_spec(tmp_path, AUTOENCODER),
-        ["training.epochs=20", "training.early_stopping={patience: 2 epochs, minimum_improvement: 10}"],
-        tmp_path / "runs",
-        verbose=0,
-    )
-    assert run.state().epoch == 3
-    assert run.state().status == "finished"
 
 
 def test_fine_tuning_starts_from_another_runs_weights(tmp_path):
@@ -151,3 +140,33 @@ def test_averaged_weights_are_what_is_measured(tmp_path):
     originals = restored.splits()["validation"].images(np.arange(16)).astype(np.float32) / 255
     error = np.mean((restored.model.reconstruct(originals)["image"] - originals) ** 2)
     assert run.history()["val_loss"][-1] == pytest.approx(error, rel=1e-4)
+
+
+def test_float16_trains_saves_and_goes_on(tmp_path):
+    run = train(
+        write_spec(tmp_path, AUTOENCODER),
+        ["training.precision=mixed_float16", "training.epochs=1", "training.on_nan=skip"],
+        tmp_path / "runs",
+        verbose=0,
+    )
+    longer = train(run.path, ["training.epochs=2", "training.optimizer.Adam.learning_rate=1e-5"], verbose=0)
+    assert longer.state().epoch == 2
+    assert longer.history()["learning_rate"] == pytest.approx([1e-3, 1e-5]), "a new learning rate counts"
+    assert longer.history()["loss"][1] < longer.history()["loss"][0]
+
+
+def test_a_run_that_goes_on_keeps_its_decision_to_cache(tmp_path, monkeypatch):
+    settings = ["training.feature_cache=auto", "training.epochs=2"]
+    run = run_spec(tmp_path, *settings)
+    assert run.environment()["feature_cache"] is True
+    monkeypatch.setattr("workflows.feature_cache._SHARE_OF_MEMORY", 0)
+    monkeypatch.setattr("workflows.feature_cache.CACHE_FOLDER", tmp_path / "cache")
+    again = run_spec(tmp_path, *settings, where="scarce")
+    assert again.environment()["feature_cache"] is True
+    assert_equal(run, again)
+
+
+def test_stops_early_and_does_not_train_on(tmp_path):
+    settings = ["training.epochs=20", "training.early_stopping={patience: 2 epochs, minimum_improvement: 10}"]
+    run = train(write_spec(tmp_path, AUTOENCODER), settings, tmp_path / "runs", verbose=0)
+    assert train(run.path, verbose=0).state().epoch == run.history()["epoch"][-1] == 3
