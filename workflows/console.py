@@ -16,7 +16,7 @@ _UNITS = {"psnr": "dB"}
 def new_console(file=None) -> Console:
     """A console on standard output. Elsewhere than on a terminal it is wide, so that no table or path is folded."""
     file = file or sys.stdout
-    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 160)
+    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 240)
 
 
 def new_table(*columns: str, title: str = "", left: int = 1) -> Table:

@@ -160,8 +160,10 @@ def _choose(features: Mapping[str, Mapping], kind: str, wanted: str | None, argu
             raise RequestError(f"{WHERE}.{argument}: the dataset has no such feature '{wanted}'{hint}")
         return wanted
     usual = "image" if kind == "image" else "label"
-    if usual in known or len(known) < 2:
-        return usual if usual in known else (known or [None])[0]
+    if usual in known:
+        return usual
+    if len(known) < 2:
+        return known[0] if known else None
     if kind == "image":
         raise RequestError(f"{WHERE}.{argument}: the dataset has several images, name one of: {', '.join(known)}")
     return None

@@ -84,4 +84,43 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     if name == "arrays":
         np.savez(directory / "images.npz", images=pixels, labels=np.arange(6) % 3)
         return {"images": str(directory / "images.npz"), "images_key": "images", "labels_key": "labels"}
+    if name == "tiny_imagenet":
+        write_tiny_imagenet(directory, pixels)
+        return {"path": str(directory)}
+    if name == "tfds":
+        write_tfds(directory, pixels)
+        return {"name": "example", "data_dir": str(directory)}
     return {}
+
+
+def write_tiny_imagenet(directory: pathlib.Path, pixels: np.ndarray) -> None:
+    """Two classes in the layout of tiny-imagenet-200: half of the images train, half validate."""
+    names, lines = ("n01443537", "n01629819"), []
+    for index, image in enumerate(pixels):
+        name = names[index % 2]
+        folder = directory / "train" / name / "images" if index < len(pixels) // 2 else directory / "val" / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(image).save(folder / f"{name}_{index}.JPEG")
+        if folder.parent.name == "val":
+            lines.append(f"{name}_{index}.JPEG\t{name}\t0\t0\t9\t9")
+    (directory / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
+    (directory / "wnids.txt").write_text("\n".join(names) + "\n")
+    (directory / "words.txt").write_text("\n".join(f"{name}\tfish" for name in names) + "\n")
+
+
+def write_tfds(directory: pathlib.Path, pixels: np.ndarray) -> None:
+    """A dataset as tensorflow-datasets prepares it, in the format that is read in place."""
+    import tensorflow_datasets as tfds
+
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(shape=pixels.shape[1:]), "label": tfds.features.ClassLabel(num_classes=2)}
+    )
+    examples = [(index, {"image": image, "label": index % 2}) for index, image in enumerate(pixels)]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="example",
+        version="1.0.0",
+        features=features,
+        split_datasets={"train": examples},
+        data_dir=directory,
+        file_format="array_record",
+    )
