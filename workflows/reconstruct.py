@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
 from runs import Run, atomic_file, write_atomically
 from workflows.console import follow, metric_label, metric_text, new_console
@@ -61,8 +62,10 @@ def reconstruct(
         console: Where progress is shown.
 
     Raises:
-        RequestError: The run has no such checkpoint.
+        RequestError: The run has no such checkpoint, or `out` is a file.
     """
+    if Path(out).exists() and not Path(out).is_dir():
+        raise RequestError(f"--out {out}: is a file; give a directory, which is made where it is missing")
     console = console or new_console()
     restored = restore(run, checkpoint)
     metrics = {name: metric for name, metric in metrics_to_measure({}).items() if name in _FIGURES}
