@@ -23,6 +23,8 @@ SPEC = "specs/photos_adversarial.yaml"
 WITHOUT = ("discriminator=null", "loss.adversarial=null")
 TAPS = ("block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1", "block4_conv1", "block5_conv1")
 _BATCH = 50
+# The deepest tap lies behind four halvings: smaller images are enlarged for it.
+_SMALLEST = 64
 
 
 def measure(run: Run) -> dict[str, float]:
@@ -30,8 +32,9 @@ def measure(run: Run) -> dict[str, float]:
     restored = restore(run, "last")
     split = restored.splits(only=["test"])["test"]
     metrics = {name: METRICS.get(name)() for name in ("psnr", "ssim")}
+    enlarged = _SMALLEST if min(restored.image_shape[:2]) < _SMALLEST else None
     for tap in TAPS:
-        metrics[tap] = METRICS.get("perceptual")("vgg16", [tap], "hed_bsds500")
+        metrics[tap] = METRICS.get("perceptual")("vgg16", [tap], "hed_bsds500", input_size=enlarged)
     values: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for start in range(0, split.count, _BATCH):
         originals = to_float(split.images(np.arange(start, min(start + _BATCH, split.count))))

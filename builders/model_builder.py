@@ -11,6 +11,7 @@ from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks import expand_architecture
 from builders.adversary_builder import build_adversary
@@ -20,7 +21,7 @@ from builders.layer_builder import apply_layer, apply_stack, build_layer, build_
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
-from builders.spec import Choice, Spec
+from builders.spec import Choice, Latents, Spec
 
 
 class ModelBuilder:
@@ -31,13 +32,22 @@ class ModelBuilder:
         image_shape: (height, width, channels) of the dataset's images.
         steps_per_epoch: Turns durations in epochs into steps; the dataset's own.
         weights: False builds the same network with random frozen weights and loads nothing, for `show`.
+        train_count: Images of the training split: learned latents need a row for each.
     """
 
-    def __init__(self, spec: Spec, image_shape: Sequence[int], steps_per_epoch: int = 1, weights: bool = True):
+    def __init__(
+        self,
+        spec: Spec,
+        image_shape: Sequence[int],
+        steps_per_epoch: int = 1,
+        weights: bool = True,
+        train_count: int = 1,
+    ):
         self.spec = spec
         self.image_shape = tuple(image_shape)
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
+        self.train_count = train_count
 
     def build(self) -> Reconstructor:
         """The reconstructor with its optimizer built.
@@ -58,7 +68,8 @@ class ModelBuilder:
                 code = encoder.output
                 model_class, parts = Autoencoder, {"encoder": encoder}
             else:
-                raise RequestError("encoder.latents: learned latents cannot be trained by this version yet")
+                code = keras.Input((spec.encoder.latents.dimensions,), name="latent")
+                model_class, parts = LatentDecoder, self._latents(spec.encoder.latents)
             code_stack = None
             if spec.code is not None and spec.code.layers:
                 code_stack = self._stack(keras.Input(code.shape[1:], dtype=code.dtype), spec.code.layers, "code")
@@ -82,9 +93,30 @@ class ModelBuilder:
                 code_optimizer=self._code_optimizer(code_stack),
                 # With XLA operations are not deterministic, so that `auto` leaves it off.
                 jit_compile=spec.training.jit_compile is True,
+                **self._latent_optimizer(),
             )
             model.build_optimizers()
         return model
+
+    def _latents(self, latents: Latents) -> dict[str, Any]:
+        """LatentDecoder's own arguments."""
+        held_out = latents.held_out
+        return {
+            "count": self.train_count,
+            "dimensions": latents.dimensions,
+            "constraint": latents.constraint,
+            "l2": (latents.regularizer or {}).get("l2", 0.0),
+            "held_out_optimizer": build_optimizer(held_out.optimizer, 1, "encoder.latents.held_out.optimizer"),
+            "held_out_steps": held_out.steps,
+            "held_out_restarts": held_out.restarts,
+        }
+
+    def _latent_optimizer(self) -> dict[str, keras.optimizers.Optimizer]:
+        latents = self.spec.encoder.latents
+        if latents is None:
+            return {}
+        where = "encoder.latents.optimizer"
+        return {"latent_optimizer": build_optimizer(latents.optimizer, self.steps_per_epoch, where)}
 
     def _stack(self, tensor: Any, entries: Sequence[Choice], where: str) -> keras.Model:
         """A trainable stack with one output."""

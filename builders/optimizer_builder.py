@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from architectures.optimizers import OPTIMIZERS
 from builders.errors import RequestError
 from builders.layer_builder import as_choice
 from builders.spec import Choice, Duration
@@ -34,7 +35,7 @@ def build_schedule(choice: Choice, steps_per_epoch: int) -> keras.optimizers.sch
 
 
 def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.optimizers.Optimizer:
-    """An optimizer by its Keras class name.
+    """An optimizer by its Keras class name, or one of ours.
 
     Args:
         choice: The class and its arguments; `learning_rate` may be a schedule `{CosineDecay: {…}}`.
@@ -49,6 +50,7 @@ def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.o
     try:
         if isinstance(rate, Mapping):
             arguments["learning_rate"] = build_schedule(as_choice(rate), steps_per_epoch)
-        return getattr(keras.optimizers, choice.name)(**arguments)
+        own = choice.name in OPTIMIZERS
+        return (OPTIMIZERS.get(choice.name) if own else getattr(keras.optimizers, choice.name))(**arguments)
     except (ValueError, TypeError) as error:
         raise RequestError(f"{where}.{choice.name}: {' '.join(str(error).split())}") from error

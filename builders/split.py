@@ -78,9 +78,10 @@ class Split:
         """The split's images in fixed order, without augmentation, in batches like those of `epoch`.
 
         Args:
-            limit: At most so many images, from the first.
+            limit: At most so many images, spread evenly over the split, whose order may go by class.
         """
-        order = np.arange(self.count if limit is None else min(limit, self.count))
+        count = self.count if limit is None else min(limit, self.count)
+        order = np.arange(count) * self.count // count
         return self._batches(order, np.zeros((len(order), 2), np.int32), False)
 
     def order(self, epoch: int) -> np.ndarray:

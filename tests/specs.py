@@ -39,6 +39,20 @@ loss: {mse: 1}
 training: {epochs: 2}
 """
 
+LATENTS = """
+version: 1
+dataset:
+  source: digits
+  split: {train: 64, validation: 16, test: 16}
+  image: {channels: 1}
+  batch_size: 16
+encoder:
+  latents: {dimensions: 2, initializer: pca, held_out: {steps: 5, restarts: 2}}
+decoder: {architecture: {dense: {units: [16], batch_normalization: true}}}
+loss: {mse: 1}
+training: {epochs: 2}
+"""
+
 
 def write_spec(folder: Path, text: str = INVERTER, name: str = "tiny") -> Path:
     """Writes a spec into a folder and returns its path."""

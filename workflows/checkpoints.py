@@ -142,10 +142,11 @@ def load_initial_weights(model: Reconstructor, path: Path) -> None:
         RequestError: The file is damaged, or a trained layer of the spec has other shapes in it.
     """
     arrays, _ = read_arrays(path)
+    own = {id(variable) for variable in (model.steps_taken, *model.image_variables)}
     wanted = {
         name: variable
         for name, variable in state_variables(model).items()
-        if name.startswith("model/") and variable is not model.steps_taken and "seed_generator" not in name
+        if name.startswith("model/") and id(variable) not in own and "seed_generator" not in name
     }
     for name in wanted:
         # A run with `use_ema` was measured and judged under its averages, so they are what it hands on.

@@ -68,6 +68,7 @@ def describe_environment(spec: Spec, splits: Splits, model: Reconstructor) -> di
             "images": {name: splits[name].count for name in splits},
             "bad_images": list(splits.bad_images),
             "classes": list(splits.drawn_classes),
+            "class_names": list(splits.class_names),
         },
         "frozen_weights": {part.name: weights_hash(part.variables) for part in model.frozen_parts},
     }

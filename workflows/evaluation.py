@@ -1,7 +1,7 @@
 """Measuring a model on a split, image by image, beside a baseline that needs no model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,12 @@ def mean_colour(images: np.ndarray) -> np.ndarray:
 
 
 def evaluate(
-    model: Reconstructor, split: Split, count: int, directory: Path, console: Console
+    model: Reconstructor,
+    split: Split,
+    count: int,
+    directory: Path,
+    console: Console,
+    rebuild: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[dict[str, MetricResult], list[str]]:
     """Reconstructs the first `count` images of a split, keeps both sides on disk and measures them.
 
@@ -82,6 +87,7 @@ def evaluate(
         directory: Where `originals.npy` and `reconstructions.npy` (float32 [count, height, width, channels] in [0, 1])
             are written, a batch at a time, so that any number of images fits.
         console: Where progress is shown.
+        rebuild: Images of a batch → their reconstructions. Unset: the model's own.
 
     Returns:
         Name → result; and a line for each metric that these images do not allow.
@@ -102,7 +108,7 @@ def evaluate(
     ):
         for start in follow(starts, count, f"{split.name} images", console, size=split.batch_size):
             originals = to_float(split.images(np.arange(start, min(start + split.batch_size, count))))
-            reconstructions = model.reconstruct(originals)["image"]
+            reconstructions = rebuild(originals) if rebuild else model.reconstruct(originals)["image"]
             originals_file.append(originals)
             reconstructions_file.append(reconstructions)
             flat = mean_colour(originals)

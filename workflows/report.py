@@ -29,6 +29,13 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
       font: .84rem/1.5 ui-monospace, monospace; }
 """
 
+_LATENT_PICTURES = {
+    "latent_space.png": "Latents by class",
+    "latent_plane.png": "A plane through latent space, decoded",
+    "interpolations.png": "Straight lines between held-out latents, decoded",
+    "held_out.png": "The loss over the steps of the search",
+}
+
 
 def write_report(run: Run) -> Path:
     """Writes `report.html` from what lies in the run directory: state, evaluations, pictures, spec and environment."""
@@ -48,6 +55,8 @@ def write_report(run: Run) -> Path:
         directory = run.evaluation_dir(split, evaluation["checkpoint"])
         parts.append(_picture(directory / "grid.png", f"Worst, median and best of {name}, with error maps"))
         parts.append(_picture(directory / "histograms.png", f"Histograms of PSNR and SSIM, {name}"))
+        for picture, words in _LATENT_PICTURES.items():
+            parts.append(_picture(directory / picture, words))
     parts.append("<h2>Training</h2>")
     parts.append(_picture(run.figures_dir / "loss.png", "Loss, PSNR and SSIM over the epochs"))
     parts.append(f"<h2>Spec</h2><pre>{_text(run.spec_path.read_text(encoding='utf-8'))}</pre>")

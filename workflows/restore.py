@@ -63,7 +63,12 @@ def restore(run: Run, checkpoint: str | int = "best") -> Restored:
     environment = run.environment()
     state = run.state()
     with placed(loaded):
-        model = ModelBuilder(loaded.spec, environment["image_shape"], state.steps_per_epoch or 1).build()
+        model = ModelBuilder(
+            loaded.spec,
+            environment["image_shape"],
+            state.steps_per_epoch or 1,
+            train_count=environment["dataset"]["images"]["train"],
+        ).build()
     check_frozen_weights(run, model)
     load_checkpoint(model, found.path)
     use_averaged_weights(model)

@@ -26,19 +26,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
-from builders.spec import Duration, LoadedSpec
+from builders.spec import LoadedSpec
 from runs import Run, is_run
-from workflows.averages import averaged_weights
 from workflows.checkpoints import load_checkpoint, load_initial_weights, state_variables, write_checkpoint
 from workflows.environment import describe_environment
+from workflows.epoch_measures import EpochMeasures, is_due
 from workflows.feature_cache import FeatureCache, build_feature_cache
+from workflows.latents.start import initial_latents
 from workflows.monitor import Monitor
 from workflows.placing import placed
 from workflows.progress import Counting, TrainingProgress, duration_text
-from workflows.samples import sample_images, write_samples
+from workflows.samples import sample_images
 from workflows.tensorboard_log import TensorBoardLog
 
 # Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
@@ -82,7 +84,9 @@ class Trainer:
         self.train_split = self.splits["train"]
         self.validation = self.splits.get("validation")
         self.steps_per_epoch = self.train_split.steps_per_epoch
-        self.model = ModelBuilder(self.spec, self.splits.image_shape, self.steps_per_epoch).build()
+        self.model = ModelBuilder(
+            self.spec, self.splits.image_shape, self.steps_per_epoch, train_count=self.train_split.count
+        ).build()
         self.monitor = Monitor(self.spec, self.model, has_validation=self.validation is not None)
         initial = self.spec.training.initial_weights
         self.initial_weights = _weights_file(initial) if initial else None
@@ -91,12 +95,10 @@ class Trainer:
         training = self.spec.training
         if training.strategy in ("mirrored", "multi_worker"):
             raise RequestError(f"training.strategy: '{training.strategy}' cannot train in this version; use single")
-        for name in ("gradient_norms", "latent_space"):
-            if getattr(self.spec.logging, name) is not None:
-                raise RequestError(f"logging.{name}: is not logged in this version; remove it")
 
     def rehearse(self) -> None:
         """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""
+        self.begin_latents()
         if self.initial_weights is not None:
             load_initial_weights(self.model, self.initial_weights)
         self.model.make_train_function()
@@ -105,6 +107,12 @@ class Trainer:
         for batch in split.in_order(limit=self.train_split.batch_size):
             self.model.test_step(batch)
         self.model.reconstruct(sample_images(split))
+
+    def begin_latents(self) -> None:
+        """Gives every training image its first latent, where the model keeps any."""
+        if isinstance(self.model, LatentDecoder):
+            first = initial_latents(self.train_split, self.spec.encoder.latents, self.spec.seed)
+            self.model.begin(self.train_split.indices, self.train_split.labels, first)
 
     def train(self, run: Run) -> Run:
         """Trains `run` from where it stands to its last epoch.
@@ -171,10 +179,9 @@ class _Session:
         self.spec = trainer.spec
         self.model = trainer.model
         self.run = run
-        self.board = board
         self.step = self._start_point()
         self.cache = self._feature_cache()
-        self.samples = sample_images(trainer.validation or trainer.train_split)
+        self.measures = EpochMeasures(run, trainer.spec, trainer.model, trainer.splits, board)
         # A run's time is the sum over its sittings.
         self._seconds_before, self._began = run.state().seconds, time.monotonic()
         self.model.make_train_function()
@@ -189,6 +196,7 @@ class _Session:
             self.run.truncate_history(step // self.trainer.steps_per_epoch)
             return step
         self.model.calibrate(tf.convert_to_tensor(sample_images(self.trainer.train_split, _CALIBRATION_IMAGES)))
+        self.trainer.begin_latents()
         if self.trainer.initial_weights is not None:
             load_initial_weights(self.model, self.trainer.initial_weights)
         self.run.write_environment(describe_environment(self.spec, self.trainer.splits, self.model))
@@ -227,15 +235,15 @@ class _Session:
             ended = self.monitor.should_stop(self.run.history(), per_epoch)
             for epoch in range(epochs if ended else self.step // per_epoch, epochs):
                 figures = self._train_epoch(epoch, progress)
-                row = {**figures, **self._measure(epoch + 1)}
+                row = {**figures, **self.measures.measure(epoch + 1, self.step)}
                 self.run.append_history(row)
-                self._log(epoch + 1, row)
+                self.measures.log(epoch + 1, self.step, row)
                 history = self.run.history()
                 best = self.monitor.best(history)
                 improved = best is not None and best["step"] == self.step
                 stop = self.monitor.should_stop(history, per_epoch)
                 every = self.spec.training.checkpoints.every
-                if improved or stop or epoch + 1 == epochs or _due(every, epoch + 1, per_epoch):
+                if improved or stop or epoch + 1 == epochs or is_due(every, epoch + 1, per_epoch):
                     self._checkpoint()
                 self.run.update_state(step=self.step, epoch=epoch + 1, best=best, seconds=self.seconds)
                 self._prune()
@@ -318,35 +326,6 @@ class _Session:
         for mean in self.model.metrics:
             mean.reset_state()
 
-    def _measure(self, epoch: int) -> dict[str, float]:
-        """Validation figures, and the sample grid where due, both under averaged weights where there are any."""
-        samples = self.spec.logging.samples
-        with averaged_weights(self.model):
-            figures = self._validate()
-            last = epoch == self.spec.training.epochs
-            if samples is not None and (last or _due(samples.every, epoch, self.trainer.steps_per_epoch)):
-                grid = write_samples(self.run, self.model, self.samples, epoch)
-                self.board.image("reconstructions", grid, self.step)
-        return figures
-
-    def _validate(self) -> dict[str, float]:
-        """The validation split's figures, as history calls them."""
-        split = self.trainer.validation
-        if split is None:
-            return {}
-        self._reset_means()
-        figures: dict[str, tf.Tensor] = {}
-        iterator = iter(split.in_order())
-        for _ in range(split.steps_per_epoch):
-            figures = self.model.test_function(iterator)
-        return {f"val_{name}": float(value) for name, value in figures.items()}
-
-    def _log(self, epoch: int, row: dict[str, Any]) -> None:
-        self.board.scalars({name: value for name, value in row.items() if name not in ("epoch", "step")}, self.step)
-        histograms = self.spec.logging.histograms
-        if histograms is not None and _due(histograms.every, epoch, self.trainer.steps_per_epoch):
-            self.board.histograms({v.path: v.numpy() for v in self.model.trained_variables}, self.step)
-
     def _checkpoint(self) -> None:
         state = (variable.numpy() for variable in state_variables(self.model).values())
         if not all(np.isfinite(values).all() for values in state if np.issubdtype(values.dtype, np.floating)):
@@ -377,12 +356,6 @@ class _Session:
             f"the loss is not finite at step {self.step}; {kept}. Lower training.optimizer's learning_rate, add "
             "clipnorm, or set training.on_nan: skip"
         )
-
-
-def _due(every: Duration, epoch: int, steps_per_epoch: int) -> bool:
-    """Whether something due `every` so often is due at the end of an epoch: if a multiple fell within it."""
-    length = every.steps(steps_per_epoch)
-    return (epoch * steps_per_epoch) // length > ((epoch - 1) * steps_per_epoch) // length
 
 
 def _counted(count: int, what: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import Split
 from builders.errors import RequestError
 from builders.spec import Spec
@@ -20,6 +22,7 @@ from workflows.evaluation import MetricResult, evaluate
 from workflows.figures.curves import save_loss_curve
 from workflows.figures.grid import Example, pick_examples, save_grid
 from workflows.figures.histograms import Spread, save_histograms
+from workflows.latents.evaluation import LatentProbe
 from workflows.report import write_report
 from workflows.restore import Restored, restore
 
@@ -41,6 +44,7 @@ class Evaluation:
         directory: Holds metrics.json, the arrays and the pictures.
         pictures: PNG files, the most telling first.
         remarks: Sentences about what was not as asked.
+        latents: The held-out protocol and how well latents tell classes apart, where the run has latents.
     """
 
     run: Run
@@ -53,6 +57,7 @@ class Evaluation:
     directory: Path
     pictures: list[Path]
     remarks: list[str]
+    latents: Mapping[str, float | int | None] | None = None
 
 
 def validate(
@@ -79,7 +84,12 @@ def validate(
     chosen, remarks = _choose_split(restored, split)
     count = chosen.count if samples is None else min(samples, chosen.count)
     directory = run.evaluation_dir(chosen.name, str(checkpoint))
-    results, skipped = evaluate(restored.model, chosen, count, directory, console)
+    probe = LatentProbe(restored.model) if isinstance(restored.model, LatentDecoder) else None
+    results, skipped = evaluate(
+        restored.model, chosen, count, directory, console, rebuild=probe.rebuild if probe else None
+    )
+    labels = chosen.labels[:count]
+    latents = probe.figures(labels) if probe else None
     write_atomically(
         run.metrics_path(chosen.name, str(checkpoint)),
         json.dumps(
@@ -89,6 +99,7 @@ def validate(
                 "step": restored.checkpoint.step,
                 "split": chosen.name,
                 "metrics": {name: result.as_json() for name, result in results.items()},
+                **({"latents": latents} if latents else {}),
             },
             indent=1,
         )
@@ -105,8 +116,12 @@ def validate(
         directory=directory,
         pictures=[],
         remarks=remarks + skipped,
+        latents=latents,
     )
     evaluation.pictures.extend(_draw(evaluation, chosen, restored.model))
+    if probe:
+        names = run.environment().get("dataset", {}).get("class_names", [])
+        evaluation.pictures.extend(probe.draw(directory, labels, names, _heading(evaluation)))
     write_report(run)
     return evaluation
 
@@ -132,7 +147,7 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor) -> list[Pa
     directory, metrics = evaluation.directory, evaluation.metrics
     originals = np.load(directory / "originals.npy", mmap_mode="r")
     reconstructions = np.load(directory / "reconstructions.npy", mmap_mode="r")
-    heading = f"{evaluation.spec.name} · {evaluation.count} {evaluation.split} images · step {evaluation.step}"
+    heading = _heading(evaluation)
     shown = [name for name in ("psnr", "ssim") if name in metrics]
     examples = []
     shutil.rmtree(directory / "pairs", ignore_errors=True)  # an earlier validation may have shown other images
@@ -163,6 +178,10 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor) -> list[Pa
     return pictures
 
 
+def _heading(evaluation: Evaluation) -> str:
+    return f"{evaluation.spec.name} · {evaluation.count} {evaluation.split} images · step {evaluation.step}"
+
+
 def draw_loss_curve(run: Run, title: str) -> Path | None:
     """Draws a run's history into `figures/loss.png`; None where no epoch has finished yet."""
     history, state = run.history(), run.state()
@@ -178,6 +197,14 @@ def png_bytes(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _latents_line(figures: Mapping[str, float | int | None]) -> str:
+    line = f"latents: found in {figures['steps']} steps from {figures['restarts']} starting points each"
+    held_out, train = figures["neighbour_accuracy_held_out"], figures["neighbour_accuracy_train"]
+    if held_out is None or train is None:
+        return line
+    return f"{line}; 5 nearest neighbours name the class of {held_out:.1%} of them, and of {train:.1%} in training"
 
 
 def _short(name: str, most: int = 20) -> str:
@@ -208,6 +235,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if expected and expected.machine and evaluation.split == DEFAULT_SPLIT:
         console.print(f"expected: as measured on {expected.machine}")
     console.print("baseline: the same figure for each image's own mean colour")
+    if evaluation.latents:
+        console.print(_latents_line(evaluation.latents))
     for remark in evaluation.remarks:
         console.print(remark)
     console.print("pictures:")

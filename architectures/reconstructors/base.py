@@ -83,10 +83,26 @@ class Reconstructor(keras.Model, ABC):
         """The code of a training batch. Override where a batch carries more than images, such as cached features."""
         return self.encode(images, training=True)
 
+    def validation_code(self, batch: Mapping[str, tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+        """The code of a validation batch. Override where a batch brings along what `encode` would have to search."""
+        return self.encode(images)
+
+    def penalties(self, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """Scalars that join what is minimised besides the loss; layers bring their own."""
+        return []
+
+    def after_step(self, batch: Mapping[str, tf.Tensor]) -> None:
+        """What must hold again after every step, such as a constraint."""
+
     @property
     @abstractmethod
     def trained_parts(self) -> list[keras.Model]:
         """The models that train_step moves, the code stack and the decoder among them."""
+
+    @property
+    def image_variables(self) -> list[keras.Variable]:
+        """Variables that belong to the training images, and mean nothing for others."""
+        return []
 
     def calibrate(self, images: tf.Tensor) -> None:
         """Measures on sample images what must be known before the first step; see the subclass."""
@@ -194,6 +210,7 @@ class Reconstructor(keras.Model, ABC):
             total, values = self._loss_of_each_image(images, outputs)
             # Layers' own losses (regularizers, a rate) are not per image: they join the mean.
             own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
+            own += self.penalties(batch)
             objective = tf.reduce_mean(total) + sum(own)
             scaled = scale * objective
             if adversary is not None:
@@ -216,6 +233,7 @@ class Reconstructor(keras.Model, ABC):
                 first += len(group.variables)
             if adversary is not None:
                 adversary.learn(opposing, step)
+            self.after_step(batch)
             self._track(images, outputs, figures, training=True)
 
         if self.skip_bad_steps:
@@ -231,7 +249,7 @@ class Reconstructor(keras.Model, ABC):
     def test_step(self, batch):
         """Measures a batch without changing anything; returns the running means by name."""
         images = to_unit_range(batch["image"])
-        outputs = self(images, training=False)
+        outputs = self.decode(self.validation_code(batch, images))
         total, values = self._loss_of_each_image(images, outputs)
         figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
         if self.adversary is not None:
@@ -239,6 +257,29 @@ class Reconstructor(keras.Model, ABC):
             figures["discriminator"] = self.adversary.compare(images, outputs, training=False)
         self._track(images, outputs, figures, training=False)
         return self._results(training=False)
+
+    def gradients_of(self, batch: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+        """Gradients of what train_step minimises on a batch, without an adversary's part; nothing is changed.
+
+        Returns:
+            Path of each trained variable → its gradient, float32. Of a table only the batch's rows.
+        """
+        images = to_unit_range(batch["image"])
+        # A forward pass in training moves averages and random generators.
+        moving = [variable for part in self.trained_parts for variable in part.non_trainable_variables]
+        moving += [generator.state for layer in self._flatten_layers() for generator in layer._seed_generators]
+        kept = [(variable, variable.numpy()) for variable in moving]
+        variables = self.trained_variables
+        with tf.GradientTape() as tape:
+            outputs = self.decode(self.training_code(batch, images), training=True)
+            total, _ = self._loss_of_each_image(images, outputs)
+            own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
+            objective = tf.reduce_mean(total) + sum(own + self.penalties(batch))
+        gradients = tape.gradient(objective, variables)
+        for variable, value in kept:
+            variable.assign(value)
+        values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
+        return {v.path: np.asarray(value, np.float32) for v, value in zip(variables, values) if value is not None}
 
     def _reconstruct_batch(self, images):
         return self(images, training=False)
@@ -261,7 +302,9 @@ class Reconstructor(keras.Model, ABC):
 
 
 def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:
-    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors if tensor is not None])
+    # Of a table only the rows that a batch has seen have a gradient.
+    values = [tensor.values if isinstance(tensor, tf.IndexedSlices) else tensor for tensor in tensors]
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values if value is not None])
 
 
 def _restore(values: Sequence[tuple[keras.Variable, tf.Tensor]]) -> None:

@@ -6,6 +6,7 @@ from builders.spec.catalogue import Catalogue
 from builders.spec.checks.adversary import adversary_checks
 from builders.spec.checks.data import data_checks
 from builders.spec.checks.image_range import image_range_checks
+from builders.spec.checks.latents import latent_checks
 from builders.spec.checks.network import network_checks
 from builders.spec.checks.objective import objective_checks
 from builders.spec.checks.schedule import schedule_checks
@@ -30,6 +31,7 @@ def cross_checks(root: Node, written: Node, merged: Node, faulty: set[Path], cat
     checks = (
         data_checks,
         network_checks,
+        latent_checks,
         adversary_checks,
         image_range_checks,
         objective_checks,

@@ -1,0 +1,107 @@
+"""The pictures of a run's latent space, and where they lie in its `figures/`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from runs import Run
+from workflows.figures.latent_space import Points, save_animation, save_latent_space, save_tiles
+from workflows.latents.plane import Plane
+
+_GRID = 15
+_STRIPS, _BETWEEN = 6, 9
+
+
+@dataclass(frozen=True)
+class HeldOutLatents:
+    """Latents found for images that never trained: float32 [n, dimensions], and int64 [n] labels."""
+
+    latents: np.ndarray
+    labels: np.ndarray
+
+
+def draw_epoch(
+    run: Run, model: LatentDecoder, held_out: HeldOutLatents | None, class_names: Sequence[str], epoch: int, title: str
+) -> Path:
+    """Draws the space after an epoch into `figures/latent_space/`: a frame of the animation."""
+    return _draw_space(
+        run.figures_dir / "latent_space" / f"epoch-{epoch:04d}.png",
+        model,
+        held_out,
+        class_names,
+        f"{title} · epoch {epoch}",
+    )
+
+
+def animate(run: Run) -> Path | None:
+    """Joins the frames of all epochs into `figures/latent_space.gif`."""
+    frames = sorted((run.figures_dir / "latent_space").glob("epoch-*.png"))
+    return save_animation(run.figures_dir / "latent_space.gif", frames)
+
+
+def draw_evaluation(
+    directory: Path, model: LatentDecoder, held_out: HeldOutLatents, class_names: Sequence[str], title: str
+) -> list[Path]:
+    """Draws the space, the decoded plane and strips between images beside an evaluation's figures."""
+    pictures = [
+        _draw_space(directory / "latent_space.png", model, held_out, class_names, title),
+        _draw_plane(directory / "latent_plane.png", model),
+    ]
+    if len(held_out.latents) > 1:
+        pictures.append(_draw_strips(directory / "interpolations.png", model, held_out.latents))
+    if (neighbourhood := _umap(model, held_out)) is not None:
+        train, found = neighbourhood
+        path = directory / "latent_space_umap.png"
+        pictures.append(save_latent_space(path, train, found, class_names, ("UMAP 1", "UMAP 2"), title))
+    return pictures
+
+
+def _draw_space(
+    path: Path, model: LatentDecoder, held_out: HeldOutLatents | None, class_names: Sequence[str], title: str
+) -> Path:
+    latents = model.latents.numpy()
+    plane = Plane.through(latents)
+    train = Points(plane.to_plane(latents), model.image_labels.numpy(), "training latents")
+    found = None
+    if held_out is not None:
+        found = Points(plane.to_plane(held_out.latents), held_out.labels, "held-out latents, training ones in grey")
+    return save_latent_space(path, train, found, class_names, plane.labels, title)
+
+
+def _draw_plane(path: Path, model: LatentDecoder) -> Path:
+    """What the decoder makes of a grid over the plane, from the 2nd to the 98th percentile of training latents."""
+    latents = model.latents.numpy()
+    plane = Plane.through(latents)
+    low, high = np.percentile(plane.to_plane(latents), (2, 98), axis=0)
+    across, down = np.meshgrid(np.linspace(low[0], high[0], _GRID), np.linspace(high[1], low[1], _GRID))
+    points = np.stack([across.ravel(), down.ravel()], axis=1)
+    images = model.decode_latents(plane.from_plane(points))["image"]
+    return save_tiles(path, images.reshape(_GRID, _GRID, *images.shape[1:]))
+
+
+def _draw_strips(path: Path, model: LatentDecoder, latents: np.ndarray) -> Path:
+    """Decoded straight lines between pairs of held-out latents, one in each row."""
+    ends = latents[np.linspace(0, len(latents) - 1, 2 * min(_STRIPS, len(latents) // 2)).astype(int)]
+    first, last = ends[: len(ends) // 2, np.newaxis], ends[len(ends) // 2 :, np.newaxis]
+    share = np.linspace(0, 1, _BETWEEN, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    between = (1 - share) * first + share * last
+    images = model.decode_latents(between.reshape(-1, latents.shape[1]))["image"]
+    return save_tiles(path, images.reshape(*between.shape[:2], *images.shape[1:]), gap=2)
+
+
+def _umap(model: LatentDecoder, held_out: HeldOutLatents) -> tuple[Points, Points] | None:
+    """Points of UMAP, where it is installed and the space has more dimensions than a page."""
+    if model.latents.shape[1] <= 2:
+        return None
+    try:
+        import umap
+    except ImportError:
+        return None
+    latents = model.latents.numpy()
+    shown = np.linspace(0, len(latents) - 1, min(5000, len(latents))).astype(int)
+    mapper = umap.UMAP(random_state=0).fit(latents[shown])
+    train = Points(mapper.embedding_, model.image_labels.numpy()[shown], "training latents")
+    return train, Points(mapper.transform(held_out.latents), held_out.labels, "held-out latents")

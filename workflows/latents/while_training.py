@@ -1,0 +1,74 @@
+"""What a training with learned latents does at the end of an epoch: search, measure, draw."""
+
+import numpy as np
+import tensorflow as tf
+
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from builders.dataset_builder import Split, Splits
+from runs import Run
+from workflows.latents.neighbours import neighbour_accuracy
+from workflows.latents.pictures import HeldOutLatents, animate, draw_epoch
+from workflows.latents.projector import MOST_POINTS, write_projector
+
+# Latents of so many validation images are searched while training; evaluation searches all.
+_SEARCHED = 500
+
+
+class LatentWatch:
+    """Follows the latents of a run that trains.
+
+    Args:
+        run: The run.
+        model: Its model.
+        splits: Its data.
+        title: Above the pictures.
+    """
+
+    def __init__(self, run: Run, model: LatentDecoder, splits: Splits, title: str):
+        self._run = run
+        self._model = model
+        self._splits = splits
+        self._title = title
+
+    def search(self, split: Split) -> tuple[tf.data.Dataset, HeldOutLatents]:
+        """Finds latents of up to 500 images of a split, from one starting point each.
+
+        Returns:
+            The batches with what was found as `latents`, ready for test_step; and the latents.
+        """
+        batches = split.in_order(limit=_SEARCHED)
+        found, labels = [], []
+        for batch in batches:
+            found.append(self._model.search(batch["image"], restarts=1)[0])
+            labels.append(batch["label"].numpy())
+        latents = np.concatenate(found)
+        of_batches = tf.data.Dataset.from_tensor_slices(latents).batch(split.batch_size)
+        joined = tf.data.Dataset.zip(batches, of_batches).map(lambda batch, latents: {**batch, "latents": latents})
+        return joined, HeldOutLatents(latents, np.concatenate(labels))
+
+    def figures(self, held_out: HeldOutLatents | None) -> dict[str, float]:
+        """The columns `neighbour_accuracy` and `val_neighbour_accuracy` of history, where images have classes."""
+        trained, known = self._model.latents.numpy(), self._model.image_labels.numpy()
+        found = {"neighbour_accuracy": neighbour_accuracy(trained, known)}
+        if held_out is not None:
+            accuracy = neighbour_accuracy(trained, known, held_out.latents, held_out.labels)
+            found["val_neighbour_accuracy"] = accuracy
+        return {name: value for name, value in found.items() if value is not None}
+
+    def draw(self, held_out: HeldOutLatents | None, epoch: int) -> None:
+        """Draws the space after an epoch, and the film so far."""
+        draw_epoch(self._run, self._model, held_out, self._splits.class_names, epoch, self._title)
+        animate(self._run)
+
+    def write_projector(self) -> None:
+        """Writes training latents, evenly spread over the split, for TensorBoard's projector."""
+        split = self._splits["train"]
+        rows = np.linspace(0, split.count - 1, min(MOST_POINTS, split.count)).astype(int)
+        write_projector(
+            self._run.tensorboard_dir,
+            self._model.latents.numpy()[rows],
+            split.images(rows),
+            split.labels[rows],
+            [split.name_of(int(row)) for row in rows],
+            self._splits.class_names,
+        )
