@@ -9,17 +9,14 @@ inside the command that needs it, so that `check` and `runs` never wait for Tens
 import json
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from architectures.registry import nearest
 from builders.errors import RequestError
-
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command
 
 
 class Commands(click.Group):
@@ -39,22 +36,16 @@ class Commands(click.Group):
 
     def add_command(self, command: click.Command, name: str | None = None) -> None:
         """Files a command."""
-        # main() looks for --debug itself, because it must know it even where parsing fails.
-        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
-        command.params.append(debug)
+        command.params.append(debug_option())
         super().add_command(command, name)
 
 
 SETTINGS = click.option(
     "--set", "overrides", metavar="PATH=VALUE", multiple=True, help="Change a value of the spec; may be repeated."
 )
-RUNS_DIR = click.option("--runs-dir", default="runs", show_default=True, metavar="DIR", help="Where runs are kept.")
-CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Which state of the run."
-)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings=CONTEXT)
 def commands() -> None:
     """Rebuilds images from what is left of them in a network."""
 
@@ -248,6 +239,25 @@ def features(target: str, images: Sequence[str], out: str, overrides: Sequence[s
 
 
 @commands.command()
+@click.argument("spec")
+@SETTINGS
+@RUNS_DIR
+@click.option("--reset", is_flag=True, help="Forget the trials there are and begin anew; asks first.")
+@click.option("--yes", is_flag=True, help="Answer --reset's question with yes.")
+def sweep(spec: str, overrides: Sequence[str], runs_dir: str, reset: bool, yes: bool) -> int:
+    """Train a spec with many values, to find the best."""
+    from workflows.console import new_console
+    from workflows.sweep.sweep import sweep as work
+
+    def confirm(question: str) -> bool:
+        if not yes and not sys.stdin.isatty():
+            raise RequestError("sweep --reset: asks before it forgets trials, and nobody can answer here; add --yes")
+        return yes or click.confirm(question)
+
+    return DONE if work(spec, overrides, runs_dir, new_console(), confirm if reset else None) else FAILED
+
+
+@commands.command()
 @click.argument("selected", metavar="RUN RUN…", nargs=-1, required=True)
 @click.option("--out", metavar="FILE.png", help="Where to draw the curves. [default: comparison.png beside the runs]")
 @RUNS_DIR
@@ -290,52 +300,9 @@ def convert_weights(source: str, target: str) -> None:
     click.echo(f"{converted.path}: {converted.tensors} tensors, {converted.size / 1e6:.1f} MB")
 
 
-def _usage_line(error: click.UsageError) -> str:
-    """A parsing error on one line, with the option that was probably meant."""
-    command = error.ctx.command_path if error.ctx else "python cli.py"
-    if error.ctx is not None and isinstance(error, click.NoSuchOption):
-        known = [name for option in error.ctx.command.params for name in option.opts if name.startswith("-")]
-        near = nearest(error.option_name, known)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"{command}: no option '{error.option_name}'{hint} (`{command} --help` lists all)"
-    message = error.format_message().rstrip(".")
-    return f"{command}: {message[:1].lower()}{message[1:]} (`{command} --help`)"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns the exit status."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        status: Any = commands.main(args=arguments, prog_name="python cli.py", standalone_mode=False)
-        return status if isinstance(status, int) else DONE
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return WRONG
-    except click.UsageError as error:
-        return _report(error, _usage_line(error), WRONG, arguments)
-    except RequestError as error:
-        return _report(error, str(error), WRONG, arguments)
-    except (KeyboardInterrupt, click.Abort) as error:
-        # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
-        said = str(error.__cause__ or error)
-        return _report(error, said or "interrupted", INTERRUPTED, arguments)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except ModuleNotFoundError as error:
-        line = f"{error}; call cli.py with .venv/bin/python, which ./trainer.sh sets up"
-        return _report(error, line, WRONG, arguments)
-    except Exception as error:  # the last resort: a line a user can act on instead of a traceback
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _report(error, f"{text[:500]} (--debug shows where)", FAILED, arguments)
-
-
-def _report(error: BaseException, line: str, status: int, arguments: Sequence[str]) -> int:
-    if "--debug" in arguments:
-        traceback.print_exception(error)
-    click.echo(line, err=True)
-    return status
+    return run_command(commands, "cli.py", arguments)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class Run:
 
     def write_spec(self, loaded: "LoadedSpec") -> None:
         """Keeps a spec as `spec.yaml` (merged, readable) and `spec.resolved.json` (everything filled in)."""
-        write_atomically(self.spec_path, _to_yaml(loaded.merged))
+        write_atomically(self.spec_path, yaml_text(loaded.merged))
         self._write_json("spec.resolved.json", loaded.resolved)
 
     def environment(self) -> dict[str, Any]:
@@ -192,6 +192,18 @@ class Run:
             yield
         finally:
             lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether a process, here or on a machine that shares this file system, holds the run at this moment."""
+        import filelock
+
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return True
+        lock.release()
+        return False
 
     # History
 
@@ -425,8 +437,8 @@ def _number(text: str) -> int | float | str | None:
     return text
 
 
-def _to_yaml(value: Any) -> str:
-    """YAML that a YAML 1.2 reader understands as it was meant."""
+def yaml_text(value: Any) -> str:
+    """Plain data as YAML that a YAML 1.2 reader understands as it was meant."""
     import yaml
 
     class Dumper(yaml.SafeDumper):

@@ -1,12 +1,16 @@
-"""Trains every mini spec, measures it on its test split, and writes docs/systems.md with pictures and figures.
+"""Trains every mini spec, measures it on its test split, writes docs/systems.md, and what was measured into the spec.
 
     .venv/bin/python benchmarks/systems.py [NAME …]        about a minute and a half for each spec on 2 cores
 
-With names, only those specs are trained; the others keep their figures from the last call.
+With names, only those specs are trained; the others keep their figures from the last call. Figures hold for the machine
+they were measured on; times, for one that does nothing else.
 """
 
 import argparse
 import json
+import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,8 +31,9 @@ _WIDTH = 900
 
 
 def mini_specs() -> list[Path]:
-    """The specs that train in about a minute on what the install brings."""
-    return sorted(path for path in (ROOT / "specs").iterdir() if path.stem.endswith("_mini"))
+    """The quickstart, and the specs that train in a minute or two on what the install brings."""
+    names = [path for path in (ROOT / "specs").iterdir() if path.stem.endswith("_mini") or path.stem == "quickstart"]
+    return sorted(path for path in names if load_spec(path).spec.sweep is None)
 
 
 def measure(spec: Path) -> dict:
@@ -42,10 +47,36 @@ def measure(spec: Path) -> dict:
         picture = Image.open(evaluation / "grid.png").convert("RGB")
         picture.thumbnail((_WIDTH, _WIDTH * 4), Image.Resampling.LANCZOS)
         PICTURES.mkdir(parents=True, exist_ok=True)
-        picture.quantize(256, dither=Image.Dither.NONE).save(PICTURES / f"{spec.stem}.png", optimize=True)
+        picture.save(PICTURES / f"{spec.stem}.png", optimize=True)
         means = metrics["metrics"]
         figures = {name: (means[name]["mean"], means[name]["baseline"]) for name in ("psnr", "ssim")}
-        return {"minutes": run.state().seconds / 60, "images": metrics["count"], **figures}
+        precision = run.environment()["precision"]
+        machine = f"{os.cpu_count()} cores of {_processor()}, {precision}"
+        return {"minutes": run.state().seconds / 60, "images": metrics["count"], "machine": machine, **figures}
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.+)$", facts.read_text(), re.MULTILINE) if facts.is_file() else None
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def state_expected(path: Path, found: dict) -> None:
+    """Writes what was measured into a spec's `expected`, and leaves the rest of its text as it is."""
+    expected = {
+        "minutes": round(found["minutes"], 1),
+        "psnr": round(found["psnr"][0], 2),
+        "ssim": round(found["ssim"][0], 3),
+        "machine": found["machine"],
+    }
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        text = re.sub(r',\n  "expected": .*\n}', "\n}", text)
+        text = re.sub(r"\n}\s*$", f',\n  "expected": {json.dumps(expected)}\n}}\n', text)
+    else:
+        words = ", ".join(f"{key}: {json.dumps(value)}" for key, value in expected.items())
+        text = re.sub(r"^expected:.*\n", "", text, flags=re.MULTILINE).rstrip("\n") + f"\nexpected: {{{words}}}\n"
+    write_atomically(path, text)
 
 
 def page(figures: dict[str, dict]) -> str:
@@ -83,6 +114,7 @@ def main() -> None:
     figures = {name: found for name, found in figures.items() if name in known}
     for name in names or known:
         figures[name] = measure(known[name])
+        state_expected(known[name], figures[name])
         write_atomically(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
         write_atomically(PAGE, page(figures))
 

@@ -12,7 +12,11 @@ from builders.spec import load_spec
 from runs import list_runs
 from tests.test_specs import ROOT, SPECS
 
-MINIS = [path for path in SPECS if path.stem.endswith("_mini") or path.stem == "quickstart"]
+MINIS = [
+    path
+    for path in SPECS
+    if (path.stem.endswith("_mini") or path.stem == "quickstart") and load_spec(path).spec.sweep is None
+]
 
 
 @pytest.mark.slow

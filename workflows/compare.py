@@ -31,6 +31,7 @@ class Comparison:
         training: Words such as `epochs` → text.
         differences: Path of the spec → values, where they are not all equal.
         curves: The PNG of overlaid curves, or None where no run has finished an epoch.
+        same_images: Whether all figures were measured on the same images.
     """
 
     labels: list[str]
@@ -39,6 +40,7 @@ class Comparison:
     training: dict[str, list[str]]
     differences: dict[str, list[Any]]
     curves: Path | None
+    same_images: bool
 
 
 def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
@@ -70,6 +72,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
         },
         differences=_differences([run.resolved_spec() for run in selected]),
         curves=save_overlaid_curves({label: run.history() for label, run in zip(labels, selected)}, out),
+        same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
     )
 
 
@@ -86,6 +89,12 @@ def _evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
         if name in evaluations:
             return name, evaluations[name]
     return None, {}
+
+
+def _images(evaluation: Mapping[str, Any]) -> tuple:
+    """What tells sets of images apart: how many, and how their mean colours score, which no model has a part in."""
+    baselines = [(name, metric.get("baseline")) for name, metric in sorted(evaluation.get("metrics", {}).items())]
+    return evaluation.get("count"), *(pair for pair in baselines if pair[0] in ("mse", "psnr"))
 
 
 def _differences(resolved: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -105,6 +114,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for metric, means in comparison.figures.items():
         table.add_row(metric_label(metric), *(metric_text(metric, mean) for mean in means))
     console.print(table)
+    if not comparison.same_images:
+        console.print("These figures were measured on different images, so they do not say which run is better.")
     if comparison.differences:
         table = new_table("the specs differ in", *comparison.labels)
         for path, values in comparison.differences.items():

@@ -143,6 +143,10 @@ def _table(rows: Sequence[dict]) -> str:
     return text.getvalue()
 
 
+def _how_many(count: int) -> str:
+    return f" (the first {_MOST_EXAMPLES})" if count > _MOST_EXAMPLES else ""
+
+
 def print_reconstructed(result: Reconstructed, console: Console) -> None:
     """Prints one line an image, the mean, and where the files are."""
     for row in result.rows:
@@ -153,9 +157,18 @@ def print_reconstructed(result: Reconstructed, console: Console) -> None:
         )
         console.print(f"{row['image']} → {result.directory / row['name']}.png  {figures}")
     if len(result.rows) > 1:
-        mean = sum(row["psnr"] for row in result.rows) / len(result.rows)
-        console.print(f"mean of {len(result.rows)} images: PSNR {mean:.2f} dB")
+        means = {
+            name: sum(row[name] for row in result.rows) / len(result.rows)
+            for name in ("psnr", "ssim")
+            if name in result.rows[0]
+        }
+        figures = "  ".join(
+            f"{metric_label(name, with_unit=False)} {metric_text(name, mean, with_unit=True)}"
+            for name, mean in means.items()
+        )
+        console.print(f"mean of {len(result.rows)} images: {figures}")
     if result.rows:
         console.print(
-            f"side by side: {result.directory / _SIDE_BY_SIDE}.png, figures: {result.directory / 'metrics.csv'}"
+            f"side by side{_how_many(len(result.rows))}: {result.directory / _SIDE_BY_SIDE}.png, "
+            f"figures: {result.directory / 'metrics.csv'}"
         )

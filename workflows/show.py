@@ -118,6 +118,10 @@ def print_structure(described: Structure, spec: Spec, images: int | None, consol
     console.print(table)
     console.print("Multiply-adds are of one image, forward. Activations are of one forward batch.")
     console.print(f"code {shape_text(described.code_shape)}")
+    if spec.encoder.latents is not None:
+        numbers = spec.encoder.latents.dimensions
+        of_all = f"; {numbers * images:,} for all {images:,} training images" if images is not None else ""
+        console.print(f"besides these, {numbers} trained numbers for every training image{of_all}")
     if described.feature_bytes:
         line = f"features of one image, all taps in float16: {_bytes_text(described.feature_bytes)}"
         if images is not None:

@@ -37,7 +37,9 @@ def print_network(
     from workflows.show import print_structure, structure
 
     described = structure(spec, image_shape(spec))
-    print_structure(described, spec, _training_images(spec) if described.feature_bytes else None, console)
+    print_structure(
+        described, spec, _training_images(spec) if described.feature_bytes or spec.encoder.latents else None, console
+    )
     if plot is not None:
         from workflows.figures.architecture import save_architecture
 

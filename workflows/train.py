@@ -58,6 +58,9 @@ def train(
     if not path.exists() and path.suffix not in (".yaml", ".yml", ".json"):
         raise RequestError(f"{path}: no such spec or run; `python cli.py runs` lists the runs")
     loaded = load_spec(path, overrides)
+    if overrides and loaded.spec.expected is not None:
+        # What was measured of a spec says nothing about another one.
+        loaded = load_spec(path, [*overrides, "expected=null"])
     trainer = Trainer(loaded, verbose)
     if dry_run:
         trainer.rehearse()
@@ -82,11 +85,13 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
             f"--set training.epochs={state.epoch + loaded.spec.training.epochs}"
         )
     trainer = Trainer(loaded, verbose)
-    trained_on = run.environment().get("dataset", {}).get("fingerprint")
+    began_with = run.environment().get("dataset", {})
+    trained_on = began_with.get("fingerprint")
     if trained_on is not None and trained_on != trainer.splits.fingerprint:
         raise RequestError(f"{run.path}: the images in dataset.source have changed since this run began; train anew")
-    bad = run.environment().get("dataset", {}).get("bad_images", [])
-    if bad != list(trainer.splits.bad_images):
+    # A run that was made but never began, as a sweep makes them, has nothing to compare with.
+    bad = began_with.get("bad_images", trainer.splits.bad_images)
+    if list(bad) != list(trainer.splits.bad_images):
         names = sorted(set(bad) ^ set(trainer.splits.bad_images))
         raise RequestError(
             f"{run.path}: other images are unreadable than when this run began ({', '.join(names[:3])}), so its epochs "

@@ -83,6 +83,11 @@ class Reconstructor(keras.Model, ABC):
         """The code of a training batch. Override where a batch carries more than images, such as cached features."""
         return self.encode(images, training=True)
 
+    @property
+    def encode_options(self) -> dict[str, int]:
+        """Whole numbers that `encode` takes besides images → what they usually are; exports make inputs of them."""
+        return {}
+
     def validation_code(self, batch: Mapping[str, tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         """The code of a validation batch. Override where a batch brings along what `encode` would have to search."""
         return self.encode(images)

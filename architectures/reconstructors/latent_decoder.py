@@ -126,9 +126,19 @@ class LatentDecoder(Reconstructor):
 
     # Images that never trained
 
-    def encode(self, images, training=False):
-        """Codes of images: latents found by the whole held-out protocol, after the code stack."""
-        return self._code_of(self.find(images).latents, training)
+    @property
+    def encode_options(self) -> dict[str, int]:
+        return {"steps": self.held_out_steps}
+
+    def encode(self, images, training=False, steps=None):
+        """Codes of images: latents found by the whole held-out protocol, after the code stack.
+
+        Args:
+            images: float32 [batch, height, width, channels] in [0, 1].
+            training: See Reconstructor.
+            steps: Gradient steps, a number or a scalar tensor. Unset: the model's own.
+        """
+        return self._code_of(self.find(images, steps).latents, training)
 
     def validation_code(self, batch, images):
         """From the latents that a batch brings along, found before; else as `encode`, but from one starting point."""

@@ -11,7 +11,7 @@ from workflows.compare import compare, print_comparison
 from workflows.console import new_console
 
 
-def make_run(folder, name, rate, psnr=None, layers=("Conv2D",)):
+def make_run(folder, name, rate, psnr=None, layers=("Conv2D",), baseline=11.0):
     run = Run.create(folder, name)
     resolved = {
         "name": name,
@@ -22,7 +22,7 @@ def make_run(folder, name, rate, psnr=None, layers=("Conv2D",)):
     run.write_spec(SimpleNamespace(merged=resolved, resolved=resolved))
     run.append_history({"epoch": 1, "step": 5, "loss": 0.5, "val_loss": 0.6})
     if psnr is not None:
-        evaluation = {"metrics": {"psnr": {"mean": psnr}}}
+        evaluation = {"count": 9, "metrics": {"psnr": {"mean": psnr, "baseline": baseline}}}
         write_atomically(run.metrics_path("test", "best"), json.dumps(evaluation))
     return run
 
@@ -48,6 +48,13 @@ def test_two_runs_of_one_spec_are_told_apart_and_equal(tmp_path, capsys):
     assert found.labels == [f"a/{run.path.name}" for run in runs] and found.differences == {}
     print_comparison(found, new_console())
     assert "The specs are equal." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("baseline", "same"), [(11.0, True), (11.5, False)])
+def test_figures_of_different_images_are_called_that(tmp_path, capsys, baseline, same):
+    runs = [make_run(tmp_path, "a", 1e-3, 20.0), make_run(tmp_path, "b", 1e-3, 21.0, baseline=baseline)]
+    print_comparison(compare(runs, tmp_path / "curves.png"), new_console())
+    assert ("measured on different images" in capsys.readouterr().out) != same
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -1,0 +1,86 @@
+"""What the programs share: how a command runs, which exit status it ends with, and how a mistake is told.
+
+Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from architectures.registry import nearest
+from builders.errors import RequestError
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+RUNS_DIR = click.option("--runs-dir", default="runs", show_default=True, metavar="DIR", help="Where runs are kept.")
+CHECKPOINT = click.option(
+    "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Which state of the run."
+)
+
+
+def debug_option() -> click.Option:
+    """`--debug`. `run_command` looks for it itself, because it must know it even where parsing fails."""
+    return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+def run_command(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; whatever goes wrong becomes one line on standard error.
+
+    Args:
+        command: The command or group.
+        program: The file that was called, such as `cli.py`.
+        arguments: What was typed after it. Unset: those of this process.
+
+    Returns:
+        The exit status.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status: Any = command.main(args=arguments, prog_name=f"python {program}", standalone_mode=False)
+        return status if isinstance(status, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return WRONG
+    except click.UsageError as error:
+        return _report(error, _usage_line(error, program), WRONG, arguments)
+    except RequestError as error:
+        return _report(error, str(error), WRONG, arguments)
+    except (KeyboardInterrupt, click.Abort) as error:
+        # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
+        said = str(error.__cause__ or error)
+        return _report(error, said or "interrupted", INTERRUPTED, arguments)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except ModuleNotFoundError as error:
+        line = f"{error}; call {program} with .venv/bin/python, which ./trainer.sh sets up"
+        return _report(error, line, WRONG, arguments)
+    except Exception as error:  # the last resort: a line a user can act on instead of a traceback
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _report(error, f"{text[:500]} (--debug shows where)", FAILED, arguments)
+
+
+def _usage_line(error: click.UsageError, program: str) -> str:
+    """A parsing error on one line, with the option that was probably meant."""
+    command = error.ctx.command_path if error.ctx else f"python {program}"
+    if error.ctx is not None and isinstance(error, click.NoSuchOption):
+        known = [name for option in error.ctx.command.params for name in option.opts if name.startswith("-")]
+        near = nearest(error.option_name, known)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"{command}: no option '{error.option_name}'{hint} (`{command} --help` lists all)"
+    message = error.format_message().rstrip(".")
+    return f"{command}: {message[:1].lower()}{message[1:]} (`{command} --help`)"
+
+
+def _report(error: BaseException, line: str, status: int, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    click.echo(line, err=True)
+    return status

@@ -1,0 +1,72 @@
+"""What a sweep looks for: one number for a run, read off its history."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from builders.errors import RequestError
+from builders.spec import Spec
+from builders.spec.catalogue import load_catalogue
+
+# Columns that tell how a training went, not how good it is.
+_NOT_OBJECTIVES = ("epoch", "step", "seconds", "images_per_second", "learning_rate")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A column of the history; a run counts with its best epoch.
+
+    Args:
+        column: Such as `val_psnr`.
+        direction: Which way is better, as Optuna says it.
+    """
+
+    column: str
+    direction: Literal["minimize", "maximize"]
+
+    @classmethod
+    def of(cls, spec: Spec) -> "Objective":
+        """What the spec's sweep looks for: `sweep.objective`, or else `training.monitor`."""
+        named = spec.sweep.objective if spec.sweep is not None else None
+        column = named or spec.training.monitor
+        metric = column.removeprefix("val_")
+        # A metric counts only where the spec measures it: a loss term may bear the same name.
+        measured = metric in [choice.name for choice in spec.metrics]
+        entry = load_catalogue().entry("metric", metric) if measured else None
+        largest = entry is not None and entry.facts.get("direction") == "max"
+        return cls(column, "maximize" if largest else "minimize")
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether a value beats another."""
+        return value > other if self.direction == "maximize" else value < other
+
+    def series(self, history: Mapping[str, Sequence]) -> list[tuple[int, float]]:
+        """(epoch from 1, value) of the epochs that have a finite one."""
+        return self._series(history, self.column)
+
+    def of_run(self, history: Mapping[str, Sequence]) -> float | None:
+        """The best value of a finished run; None where no epoch has a finite one.
+
+        Raises:
+            RequestError: The history has no such column.
+        """
+        column = self.column
+        if column not in history and not any(name.startswith("val_") for name in history):
+            # Without a validation split a run is judged by its training figures.
+            column = column.removeprefix("val_")
+        if column not in history:
+            there = ", ".join(name for name in history if name not in _NOT_OBJECTIVES)
+            raise RequestError(
+                f"sweep.objective: the history has no column '{self.column}'; there are {there}. Name one of them and "
+                "begin anew with --reset"
+            )
+        values = [value for _, value in self._series(history, column)]
+        if not values:
+            return None
+        return max(values) if self.direction == "maximize" else min(values)
+
+    @staticmethod
+    def _series(history: Mapping[str, Sequence], column: str) -> list[tuple[int, float]]:
+        pairs = zip(history.get("epoch", []), history.get(column, []))
+        return [(int(epoch), float(value)) for epoch, value in pairs if value is not None and math.isfinite(value)]
