@@ -66,7 +66,7 @@ class RowwiseAdam(keras.optimizers.Optimizer):
         counts.scatter_update(tf.IndexedSlices(steps, rows))
         momentums.scatter_update(tf.IndexedSlices(momentum, rows))
         velocities.scatter_update(tf.IndexedSlices(velocity, rows))
-        table.scatter_add(tf.IndexedSlices(tf.cast(change, table.dtype), rows))
+        table.scatter_update(tf.IndexedSlices(tf.gather(table, rows) + tf.cast(change, table.dtype), rows))
 
     def step(self, gradient, momentum, velocity, steps, learning_rate):
         """One step of rows by themselves, without any variable.
@@ -110,8 +110,10 @@ def _resource(variable):
 
 
 def _rows_of(gradient):
-    """(int rows, each once; their gradients)."""
+    """(int rows; their gradients). A row that is there twice has the sum both times, so that both write the same."""
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.range(tf.shape(gradient)[0]), gradient
-    rows, places = tf.unique(gradient.indices)
-    return rows, tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    rows, values = gradient.indices, gradient.values
+    # A product of matrices instead of tf.unique, whose result has no size that XLA could know.
+    same = tf.cast(rows[:, tf.newaxis] == rows[tf.newaxis, :], values.dtype)
+    return rows, tf.tensordot(same, values, axes=1)
