@@ -31,9 +31,9 @@ class RowwiseAdam(keras.optimizers.Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        name: str = "rowwise_adam",
+        **kwargs,
     ):
-        super().__init__(learning_rate=learning_rate, name=name)
+        super().__init__(learning_rate=learning_rate, **{"name": "rowwise_adam", **kwargs})
         for argument, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
             if not 0 <= beta < 1:
                 raise ValueError(f"{argument} must be from 0 to below 1, got {beta}")

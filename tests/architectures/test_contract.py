@@ -14,6 +14,7 @@ from architectures.discriminators import DISCRIMINATORS
 from architectures.layers import LAYERS
 from architectures.losses import LOSSES
 from architectures.metrics import METRICS
+from architectures.optimizers import OPTIMIZERS
 from architectures.stacks import ARCHITECTURES
 from architectures.weights import WEIGHTS
 from builders.layer_builder import build_layers
@@ -21,9 +22,9 @@ from builders.sources import SOURCES
 from builders.spec.types import Image
 from tests.architectures.examples import choices, parameters, required_arguments, source_arguments
 
-REGISTRIES = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, BACKBONES, WEIGHTS, SOURCES)
 # A family of backbones shares a file; everything else is found under its own name.
-ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, WEIGHTS, SOURCES)
+ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, WEIGHTS, OPTIMIZERS, SOURCES)
+REGISTRIES = (*ONE_FILE_EACH, BACKBONES)
 
 
 def entries(*registries):
@@ -322,3 +323,13 @@ def test_source_reads_the_same_images_whenever_it_is_opened(name, entry, tmp_pat
         indices = source.part(part)
         assert len(indices) and (np.diff(indices) > 0).all() and indices[0] >= 0 and indices[-1] < count
     assert source.part("no such part") is None
+
+
+@entries(OPTIMIZERS)
+def test_optimizer_descends_and_survives_its_configuration(entry):
+    variable = keras.Variable(np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3))
+    optimizer = entry.from_config(entry(learning_rate=0.05).get_config())
+    for _ in range(30):
+        optimizer.apply([tf.convert_to_tensor(variable) * 2], [variable])  # of the squared length
+    assert np.abs(variable.numpy()).max() < 0.5
+    assert optimizer.get_config() == entry(learning_rate=0.05).get_config()
