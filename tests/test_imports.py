@@ -25,7 +25,15 @@ ALLOWED = {
     "viewer": {"viewer", "runs", "builders.spec", "builders.errors"},
 }
 # Parts that must open in milliseconds, or share a process with Mesa's drivers.
-LIGHT = ("builders/errors.py", "builders/spec", "runs.py", "cli.py", "viewer", "architectures/registry.py")
+LIGHT = (
+    "builders/errors.py",
+    "builders/spec",
+    "runs.py",
+    "cli.py",
+    "exporter.py",
+    "viewer",
+    "architectures/registry.py",
+)
 # The viewer's inference process is the one place where it may reach a model.
 WORKER = "viewer/worker.py"
 

@@ -1,0 +1,155 @@
+"""The checking program: opens exported parts alone, calls them, and compares them with what the run itself answered.
+
+    python -I check.py FOLDER
+
+FOLDER holds `request.json`, the arrays it names, and afterwards `result.json`. The program runs in a process of its own
+that can import neither Keras nor anything of this project: NumPy, the format's own runtime, and nothing else.
+"""
+
+import importlib.machinery
+import importlib.util
+import json
+import math
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+
+_MOST_CALLS = 30  # that a latency is the median of
+
+
+class Without:
+    """A finder of modules that does not find some of them, by the first part of their names."""
+
+    def __init__(self, finder, names):
+        self._finder = finder
+        self._names = frozenset(names)
+
+    def find_spec(self, name, path=None, target=None):
+        """What the finder finds, or None for a module that is out of reach."""
+        return None if name.partition(".")[0] in self._names else self._finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self._finder, name)
+
+
+def hide(names):
+    """Puts modules out of reach of this process. Raises SystemExit where one is reachable all the same."""
+    sys.meta_path[:] = [Without(finder, names) for finder in sys.meta_path]
+    for name in names:
+        if name in sys.modules or importlib.util.find_spec(name) is not None:
+            raise SystemExit(f"{name} can still be imported")
+
+
+def read_format(path):
+    """The module of a format, from its file."""
+    loader = importlib.machinery.SourceFileLoader("retrace_export_format", path)
+    module = types.ModuleType(loader.name)
+    loader.exec_module(module)
+    return module
+
+
+def read_inputs(folder, described):
+    """Name → values: arrays, lists of files, and scalars."""
+    inputs, options = {}, {}
+    for name, value in described.items():
+        if "array" in value:
+            inputs[name] = np.load(folder / value["array"])
+        elif "files" in value:
+            inputs[name] = np.array([(folder / file).read_bytes() for file in value["files"]], object)
+        else:
+            options[name] = np.array(value["value"], value["dtype"])
+    return inputs, options
+
+
+def call_in_batches(call, signature, inputs, options, batches):
+    """Output → values for all inputs, called in batches of the sizes given."""
+    parts, start = [], 0
+    for size in batches:
+        batch = {name: values[start : start + size] for name, values in inputs.items()}
+        parts.append(call(signature, {**batch, **options}))
+        start += size
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def compare(found, expected, peak):
+    """The largest difference in units of `peak`, and PSNR in dB (None where nothing differs)."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise SystemExit(f"answered {found.dtype} {found.shape} instead of {expected.dtype} {expected.shape}")
+    if not np.isfinite(found).all():
+        raise SystemExit("answered values that are not finite")
+    difference = (found.astype(np.float64) - expected) / peak
+    error = float(np.mean(np.square(difference)))
+    return {
+        "largest_difference": float(np.abs(difference).max()),
+        "psnr": -10 * math.log10(error) if error else None,
+        "peak": peak,
+    }
+
+
+def latency(call, signature, inputs, options, size, seconds):
+    """Median milliseconds of a call with a batch of `size`, over calls that take `seconds` together."""
+    batch = {**{name: values[:size] for name, values in inputs.items()}, **options}
+    call(signature, batch)
+    taken: list[float] = []
+    while not taken or (sum(taken) < seconds and len(taken) < _MOST_CALLS):
+        began = time.perf_counter()
+        call(signature, batch)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken)) * 1e3
+
+
+def check_signature(folder, call, described, batches, seconds):
+    """Compares a signature's answers with the run's and takes the time of it."""
+    name = described["name"]
+    inputs, options = read_inputs(folder, described["inputs"])
+    found = call_in_batches(call, name, inputs, options, batches)
+    outputs = {}
+    for output, expectation in described["outputs"].items():
+        if output not in found:
+            raise SystemExit(f"{name}: no output '{output}'; there are {', '.join(found)}")
+        expected = np.load(folder / expectation["array"])
+        outputs[output] = compare(found[output], expected, expectation["peak"])
+        if "keep" in expectation:
+            np.save(folder / expectation["keep"], found[output])
+    sizes = (1, max(batches))
+    taken = {size: latency(call, name, inputs, options, size, seconds) for size in sizes}
+    return {"outputs": outputs, "latency_ms": taken}
+
+
+def check_composition(folder, calls, described, batches):
+    """The largest difference between encoder and decoder, one after the other, and the whole."""
+    inputs, options = read_inputs(folder, described["inputs"])
+    code = call_in_batches(calls["encoder"], "encode", inputs, options, batches)
+    composed = call_in_batches(calls["decoder"], "decode", code, {}, batches)
+    whole = call_in_batches(calls["full"], "reconstruct", inputs, options, batches)
+    return max(float(np.abs(composed[name] - whole[name]).max()) for name in whole)
+
+
+def main():
+    """Answers the request in a folder."""
+    folder = Path(sys.argv[1])
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    hide(request["hidden"])
+    form, batches = read_format(request["format"]), request["batches"]
+    calls: dict = {}
+    result: dict = {"parts": {}}
+    for part in request["parts"]:
+        call = calls[part["name"]] = form.load(part["path"])
+        checked = {
+            signature["name"]: check_signature(folder, call, signature, batches, request["seconds"])
+            for signature in part["signatures"]
+        }
+        result["parts"][part["name"]] = checked
+    if request.get("composition"):
+        result["composition"] = check_composition(folder, calls, request["composition"], batches)
+    hidden = sorted({name.partition(".")[0] for name in sys.modules} & set(request["hidden"]))
+    if hidden:
+        raise SystemExit(f"{', '.join(hidden)} was imported")
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

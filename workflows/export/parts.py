@@ -1,0 +1,153 @@
+"""What is exported of a reconstructor: its parts, their signatures, and what goes in and comes out by name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from architectures.reconstructors.base import Reconstructor
+from builders.spec.types import Image
+from workflows.export.image_bytes import images_of
+
+Kind = Literal["image", "code", "bytes", "option"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output.
+
+    Args:
+        name: Its name in the signature.
+        kind: `image` (float in [0, 1]), `code`, `bytes` (the content of image files) or `option` (a scalar).
+        shape: With None for the batch.
+        dtype: `float32`, `string` or `int32`.
+        default: What an option is where a caller has no reason to choose otherwise.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    default: int | None = None
+
+    @property
+    def spec(self) -> tf.TensorSpec:
+        """As TensorFlow says it."""
+        return tf.TensorSpec(self.shape, self.dtype, name=self.name)
+
+    def as_json(self) -> dict[str, Any]:
+        """As manifest.json says it."""
+        described: dict[str, Any] = {"name": self.name, "kind": self.kind, "dtype": self.dtype, "shape": self.shape}
+        if self.kind == "image":
+            described["range"] = [0, 1]
+        return described if self.default is None else {**described, "default": self.default}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function that an export offers by name.
+
+    Args:
+        name: Such as `encode`.
+        inputs: By name, in order.
+        outputs: By name; what `function` returns.
+        function: Called with tensors by the names of `inputs`; returns a dictionary.
+    """
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    function: Callable[..., dict[str, tf.Tensor]]
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether it takes encoded image files."""
+        return any(tensor.kind == "bytes" for tensor in self.inputs)
+
+    def as_json(self) -> dict[str, Any]:
+        """As manifest.json says it."""
+        return {
+            "name": self.name,
+            "inputs": [tensor.as_json() for tensor in self.inputs],
+            "outputs": [tensor.as_json() for tensor in self.outputs],
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is exported on its own.
+
+    Args:
+        name: `encoder`, `decoder` or `full`.
+        signatures: The first takes arrays; the others do the same for encoded image files.
+        searches: Whether the code is found by optimisation, in a loop that takes gradients.
+    """
+
+    name: str
+    signatures: tuple[Signature, ...]
+    searches: bool = False
+
+    @property
+    def main(self) -> Signature:
+        """The signature that takes arrays."""
+        return self.signatures[0]
+
+
+def parts_of(model: Reconstructor, image: Image, names: Iterable[str]) -> list[Part]:
+    """The parts of a reconstructor, ready to be written.
+
+    Args:
+        model: Computes in float32.
+        image: How image files are brought to the model's shape.
+        names: Which parts.
+    """
+    height, width, channels = model.image_shape
+    shape = (height, width, channels)
+    options = tuple(Tensor(name, "option", (), "int32", default) for name, default in model.encode_options.items())
+    images = Tensor("image", "image", (None, *shape))
+    files = Tensor("image_bytes", "bytes", (None,), "string")
+
+    sizes = {name: tuple(output.shape[1:]) for name, output in model.decoder.output.items()}
+
+    def encode(image: tf.Tensor, **chosen: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"code": tf.cast(model.encode(image, **chosen), tf.float32)}
+
+    def reconstruct(image: tf.Tensor, **chosen: tf.Tensor) -> dict[str, tf.Tensor]:
+        return decode(**encode(image, **chosen))
+
+    def decode(code: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: known_shape(image, sizes[name]) for name, image in model.decode(code).items()}
+
+    def known_shape(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
+        # Nearest upsampling forgets the size of maps in a graph; whoever reads the signature should see it.
+        return image if image.shape[1:].is_fully_defined() else tf.reshape(image, (-1, *size))
+
+    code = Tensor("code", "code", (None, *model.decoder.input_shape[1:]))
+    pictures = tuple(Tensor(name, "image", (None, *size)) for name, size in sizes.items())
+
+    def of_images(part: str, name: str, outputs: tuple[Tensor, ...], function) -> Part:
+        def from_bytes(image_bytes: tf.Tensor, **chosen: tf.Tensor) -> dict[str, tf.Tensor]:
+            return function(image=images_of(image_bytes, image, shape), **chosen)
+
+        return Part(
+            part,
+            (
+                Signature(name, (images, *options), outputs, function),
+                Signature(f"{name}_bytes", (files, *options), outputs, from_bytes),
+            ),
+            searches=bool(options),
+        )
+
+    made = {
+        "encoder": lambda: of_images("encoder", "encode", (code,), encode),
+        "decoder": lambda: Part("decoder", (Signature("decode", (code,), pictures, decode),)),
+        "full": lambda: of_images("full", "reconstruct", pictures, reconstruct),
+    }
+    return [made[name]() for name in names]
+
+
+def traced(signature: Signature) -> tf.types.experimental.ConcreteFunction:
+    """The signature's graph."""
+    inputs: Mapping[str, tf.TensorSpec] = {tensor.name: tensor.spec for tensor in signature.inputs}
+    return tf.function(signature.function).get_concrete_function(**inputs)
