@@ -159,6 +159,21 @@ class Run:
             state = replace(state, status="interrupted")
         return state
 
+    def stamp(self) -> tuple[int, ...]:
+        """Changes whenever the state, the history, the samples or an evaluation have changed on disk."""
+        evaluations = self.path / "evaluation"
+        with contextlib.suppress(OSError):
+            return tuple(
+                _changed(path)
+                for path in (
+                    self.path / "state.json",
+                    self.history_path,
+                    self.samples_dir,
+                    *sorted(evaluations.iterdir() if evaluations.is_dir() else ()),
+                )
+            )
+        return ()
+
     def update_state(self, **changes: Any) -> RunState:
         """Changes some fields of the state and stamps it with the time."""
         return self._write_state(replace(self._written_state(), **changes))
@@ -296,6 +311,10 @@ class Run:
         """Grids drawn while training."""
         return self.path / "samples"
 
+    def newest_samples(self) -> Path | None:
+        """The grid drawn last, where there is one."""
+        return max(self.samples_dir.glob("epoch-*.png"), key=lambda path: path.name, default=None)
+
     @property
     def tensorboard_dir(self) -> Path:
         """TensorBoard's event files."""
@@ -347,10 +366,15 @@ def is_run(path: str | os.PathLike) -> bool:
     return (Path(path) / "state.json").is_file()
 
 
+def find_run_paths(runs_dir: str | os.PathLike) -> set[Path]:
+    """Paths of the runs under a directory."""
+    root = Path(runs_dir)
+    return {file.parent for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)}
+
+
 def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
     """Paths of the runs under a directory, newest first by the time they were started."""
-    root = Path(runs_dir)
-    paths = {file.parent for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)}
+    paths = find_run_paths(runs_dir)
 
     def started(path: Path) -> tuple[str, str]:
         try:
@@ -403,6 +427,13 @@ def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
     """Writes a file whole: under a temporary name, flushed to disk, then renamed."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _process_lives(state: RunState) -> bool:

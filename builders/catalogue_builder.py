@@ -211,6 +211,9 @@ def _registry_shape(
         shape = record_of(Features).fields[parameter.name].shape
         given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
         return either(*given) if parameter.default is parameter.empty else shape
+    stated = stated_type(entry.__name__, parameter.name) if kind == "optimizer" else None
+    if stated is not None:  # our optimizers take what Keras' own take, a schedule for a rate among them
+        return shape_of(stated)
     if parameter.name not in hints:
         raise TypeError(
             f"{kind} {entry.__name__}: argument '{parameter.name}' has no annotation; the catalogue needs one"

@@ -50,6 +50,8 @@ def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.o
     try:
         if isinstance(rate, Mapping):
             arguments["learning_rate"] = build_schedule(as_choice(rate), steps_per_epoch)
+        elif isinstance(rate, int):
+            arguments["learning_rate"] = float(rate)  # Keras takes no 1 for 1.0
         own = choice.name in OPTIMIZERS
         return (OPTIMIZERS.get(choice.name) if own else getattr(keras.optimizers, choice.name))(**arguments)
     except (ValueError, TypeError) as error:

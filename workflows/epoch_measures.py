@@ -41,6 +41,8 @@ class EpochMeasures:
             step: Steps taken.
         """
         logging = self._spec.logging
+        if self._latents is not None and not np.isfinite(self._model.latents.numpy()).all():
+            return {}  # nothing can be searched from there; the checkpoint that follows ends the run
         figures = self._gradients(epoch, step) if self._due(logging.gradient_norms, epoch) else {}
         if self._latents is not None and not (
             self._due(self._spec.encoder.latents.held_out, epoch) or self._due(logging.latent_space, epoch)
@@ -60,6 +62,11 @@ class EpochMeasures:
             self._board.histograms({v.path: v.numpy() for v in self._model.trained_variables}, step)
             self._board.histograms({f"gradient/{k}": v for k, v in self._gradients_by_name(epoch).items()}, step)
 
+    def finish(self) -> None:
+        """What is made once, when training ends."""
+        if self._latents is not None and self._spec.logging.latent_space is not None:
+            self._latents.finish()
+
     def _due(self, logged: Every | Any, epoch: int, at_end: bool = True) -> bool:
         """Whether something that has an `every` is due after an epoch; after the last one nearly everything is."""
         if logged is None:
@@ -76,7 +83,6 @@ class EpochMeasures:
             figures = self._latents.figures(held_out)
             if self._due(self._spec.logging.latent_space, epoch):
                 self._latents.draw(held_out, epoch)
-                self._latents.write_projector()
         return figures if batches is None else {**figures, **self._measured(batches)}
 
     def _measured(self, batches: tf.data.Dataset) -> dict[str, float]:

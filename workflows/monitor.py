@@ -56,12 +56,16 @@ class Monitor:
         early = self._spec.training.early_stopping
         if early is None:
             return False
+        pairs = zip(history.get(self.column, []), history.get("step", []))
+        # Not every epoch is measured where images have to be searched for: the others decide nothing.
+        measured = [(self._sign * value, step) for value, step in pairs if value is not None]
+        if not measured or measured[-1][1] != history["step"][-1]:
+            return False
         best, since = float("inf"), 0
-        for value, step in zip(history.get(self.column, []), history.get("step", [])):
-            if value is not None and self._sign * value < best - early.minimum_improvement:
-                best, since = self._sign * value, step
-        steps = history.get("step", [])
-        return bool(steps) and steps[-1] - since >= early.patience.steps(steps_per_epoch)
+        for value, step in measured:
+            if value < best - early.minimum_improvement:
+                best, since = value, step
+        return measured[-1][1] - since >= early.patience.steps(steps_per_epoch)
 
     def kept_steps(self, history: Mapping[str, Sequence], steps: Sequence[int]) -> set[int]:
         """Which of the checkpoints at `steps` stay: the best by the column and the newest."""

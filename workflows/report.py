@@ -31,6 +31,7 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
 
 _LATENT_PICTURES = {
     "latent_space.png": "Latents by class",
+    "latent_space_umap.png": "Latents by class, their neighbourhoods laid out by UMAP",
     "latent_plane.png": "A plane through latent space, decoded",
     "interpolations.png": "Straight lines between held-out latents, decoded",
     "held_out.png": "The loss over the steps of the search",

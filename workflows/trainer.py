@@ -99,13 +99,15 @@ class Trainer:
     def rehearse(self) -> None:
         """One step, one measurement, one reconstruction: everything that could fail, and nothing written."""
         self.begin_latents()
+        if isinstance(self.model, LatentDecoder):
+            self.model.held_out_steps = 2  # the search has one body, however often it goes round
         if self.initial_weights is not None:
             load_initial_weights(self.model, self.initial_weights)
         self.model.make_train_function()
         self.model.train_function(iter(self.train_split.epoch(0)))
         split = self.validation or self.train_split
-        for batch in split.in_order(limit=self.train_split.batch_size):
-            self.model.test_step(batch)
+        self.model.make_test_function()
+        self.model.test_function(iter(split.in_order(limit=self.train_split.batch_size)))
         self.model.reconstruct(sample_images(split))
 
     def begin_latents(self) -> None:
@@ -254,6 +256,7 @@ class _Session:
                     patience = self.spec.training.early_stopping.patience
                     progress.say(f"stopped early: {self.monitor.column} has not improved for {patience}")
                     break
+            self.measures.finish()
             progress.say(f"trained in {duration_text(self.seconds)}: {self.run.path}")
 
     @property

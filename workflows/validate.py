@@ -118,7 +118,7 @@ def validate(
         remarks=remarks + skipped,
         latents=latents,
     )
-    evaluation.pictures.extend(_draw(evaluation, chosen, restored.model))
+    evaluation.pictures.extend(_draw(evaluation, chosen, restored.model, probe))
     if probe:
         names = run.environment().get("dataset", {}).get("class_names", [])
         evaluation.pictures.extend(probe.draw(directory, labels, names, _heading(evaluation)))
@@ -143,7 +143,7 @@ def _choose_split(restored: Restored, wanted: str | None) -> tuple[Split, list[s
     return splits[name], [f"The spec sets no test images aside; measured on the {name} images, {what}."]
 
 
-def _draw(evaluation: Evaluation, split: Split, model: Reconstructor) -> list[Path]:
+def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: LatentProbe | None) -> list[Path]:
     directory, metrics = evaluation.directory, evaluation.metrics
     originals = np.load(directory / "originals.npy", mmap_mode="r")
     reconstructions = np.load(directory / "reconstructions.npy", mmap_mode="r")
@@ -152,7 +152,8 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor) -> list[Pa
     examples = []
     shutil.rmtree(directory / "pairs", ignore_errors=True)  # an earlier validation may have shown other images
     picked = pick_examples(metrics["psnr"].values, larger_is_better=True)
-    outputs = model.reconstruct(originals[[position for position, _ in picked]])
+    positions = [position for position, _ in picked]
+    outputs = model.reconstruct(originals[positions]) if probe is None else probe.outputs(positions)
     further = {name: images for name, images in outputs.items() if name != "image"}
     for index, (position, title) in enumerate(picked):
         figures = [

@@ -45,11 +45,14 @@ class RowwiseAdam(keras.optimizers.Optimizer):
         """Makes moments and step counts; every variable's first axis counts its rows."""
         if self.built:
             return
+        for variable in variables:
+            if not variable.shape:
+                raise ValueError(f"RowwiseAdam moves tables, and '{variable.path}' is one number; use Adam for it")
         super().build(variables)
         self._momentums = [self.add_variable_from_reference(variable, "momentum") for variable in variables]
         self._velocities = [self.add_variable_from_reference(variable, "velocity") for variable in variables]
         self._row_steps = [
-            self.add_variable((variable.shape[0],), "zeros", "int32", name=f"{variable.path.replace('/', '_')}_steps")
+            self.add_variable((variable.shape[0],), "zeros", "int64", name=f"{variable.path.replace('/', '_')}_steps")
             for variable in variables
         ]
 
@@ -114,6 +117,6 @@ def _rows_of(gradient):
     if not isinstance(gradient, tf.IndexedSlices):
         return tf.range(tf.shape(gradient)[0]), gradient
     rows, values = gradient.indices, gradient.values
-    # A product of matrices instead of tf.unique, whose result has no size that XLA could know.
-    same = tf.cast(rows[:, tf.newaxis] == rows[tf.newaxis, :], values.dtype)
-    return rows, tf.tensordot(same, values, axes=1)
+    # Each place's first place of the same row: tf.unique has a result of no size that XLA could know.
+    first = tf.argmax(rows[:, tf.newaxis] == rows[tf.newaxis, :], axis=1)
+    return rows, tf.gather(tf.math.unsorted_segment_sum(values, first, tf.size(rows)), first)

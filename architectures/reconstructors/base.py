@@ -283,8 +283,8 @@ class Reconstructor(keras.Model, ABC):
         gradients = tape.gradient(objective, variables)
         for variable, value in kept:
             variable.assign(value)
-        values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
-        return {v.path: np.asarray(value, np.float32) for v, value in zip(variables, values) if value is not None}
+        pairs = zip(variables, gradients)
+        return {variable.path: _as_array(gradient) for variable, gradient in pairs if gradient is not None}
 
     def _reconstruct_batch(self, images):
         return self(images, training=False)
@@ -310,6 +310,16 @@ def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:
     # Of a table only the rows that a batch has seen have a gradient.
     values = [tensor.values if isinstance(tensor, tf.IndexedSlices) else tensor for tensor in tensors]
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values if value is not None])
+
+
+def _as_array(gradient: tf.Tensor | tf.IndexedSlices) -> np.ndarray:
+    """A gradient as float32; of a table the rows that have one, each once."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return np.asarray(gradient, np.float32)
+    rows, places = np.unique(gradient.indices, return_inverse=True)
+    summed = np.zeros((len(rows), *gradient.values.shape[1:]), np.float32)
+    np.add.at(summed, places, np.asarray(gradient.values, np.float32))
+    return summed
 
 
 def _restore(values: Sequence[tuple[keras.Variable, tf.Tensor]]) -> None:

@@ -1,6 +1,7 @@
 """Finding the latents of images that never trained, with the decoder frozen."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -13,6 +14,13 @@ _CANDIDATES = 512
 _CANDIDATE_VALUES = 2**24
 # Images are compared with candidates at no more than this side: it is the shapes that count.
 _COMPARED_SIDE = 32
+# Images that one search decodes at once are bounded likewise: a gradient step keeps every map of the decoder.
+_SEARCHED_VALUES = 2**24
+
+
+def images_at_once(image_shape: Sequence[int], restarts: int) -> int:
+    """How many images of (height, width, channels) one search should take."""
+    return max(1, _SEARCHED_VALUES // (math.prod(image_shape) * restarts))
 
 
 class Found(NamedTuple):

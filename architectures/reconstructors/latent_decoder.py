@@ -10,7 +10,7 @@ from architectures.latents import Constraint, constrained
 from architectures.optimizers.rowwise_adam import RowwiseAdam
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.groups import OptimizerGroup
-from architectures.reconstructors.held_out import Found, LatentSearch
+from architectures.reconstructors.held_out import Found, LatentSearch, images_at_once
 from architectures.reconstructors.terms import to_unit_range
 
 
@@ -159,7 +159,7 @@ class LatentDecoder(Reconstructor):
         return Found(*(tf.stop_gradient(part) for part in found))
 
     def search(self, images: np.ndarray | tf.Tensor, restarts: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The protocol on one batch, compiled.
+        """The protocol on any number of images, compiled, so many at once as memory allows.
 
         Args:
             images: float32 in [0, 1] or uint8, [batch, height, width, channels].
@@ -168,8 +168,17 @@ class LatentDecoder(Reconstructor):
         Returns:
             float32 latents [batch, dimensions] and curve [steps + 1, batch]; see `held_out.Found`.
         """
-        found = self._compiled_find(tf.convert_to_tensor(images), restarts)
-        return found.latents.numpy(), found.curve.numpy()
+        most = images_at_once(self.image_shape, restarts or self.held_out_restarts)
+        parts = [
+            self._compiled_find(tf.convert_to_tensor(images[start : start + most]), restarts)
+            for start in range(0, len(images), most)
+        ]
+        latents = np.concatenate([part.latents.numpy() for part in parts])
+        return latents, np.concatenate([part.curve.numpy() for part in parts], axis=1)
+
+    def reconstruct(self, images, batch_size=32):
+        """See Reconstructor; every image is searched by the whole protocol."""
+        return self.decode_latents(self.search(images)[0], batch_size)
 
     def decode_latents(self, latents: np.ndarray, batch_size: int = 256) -> dict[str, np.ndarray]:
         """Images of latents, by name.

@@ -1,7 +1,7 @@
 """Pictures of latent space: points by class, a decoded plane, strips between images, and the search's curve."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,19 +45,21 @@ def save_latent_space(
     """Draws training latents by class and, beside them, held-out ones by class over the training cloud in grey."""
     panels = [train] if held_out is None else [train, held_out]
     limits = _limits(train.places)
+    classes = np.unique(train.labels[train.labels >= 0]).tolist()
+    colours = _colours(classes)
     with style():
         figure = new_figure(4.6 * len(panels) + 1.0, 4.6)
         for axes, points in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
             if points is not train:
-                _scatter(axes, train.places, np.full(len(train.places), -1), 5, 0.5)
-            _scatter(axes, points.places, points.labels, 7 if points is train else 14, 0.75)
-            axes.set_title(f"{len(points.places):,} {points.name}")
+                _scatter(axes, train.places, np.full(len(train.places), -1), {}, 5, 0.5)
+            _scatter(axes, points.places, points.labels, colours, 7 if points is train else 14, 0.75)
+            drawn, there = min(_MOST_POINTS, len(points.places)), len(points.places)
+            axes.set_title(f"{drawn:,}{f' of {there:,}' if there > drawn else ''} {points.name}")
             axes.set_xlabel(axis_labels[0])
             axes.set_ylabel(axis_labels[1])
             axes.set_xlim(*limits[0])
             axes.set_ylim(*limits[1])
             quiet_axes(axes)
-        classes = np.unique(train.labels[train.labels >= 0])
         if 0 < len(classes) <= _MOST_NAMED_CLASSES:
             handles = [
                 Line2D(
@@ -66,7 +68,7 @@ def save_latent_space(
                     marker="o",
                     linestyle="",
                     markersize=5,
-                    color=_colour(label),
+                    color=colours[label],
                     label=_name(label, class_names),
                 )
                 for label in classes
@@ -147,19 +149,22 @@ def _limits(places: np.ndarray) -> np.ndarray:
     return np.stack([low - room, high + room], axis=1)
 
 
-def _scatter(axes: Axes, places: np.ndarray, labels: np.ndarray, size: float, alpha: float) -> None:
+def _scatter(
+    axes: Axes, places: np.ndarray, labels: np.ndarray, colours: Mapping[int, tuple], size: float, alpha: float
+) -> None:
     shown = np.linspace(0, len(places) - 1, min(_MOST_POINTS, len(places))).astype(int)
     # Neighbours in the table are often of one class, which would be drawn over the others.
     shown = np.random.default_rng(0).permutation(shown)
-    colours = [_colour(label) for label in labels[shown]]
-    axes.scatter(*places[shown].T, s=size, c=colours, alpha=alpha, linewidths=0, rasterized=True)
+    of_points = [colours.get(int(label), _CLOUD) for label in labels[shown]]
+    axes.scatter(*places[shown].T, s=size, c=of_points, alpha=alpha, linewidths=0, rasterized=True)
 
 
-def _colour(label: int) -> str | tuple:
-    if label < 0:
-        return _CLOUD
-    colours = matplotlib.colormaps["tab10" if label < 10 else "tab20b"]
-    return colours(int(label) % colours.N)
+def _colours(classes: Sequence[int]) -> dict[int, tuple]:
+    """A colour for each class that there is, whatever its number."""
+    palette = matplotlib.colormaps["tab10" if len(classes) <= 10 else "tab20" if len(classes) <= 20 else "hsv"]
+    if len(classes) <= palette.N and palette.N <= 20:
+        return {label: palette(rank) for rank, label in enumerate(classes)}
+    return {label: palette(rank / len(classes)) for rank, label in enumerate(classes)}
 
 
 def _name(label: int, class_names: Sequence[str]) -> str:

@@ -33,6 +33,10 @@ class LatentProbe:
         self._curves.append(curve)
         return self.model.decode_latents(latents)["image"]
 
+    def outputs(self, positions: Sequence[int]) -> dict[str, np.ndarray]:
+        """All of the decoder's images, by name, of some of the images rebuilt so far."""
+        return self.model.decode_latents(self.latents[list(positions)])
+
     @property
     def latents(self) -> np.ndarray:
         """float32 [images, dimensions]: what was found so far, in order."""

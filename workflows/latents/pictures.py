@@ -13,6 +13,8 @@ from workflows.latents.plane import Plane
 
 _GRID = 15
 _STRIPS, _BETWEEN = 6, 9
+# UMAP looks at 15 neighbours of each point.
+_LEAST_FOR_UMAP = 16
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _draw_strips(path: Path, model: LatentDecoder, latents: np.ndarray) -> Path:
 
 def _umap(model: LatentDecoder, held_out: HeldOutLatents) -> tuple[Points, Points] | None:
     """Points of UMAP, where it is installed and the space has more dimensions than a page."""
-    if model.latents.shape[1] <= 2:
+    if model.latents.shape[1] <= 2 or model.latents.shape[0] < _LEAST_FOR_UMAP:
         return None
     try:
         import umap

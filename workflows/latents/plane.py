@@ -28,7 +28,8 @@ class Plane:
             np.fill_diagonal(axes, 1.0)
             return cls(np.zeros(dimensions), axes, ("latent 0", "latent 1" if dimensions == 2 else ""))
         center = latents.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov((latents - center).astype(np.float64), rowvar=False))
+        deviations = (latents - center).astype(np.float64)
+        values, vectors = np.linalg.eigh(deviations.T @ deviations / len(latents))
         axes = vectors[:, ::-1][:, :2].T
         # An eigenvector's sign is arbitrary: its largest entry is made positive, so that pictures do not flip.
         axes = axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, np.newaxis]

@@ -11,7 +11,7 @@ from runs import atomic_file, write_atomically
 
 # The browser holds them all, and the sprite has to stay under 8,192 pixels a side.
 MOST_POINTS = 5000
-_LARGEST_THUMBNAIL = 48
+THUMBNAIL = 48
 
 
 def write_projector(
@@ -27,7 +27,7 @@ def write_projector(
     Args:
         folder: TensorBoard's folder of the run.
         latents: float32 [n, dimensions].
-        images: uint8 [n, height, width, 1 or 3].
+        images: uint8 [n, height, width, 1 or 3], thumbnails of at most 48 pixels a side.
         labels: int64 [n], -1 where there is no class.
         names: What each image is called.
         classes: Names of the classes.
@@ -55,16 +55,14 @@ def write_projector(
 def _write_sprite(path: Path, images: np.ndarray) -> tuple[int, int]:
     """A square of thumbnails, row by row; returns the (width, height) of one."""
     _, height, width, channels = images.shape
-    shrink = min(1.0, _LARGEST_THUMBNAIL / max(height, width))
-    size = max(1, round(width * shrink)), max(1, round(height * shrink))
     side = int(np.ceil(np.sqrt(len(images))))
-    page = Image.new("RGB", (side * size[0], side * size[1]), "white")
+    page = Image.new("RGB", (side * width, side * height), "white")
     for number, image in enumerate(images):
-        thumbnail = Image.fromarray(image[..., 0] if channels == 1 else image).convert("RGB").resize(size)
-        page.paste(thumbnail, ((number % side) * size[0], (number // side) * size[1]))
+        thumbnail = Image.fromarray(image[..., 0] if channels == 1 else image).convert("RGB")
+        page.paste(thumbnail, ((number % side) * width, (number // side) * height))
     with atomic_file(path) as temporary:
         page.save(temporary, "PNG")
-    return size
+    return width, height
 
 
 def _cell(text: str) -> str:

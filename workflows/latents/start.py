@@ -6,10 +6,13 @@ from sklearn.decomposition import PCA
 from builders.dataset_builder import Split
 from builders.images import to_float
 from builders.spec import Latents
+from workflows.latents.thumbnails import shrunk
 
-# PCA is fitted on no more images than this, evenly spread over the split; all are then projected.
+# PCA is fitted on no more images than this, evenly spread over the split; all are then projected. Larger images are
+# shrunk for it: where latents begin needs no detail.
 _FITTED = 5000
-_BATCH = 1024
+_BATCH = 256
+_SIDE = 32
 
 
 def initial_latents(split: Split, latents: Latents, seed: int) -> np.ndarray:
@@ -31,7 +34,10 @@ def initial_latents(split: Split, latents: Latents, seed: int) -> np.ndarray:
         return np.zeros(shape, np.float32)
     if latents.initializer == "normal":
         return np.random.default_rng(seed).standard_normal(shape, np.float32)
-    fitted = _pixels(split, np.linspace(0, split.count - 1, min(_FITTED, split.count)).astype(int))
+    if split.count < 2:
+        return np.zeros(shape, np.float32)  # one image varies along nothing
+    spread = np.linspace(0, split.count - 1, min(_FITTED, split.count)).astype(int)
+    fitted = np.concatenate([_pixels(split, rows) for rows in np.array_split(spread, -(-len(spread) // _BATCH))])
     components = min(latents.dimensions, *fitted.shape)
     pca = PCA(components, svd_solver="covariance_eigh" if fitted.shape[1] <= 4096 else "randomized", random_state=seed)
     pca.fit(fitted)
@@ -43,5 +49,7 @@ def initial_latents(split: Split, latents: Latents, seed: int) -> np.ndarray:
 
 
 def _pixels(split: Split, rows: np.ndarray) -> np.ndarray:
-    images = to_float(split.images(rows))
-    return images.reshape(len(rows), -1)
+    images = split.images(rows)
+    if max(images.shape[1:3]) > _SIDE:
+        images = np.stack([shrunk(image, _SIDE) for image in images])
+    return to_float(images).reshape(len(rows), -1)

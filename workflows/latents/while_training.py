@@ -8,10 +8,13 @@ from builders.dataset_builder import Split, Splits
 from runs import Run
 from workflows.latents.neighbours import neighbour_accuracy
 from workflows.latents.pictures import HeldOutLatents, animate, draw_epoch
-from workflows.latents.projector import MOST_POINTS, write_projector
+from workflows.latents.projector import MOST_POINTS, THUMBNAIL, write_projector
+from workflows.latents.thumbnails import shrunk
 
 # Latents of so many validation images are searched while training; evaluation searches all.
 _SEARCHED = 500
+# Images are read so many at a time where only thumbnails of them are kept.
+_BLOCK = 256
 
 
 class LatentWatch:
@@ -56,18 +59,19 @@ class LatentWatch:
         return {name: value for name, value in found.items() if value is not None}
 
     def draw(self, held_out: HeldOutLatents | None, epoch: int) -> None:
-        """Draws the space after an epoch, and the film so far."""
+        """Draws the space after an epoch."""
         draw_epoch(self._run, self._model, held_out, self._splits.class_names, epoch, self._title)
-        animate(self._run)
 
-    def write_projector(self) -> None:
-        """Writes training latents, evenly spread over the split, for TensorBoard's projector."""
+    def finish(self) -> None:
+        """Joins the pictures into a film, and writes training latents for TensorBoard's projector."""
+        animate(self._run)
         split = self._splits["train"]
         rows = np.linspace(0, split.count - 1, min(MOST_POINTS, split.count)).astype(int)
+        blocks = np.array_split(rows, -(-len(rows) // _BLOCK))
         write_projector(
             self._run.tensorboard_dir,
             self._model.latents.numpy()[rows],
-            split.images(rows),
+            np.stack([shrunk(image, THUMBNAIL) for block in blocks for image in split.images(block)]),
             split.labels[rows],
             [split.name_of(int(row)) for row in rows],
             self._splits.class_names,

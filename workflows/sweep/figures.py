@@ -86,14 +86,14 @@ def _slices(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Obje
     columns = min(len(space.parameters), _PANELS_IN_A_ROW)
     rows = -(-len(space.parameters) // columns)
     figure = new_figure(max(4.4, 2.9 * columns + 0.8), 3.0 * rows + 0.3)
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
     points = None
     for parameter, axes in zip(space.parameters, panels):
         points = _slice(axes, parameter, space.names[parameter.path], finished)
         if axes.get_subplotspec().is_first_col():
             axes.set_ylabel(objective.column)
             _scale(axes, finished)
-    for axes in list(panels)[len(space.parameters) :]:
+    for axes in panels[len(space.parameters) :]:
         axes.set_visible(False)
     if points is not None:
         bar = figure.colorbar(points, ax=figure.axes, label="trial", aspect=30, fraction=0.05)

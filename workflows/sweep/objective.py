@@ -43,7 +43,7 @@ class Objective:
 
     def series(self, history: Mapping[str, Sequence]) -> list[tuple[int, float]]:
         """(epoch from 1, value) of the epochs that have a finite one."""
-        return self._series(history, self.column)
+        return self._series(history, self._column_in(history))
 
     def of_run(self, history: Mapping[str, Sequence]) -> float | None:
         """The best value of a finished run; None where no epoch has a finite one.
@@ -51,10 +51,7 @@ class Objective:
         Raises:
             RequestError: The history has no such column.
         """
-        column = self.column
-        if column not in history and not any(name.startswith("val_") for name in history):
-            # Without a validation split a run is judged by its training figures.
-            column = column.removeprefix("val_")
+        column = self._column_in(history)
         if column not in history:
             there = ", ".join(name for name in history if name not in _NOT_OBJECTIVES)
             raise RequestError(
@@ -65,6 +62,11 @@ class Objective:
         if not values:
             return None
         return max(values) if self.direction == "maximize" else min(values)
+
+    def _column_in(self, history: Mapping[str, Sequence]) -> str:
+        """The column; without a validation split a run is judged by its training figures."""
+        validated = any(name.startswith("val_") for name in history)
+        return self.column if self.column in history or validated else self.column.removeprefix("val_")
 
     @staticmethod
     def _series(history: Mapping[str, Sequence], column: str) -> list[tuple[int, float]]:

@@ -148,3 +148,22 @@ def test_a_step_that_is_not_finite_leaves_latents_alone():
     batch["image"] = batch["image"] * np.nan
     tf.function(model.train_step)(batch)
     np.testing.assert_array_equal(model.latents.numpy(), before)
+
+
+def test_gradients_of_a_table_count_each_row_once():
+    """Loss and penalty each read the batch's rows, and one image may be in a batch twice."""
+    model = latent_model(l2=0.3)
+    batch = batch_of([1, 2, 2])
+    found = model.gradients_of(batch)[model.latents.path]
+    with tf.GradientTape() as tape:
+        table = tf.convert_to_tensor(model.latents.value)
+        tape.watch(table)
+        latents = tf.gather(table, [1, 2, 2])
+        images = model.decoder(latents, training=True)["image"]
+        total = tf.reduce_mean(tf.square(images - batch["image"])) + 0.3 * tf.reduce_mean(
+            tf.reduce_sum(latents**2, axis=1)
+        )
+    expected = tf.convert_to_tensor(tape.gradient(total, table)).numpy()[[1, 2]]
+    # Dropout draws anew, so that only the penalty's large part is compared.
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=0.05)

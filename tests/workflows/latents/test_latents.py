@@ -123,6 +123,64 @@ def test_validation_happens_as_often_as_the_spec_says(tmp_path):
     assert measured == [False, True, True], "every second epoch, and after the last"
 
 
+CONVOLUTIONS = (
+    "decoder={defaults: {Conv2D: {padding: same}}, layers: [Dense: {units: 98}, Reshape: {target_shape: [7, 7, 2]}, "
+    "UpSampling2D: {size: 4}, Conv2D: {filters: 1, kernel_size: 3, activation: sigmoid}]}"
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [CONVOLUTIONS, "training.precision=mixed_bfloat16", "code={layers: [BatchNormalization]}"],
+        ["encoder.latents.dimensions=1", "training.optimizer={Adam: {use_ema: true}}", "dataset.split.validation=null"],
+        ["encoder.latents.dimensions=3", "dataset.split={train: 1, validation: 1, test: 1}"],
+        [
+            "dataset.source=photos",
+            "dataset.image={size: 8, channels: 3}",
+            "dataset.split={train: 20, validation: 2, test: 2}",
+            "encoder.latents.held_out.optimizer.RowwiseAdam.learning_rate={CosineDecay: {initial_learning_rate: 0.1, "
+            "decay_steps: 5}}",
+        ],
+    ],
+    ids=[
+        "convolutions in bfloat16",
+        "one dimension, averaged, not validated",
+        "one image",
+        "photographs without classes",
+    ],
+)
+def test_other_specs_train_and_are_measured(settings, tmp_path):
+    run = train(write_spec(tmp_path, LATENTS), [LOGGING, *settings], tmp_path / "runs", verbose=0)
+    evaluation = validate(run)
+    assert evaluation.latents is not None and np.isfinite(evaluation.metrics["mse"].mean)
+
+
+def test_patience_counts_measured_epochs_alone(tmp_path):
+    settings = [
+        "training.epochs=5",
+        "training.early_stopping={patience: 1 epoch}",
+        "encoder.latents.held_out.every=3 epochs",
+    ]
+    settings += ["training.optimizer.Adam.learning_rate=0", "encoder.latents.optimizer.RowwiseAdam.learning_rate=0"]
+    run = train(write_spec(tmp_path, LATENTS), settings, tmp_path / "runs", verbose=0)
+    assert run.history()["epoch"] == [1, 2, 3, 4, 5], "only the second measurement, the last, can say no"
+
+
+def test_a_search_in_parts_finds_the_same(run, monkeypatch):
+    model = restore(run).model
+    images = np.random.default_rng(8).random((5, 28, 28, 1), np.float32)
+    whole = model.search(images)
+    monkeypatch.setattr("architectures.reconstructors.held_out._SEARCHED_VALUES", 28 * 28 * 2 * 2)
+    for one, other in zip(whole, model.search(images)):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_dry_run_searches_two_steps(tmp_path):
+    path = write_spec(tmp_path, LATENTS.replace("steps: 5", "steps: 100000"))
+    assert train(path, [], tmp_path / "runs", dry_run=True, verbose=0) is None
+
+
 @pytest.mark.parametrize("initializer", ["zeros", "normal", "pca"])
 def test_where_latents_start(initializer, tmp_path):
     split = DatasetBuilder(loaded(tmp_path, text=LATENTS).spec).build()["train"]
@@ -151,6 +209,10 @@ def test_neighbour_accuracy_is_that_of_a_plain_count():
     assert neighbour_accuracy(latents, labels) == pytest.approx(hits / 60)
     assert neighbour_accuracy(latents, labels, latents + 100, labels) < 0.9
     assert neighbour_accuracy(latents, np.full(60, -1)) is None
+    # Queries in the order of their classes, of which only the first is where its neighbours are.
+    corners = np.repeat([[0.0, 0.0], [9.0, 9.0]], 30, axis=0) + random.normal(size=(60, 2))
+    asked, classes = np.zeros((20_000, 2)), np.repeat([0, 1], 10_000)
+    assert neighbour_accuracy(corners, np.repeat([0, 1], 30), asked, classes) == pytest.approx(0.5, abs=0.01)
     assert neighbour_accuracy(np.zeros((60, 2)), labels) is not None, "equal latents have neighbours too"
 
 
@@ -170,6 +232,12 @@ def test_a_plane_holds_the_directions_of_largest_variance():
     [
         ("encoder.latents.held_out.optimizer=Adam", "latents of new images are found by RowwiseAdam, got Adam"),
         ("encoder.latents.regularizer={l3: 1}", "unknown regularizer 'l3'; did you mean 'l2'?"),
+        ("encoder.latents.regularizer={l2: -5}", "a negative penalty drives latents apart"),
+        (
+            "encoder.latents.held_out.optimizer.RowwiseAdam.learning_rate={CosineDecay: {initial_learning_rate: 0.1, "
+            "decay_steps: 2 epochs}}",
+            "a search has steps and no epochs",
+        ),
         ("training.precision=mixed_float16", "latents have one of their own; use float32"),
     ],
 )
