@@ -1,6 +1,7 @@
 """From a file to a checked, typed spec."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -135,7 +136,7 @@ class _Loading:
             if self.overrides or self.alone
             else [item for item in variables.unused(self.path) if item.path not in swept]
         )
-        found = [*variables.problems, *problems, *unused, *_unreported(completion.problems, faulty)]
+        found = [*variables.problems, *problems, *unused, *_unreported(completion.problems, faulty, problems)]
         found += cross_checks(body, written, merged, faulty, self.catalogue)
         if found:
             raise SpecErrors(_in_order(found))
@@ -173,10 +174,21 @@ def _without_reading(shape: Record) -> Record:
     return replace(shape, fields={key: item for key, item in shape.fields.items() if key not in READING})
 
 
-def _unreported(problems: list[Problem], faulty: set[Path]) -> list[Problem]:
-    """Without what is missing inside a value that is wrong anyway."""
+def _unreported(missing: list[Problem], faulty: set[Path], others: list[Problem]) -> list[Problem]:
+    """Without what is missing inside a value that is wrong anyway, or is there, misspelt."""
     texts = {path_text(path) for path in faulty}
-    return [problem for problem in problems if problem.path not in texts]
+    meant = {
+        (problem.path.rpartition(".")[0], word)
+        for problem in others
+        if problem.message.startswith("unknown")
+        for word in re.findall(r"did you mean '(.+?)'", problem.message)
+    }
+    return [
+        problem
+        for problem in missing
+        if problem.path not in texts
+        and not any((problem.path, word) in meant for word in re.findall(r"^missing \w+ '(.+?)'", problem.message))
+    ]
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:
