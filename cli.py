@@ -289,6 +289,17 @@ def runs(as_json: bool, runs_dir: str) -> None:
         click.echo(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
 
 
+@commands.command()
+@click.argument("run", required=False)
+@RUNS_DIR
+def view(run: str | None, runs_dir: str) -> None:
+    """Open the viewer: runs while they train, and every reconstruction."""
+    from viewer.launch import view as work
+    from workflows.find_run import find_run
+
+    work(runs_dir, find_run(run, runs_dir).path if run is not None else None)
+
+
 @commands.command("convert-weights")
 @click.argument("source", metavar="IN.pth")
 @click.argument("target", metavar="OUT.safetensors")

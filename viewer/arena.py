@@ -1,0 +1,79 @@
+"""Shared memory through which the worker's arrays reach the window."""
+
+import math
+import shutil
+import sys
+from collections.abc import Mapping
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import numpy as np
+
+_HALVES = 2
+_WANTED = 64 * 2**20
+_LEAST = 4 * 2**20
+_ALIGNMENT = 64
+
+
+class Arena:
+    """Two halves, written in turn: while the window copies one, the worker fills the other.
+
+    The window makes and removes it; the worker attaches to it by name.
+
+    Args:
+        name: Of an arena that exists; unset: a new one is made.
+    """
+
+    def __init__(self, name: str | None = None):
+        self._owner = name is None
+        self._memory = SharedMemory(name=name) if name else SharedMemory(create=True, size=_size())
+        self.half_size = self._memory.size // _HALVES
+
+    @property
+    def name(self) -> str:
+        """By which the worker finds it."""
+        return self._memory.name
+
+    def write(self, turn: int, arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, tuple[int, ...], str]]:
+        """Puts arrays into the half whose turn it is and says where they lie.
+
+        Raises:
+            ValueError: They do not fit.
+        """
+        start = (turn % _HALVES) * self.half_size
+        offset, places = start, {}
+        for name, array in arrays.items():
+            array = np.ascontiguousarray(array)
+            if offset + array.nbytes > start + self.half_size:
+                total = sum(each.nbytes for each in arrays.values())
+                raise ValueError(
+                    f"the result takes {total / 1e6:.0f} MB, more than the {self.half_size / 1e6:.0f} MB of shared "
+                    "memory there are; choose a smaller image or an earlier, smaller part of it"
+                )
+            np.ndarray(array.shape, array.dtype, self._memory.buf, offset)[...] = array
+            places[name] = (offset, array.shape, array.dtype.str)
+            offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+        return places
+
+    def read(self, places: Mapping[str, tuple[int, tuple[int, ...], str]]) -> dict[str, np.ndarray]:
+        """Copies of arrays, by name."""
+        found = {}
+        for name, (offset, shape, dtype) in places.items():
+            if offset + math.prod(shape) * np.dtype(dtype).itemsize > self._memory.size:
+                raise ValueError(f"array '{name}' reaches beyond the shared memory")
+            found[name] = np.ndarray(shape, dtype, self._memory.buf, offset).copy()
+        return found
+
+    def close(self) -> None:
+        """Lets go of the memory; its maker removes it."""
+        self._memory.close()
+        if self._owner:
+            self._memory.unlink()
+
+
+def _size() -> int:
+    """Containers often have 64 MB of shared memory in all, and writing beyond it kills a process."""
+    folder = Path("/dev/shm")
+    if sys.platform != "linux" or not folder.is_dir():
+        return _WANTED
+    return max(_LEAST, min(_WANTED, shutil.disk_usage(folder).free // 2))

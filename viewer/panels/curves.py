@@ -1,0 +1,93 @@
+"""Curves of the selected runs on top of each other: validation as a bold line, training as a faint one."""
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+
+from viewer.state.runs_list import MOST_SELECTED, RunsList
+from viewer.summary import RunDetail
+from viewer.window.theme import Looks
+from viewer.words import figure_label
+
+_PLOTS = ("upper", "lower")
+
+
+class Curves:
+    """Two plots, each of a column of the history that is chosen above it.
+
+    Args:
+        runs: The state of the list.
+        looks: Themes and sizes.
+    """
+
+    def __init__(self, runs: RunsList, looks: Looks):
+        self._runs, self._looks = runs, looks
+        self._column = {"upper": "loss", "lower": "psnr"}
+        for plot in _PLOTS:
+            with dpg.group(horizontal=True, tag=f"curves head {plot}"):
+                dpg.add_combo(tag=f"curves column {plot}", user_data=plot, callback=self._choose, width=looks.px(190))
+                dpg.add_checkbox(label="log", tag=f"curves log {plot}", user_data=plot, callback=self._set_log)
+            with dpg.plot(tag=f"curves {plot}", no_menus=True, no_title=True, no_box_select=True):
+                dpg.add_plot_axis(dpg.mvXAxis, tag=f"curves x {plot}")
+                with dpg.plot_axis(dpg.mvYAxis, tag=f"curves y {plot}"):
+                    for index in range(MOST_SELECTED):
+                        for kind in ("train", "val"):
+                            dpg.add_line_series([], [], tag=f"curve {kind} {plot} {index}", skip_nan=True)
+
+    def layout(self, width: int, height: int) -> None:
+        """Takes its place, in pixels; `height` is that of one plot."""
+        for plot in _PLOTS:
+            dpg.configure_item(f"curves {plot}", width=width, height=height)
+
+    def draw(self) -> None:
+        """Brings the screen up to date."""
+        columns, chosen = self._runs.columns(), self._runs.chosen()
+        if self._column["lower"] not in columns and columns:
+            self._column["lower"] = columns[min(1, len(columns) - 1)]
+        for plot in _PLOTS:
+            there = bool(columns) and (plot == "upper" or len(columns) > 1)
+            dpg.configure_item(f"curves {plot}", show=there)
+            dpg.configure_item(f"curves head {plot}", show=there)
+            if not there:
+                continue
+            if self._column[plot] not in columns:
+                self._column[plot] = columns[0]
+            labels = [figure_label(column) for column in columns]
+            dpg.configure_item(f"curves column {plot}", items=labels)
+            dpg.set_value(f"curves column {plot}", figure_label(self._column[plot]))
+            for index in range(MOST_SELECTED):
+                self._draw_run(plot, index, chosen[index] if index < len(chosen) else None)
+            for axis in ("x", "y"):
+                dpg.fit_axis_data(f"curves {axis} {plot}")
+
+    def _draw_run(self, plot: str, index: int, detail: RunDetail | None) -> None:
+        column = self._column[plot]
+        history = detail.history if detail is not None else {}
+        validated = f"val_{column}" in history
+        for kind, name in (("train", column), ("val", f"val_{column}")):
+            points = _points(history, name)
+            dpg.set_value(f"curve {kind} {plot} {index}", points)
+            dpg.configure_item(f"curve {kind} {plot} {index}", show=bool(points[0]))
+            theme = self._looks.series(index, faint=kind == "train" and validated)
+            dpg.bind_item_theme(f"curve {kind} {plot} {index}", theme)
+
+    def _choose(self, sender, label: str, plot: str) -> None:
+        for column in self._runs.columns():
+            if figure_label(column) == label:
+                self._column[plot] = column
+        self.draw()
+
+    def _set_log(self, sender, log: bool, plot: str) -> None:
+        scale = dpg.mvPlotScale_Log10 if log else dpg.mvPlotScale_Linear
+        dpg.configure_item(f"curves y {plot}", scale=scale)
+        dpg.fit_axis_data(f"curves y {plot}")
+
+
+def _points(history, name: str) -> list[list[float]]:
+    pairs = [
+        (float(epoch), float(value))
+        for epoch, value in zip(history.get("epoch", ()), history.get(name, ()))
+        if isinstance(value, int | float) and isinstance(epoch, int | float) and np.isfinite(value)
+    ]
+    if len(pairs) == 1:  # a single point would be no line
+        pairs = [(pairs[0][0] - 0.25, pairs[0][1]), (pairs[0][0] + 0.25, pairs[0][1])]
+    return [list(column) for column in zip(*pairs)] if pairs else [[], []]

@@ -1,0 +1,106 @@
+"""What surrounds the panels: the row of buttons above, and the line below that speaks of worker and failures."""
+
+import time
+
+import dearpygui.dearpygui as dpg
+
+from viewer.settings import SCALES
+from viewer.state.app import PANELS, TITLES, AppState
+from viewer.window.items import Choice, set_text
+from viewer.window.theme import Looks
+from viewer.words import shortened
+
+_MESSAGE_SECONDS = 12
+_USUAL = "by display"
+_RIGHT = ("save panel", "scale", "theme", "help")
+
+
+class Frame:
+    """See the module.
+
+    Args:
+        state: The whole state.
+        looks: Themes and sizes.
+        export: Called to save the open panel as a picture.
+    """
+
+    def __init__(self, state: AppState, looks: Looks, export):
+        self._state, self._looks = state, looks
+        self._shown: tuple | None = None
+        self._width = self._gap = 0
+        with dpg.group(horizontal=True, tag="top"):
+            self._panels = Choice("open", [(panel, TITLES[panel]) for panel in PANELS], state.open_panel)
+            dpg.add_spacer(tag="top gap")
+            dpg.add_button(label="Save picture", tag="save panel", callback=lambda: export())
+            dpg.add_combo(
+                [_USUAL, *(f"{scale:.0%}" for scale in SCALES)],
+                tag="scale",
+                callback=lambda sender, text: state.set_scale(_scale_of(text)),
+            )
+            dpg.add_button(label="Light", tag="theme", callback=lambda: state.toggle_theme())
+            dpg.add_button(label="Help", tag="help", callback=lambda: state.toggle_help())
+
+    def add_status(self) -> None:
+        """Makes the line below; called after the panels."""
+        with dpg.group(horizontal=True, tag="status line"):
+            dpg.add_text("", tag="worker status")
+            dpg.add_button(
+                label="Restart the worker",
+                tag="restart worker",
+                show=False,
+                callback=lambda: self._state.restart_worker(),
+            )
+            dpg.add_text("", tag="message")
+
+    def layout(self, width: int) -> None:
+        """Takes its place: the window is so wide, in pixels."""
+        px = self._looks.px
+        dpg.configure_item("scale", width=px(104))
+        self._width = width
+        self._shown = None
+
+    def draw(self) -> None:
+        """Brings the screen up to date."""
+        self._align()
+        state, looks = self._state, self._looks
+        words, kind = self._worker_words()
+        message = state.message
+        if message is not None and not message.failure and time.monotonic() - message.since > _MESSAGE_SECONDS:
+            message = None
+        shown = (state.version, words, message)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._panels.show(state.panel, looks)
+        dpg.configure_item("theme", label="Light" if state.settings.theme == "dark" else "Dark")
+        scale = state.settings.scale
+        dpg.set_value("scale", f"{scale:.0%}" if scale else _USUAL)
+        set_text("worker status", words, looks.text(kind))
+        dpg.configure_item("restart worker", show=state.worker.status == "dead")
+        text = shortened(message.text.replace("\n", " "), 150) if message else ""
+        set_text("message", text, looks.text("failure" if message and message.failure else "quiet"))
+
+    def _align(self) -> None:
+        """Keeps the buttons on the right at the right edge; how wide they are is known only once they were drawn."""
+        px = self._looks.px
+        others = sum(dpg.get_item_rect_size(tag)[0] for tag in ("open", *_RIGHT))
+        gap = max(8, self._width - others - px(24) - px(8) * (1 + len(_RIGHT)))
+        if gap != self._gap:
+            self._gap = gap
+            dpg.configure_item("top gap", width=gap)
+
+    def _worker_words(self) -> tuple[str, str]:
+        worker = self._state.worker
+        if worker.status == "dead":
+            return f"The worker stopped: {worker.why_dead}.", "failure"
+        waiting = worker.waiting()
+        if worker.status == "starting":
+            return "Worker: loading TensorFlow …", "warning"
+        if waiting is not None:
+            seconds = f" ({waiting:.0f} s)" if waiting >= 2 else ""
+            return f"Worker: at work{seconds}", "accent"
+        return ("Worker: ready", "quiet") if worker.status == "ready" else ("", "quiet")
+
+
+def _scale_of(text: str) -> float:
+    return 0.0 if text == _USUAL else float(text.rstrip("%")) / 100

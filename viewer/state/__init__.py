@@ -1,0 +1,1 @@
+"""What the window shows and what was chosen in it, without DearPyGui."""

@@ -1,0 +1,188 @@
+"""Everything the window shows, and everything a person can do in it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from viewer.protocol import Reply
+from viewer.settings import Settings
+from viewer.state.reconstruction import Reconstruction, Variant
+from viewer.state.runs_list import RunsList
+from viewer.state.undo import Change, Undo
+from viewer.summary import RunDetail
+from viewer.watch import Seen
+
+PANELS = ("runs", "reconstruct")
+TITLES = {"runs": "Runs", "reconstruct": "Reconstruct"}
+
+
+class Worker(Protocol):
+    """What the state needs of the worker."""
+
+    status: str
+    why_dead: str
+
+    def ask(self, topic: str, kind: str, **arguments: Any) -> None:
+        """See WorkerClient."""
+
+    def replies(self) -> list[Reply]:
+        """See WorkerClient."""
+
+    def restart(self) -> None:
+        """See WorkerClient."""
+
+    def waiting(self, topic: str | None = None) -> float | None:
+        """See WorkerClient."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line for the person, since when it is shown, and whether it tells of a failure."""
+
+    text: str
+    since: float
+    failure: bool = False
+
+
+class AppState:
+    """The whole state.
+
+    Args:
+        settings: Choices that outlive the window; changed in place.
+        worker: Answers requests.
+
+    Attributes:
+        panel: The open one.
+        message: The line at the bottom.
+        help_open: Whether the overlay with the shortcuts is open.
+        version: Counts changes that belong to no panel.
+    """
+
+    def __init__(self, settings: Settings, worker: Worker):
+        self.settings = settings
+        self.worker = worker
+        self.undo = Undo()
+        self.runs = RunsList(settings.sort, settings.descending)
+        self.reconstruct = Reconstruction(worker.ask, self.undo, settings.error_map, settings.gallery_sort)
+        self.panel = settings.panel if settings.panel in PANELS else "runs"
+        self.message: Message | None = None
+        self.help_open = False
+        self.version = 0
+        self._opened: str | None = None
+
+    # The window's life
+
+    def begin(self, run: str | None) -> None:
+        """Selects the run that was named on the command line, once it has been read."""
+        self._opened = run
+
+    def step(self, seen: Seen) -> None:
+        """Takes over what disk and worker have brought since the last frame."""
+        self.runs.update(seen)
+        if self._opened is not None and self.runs.row(self._opened) is not None:
+            self.runs.select(self._opened)
+            self._opened = None
+        for detail in self.runs.details.values():
+            self.reconstruct.refresh(detail.path, detail.checkpoints, detail.best_step)
+        for reply in self.worker.replies():
+            self._take(reply)
+        self._forget_gone()
+
+    def wanted_details(self) -> list[str]:
+        """Runs that the watcher should read in detail."""
+        return list(dict.fromkeys([*self.runs.selected, *(each.run for each in self.reconstruct.variants)]))
+
+    def remember(self) -> Settings:
+        """The settings as they should be kept."""
+        settings = self.settings
+        settings.panel, settings.sort, settings.descending = self.panel, self.runs.sort, self.runs.descending
+        settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.reconstruct.gallery_order
+        return settings
+
+    # What a person does
+
+    def open_panel(self, panel: str) -> None:
+        """Shows a panel. The reconstruct panel takes the selected runs over when it has none of its own."""
+        self.panel = panel
+        self.version += 1
+        if panel == "reconstruct" and not self.reconstruct.variants:
+            self.compare_selected()
+
+    def compare_selected(self) -> None:
+        """Puts the selected runs side by side in the reconstruct panel."""
+        chosen = self.runs.chosen() or [
+            self.runs.details[row.path] for row in self.runs.shown()[:1] if row.path in self.runs.details
+        ]
+        variants = [variant for detail in chosen if (variant := self._variant(detail)) is not None]
+        without = [detail.path for detail in chosen if not detail.checkpoints]
+        self.panel = "reconstruct"
+        self.version += 1
+        self.reconstruct.show(variants)
+        if without:
+            self.say(f"{without[0]} has no checkpoint yet, so it cannot reconstruct anything.", failure=True)
+
+    def _variant(self, detail: RunDetail) -> Variant | None:
+        if not detail.checkpoints:
+            return None
+        steps = [step for step, _ in detail.checkpoints]
+        step = detail.best_step if detail.best_step in steps else steps[-1]
+        row = self.runs.row(detail.path)
+        return Variant(detail.path, row.short if row else detail.path, detail.checkpoints, detail.best_step, step)
+
+    def toggle_help(self) -> None:
+        """Opens or closes the overlay with the shortcuts."""
+        self.help_open = not self.help_open
+        self.version += 1
+
+    def toggle_theme(self) -> None:
+        """Light or dark."""
+        self.settings.theme = "light" if self.settings.theme == "dark" else "dark"
+        self.version += 1
+
+    def set_scale(self, scale: float) -> None:
+        """Size of text and of everything that goes by it."""
+        self.settings.scale = scale
+        self.version += 1
+
+    def undo_last(self) -> None:
+        """Takes a slider's last change back."""
+        self._apply(self.undo.back(), lambda change: change.before, "Nothing to undo.")
+
+    def redo(self) -> None:
+        """Makes a change again that was taken back."""
+        self._apply(self.undo.again(), lambda change: change.after, "Nothing to redo.")
+
+    def _apply(self, change: Change | None, value: Callable[[Change], Any], otherwise: str) -> None:
+        if change is None:
+            self.say(otherwise)
+        elif change.name[0] == "scale":
+            self.reconstruct.set_scale(value(change), record=False)
+        elif change.name[0] == "checkpoint":
+            _, run, index = change.name
+            if index < len(self.reconstruct.variants) and self.reconstruct.variants[index].run == run:
+                self.reconstruct.set_checkpoint(index, value(change), record=False)
+
+    def restart_worker(self) -> None:
+        """Starts a new worker and asks again for what is on screen."""
+        self.worker.restart()
+        self.reconstruct.infer_again()
+        self.version += 1
+
+    def say(self, text: str, failure: bool = False) -> None:
+        """Shows a line at the bottom."""
+        self.message = Message(text, time.monotonic(), failure)
+        self.version += 1
+
+    # The worker
+
+    def _take(self, reply: Reply) -> None:
+        self.reconstruct.take(reply)
+        if reply.error is not None:
+            self.say(reply.error, failure=True)
+
+    def _forget_gone(self) -> None:
+        for path in self.runs.gone():
+            self.runs.selected.remove(path)
+            self.runs.version += 1
+            self.say(f"{path} is no longer on disk.", failure=True)

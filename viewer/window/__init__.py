@@ -1,0 +1,1 @@
+"""DearPyGui as such: the loop, its pace, textures, themes, pictures that zoom."""

@@ -1,0 +1,233 @@
+"""The window: makes everything, draws frames, hands input on."""
+
+import sys
+import traceback
+
+import dearpygui.dearpygui as dpg
+
+from viewer.client import WorkerClient
+from viewer.panels.frame import Frame
+from viewer.panels.help import HelpOverlay
+from viewer.panels.reconstruct import ReconstructPanel
+from viewer.panels.runs import RunsPanel
+from viewer.settings import Settings, save_settings
+from viewer.state.app import PANELS, AppState
+from viewer.state.view import View
+from viewer.watch import RunsWatcher
+from viewer.window.exports import Exports
+from viewer.window.pace import Pace
+from viewer.window.shortcuts import Keys
+from viewer.window.textures import Textures
+from viewer.window.theme import Looks
+from viewer.window.x11 import InputWatch
+
+_TEXT_FIELDS = ("runs search", "image path")
+_ABOVE, _BELOW = 36, 34
+
+
+class App:
+    """The viewer's window.
+
+    Args:
+        runs_dir: Where the runs are.
+        run: The run to select first; None selects none.
+        settings: What was remembered.
+    """
+
+    def __init__(self, runs_dir: str, run: str | None, settings: Settings):
+        self._input = InputWatch()
+        self.pace = Pace(self._input)
+        self.worker = WorkerClient(self.pace.wake.set)
+        self.state = AppState(settings, self.worker)
+        self.state.begin(run)
+        self._watcher = RunsWatcher(runs_dir, self.pace.wake.set)
+        self._laid_out: tuple | None = None
+        self._jobs = 0
+        self._now: tuple = ()
+        self._build(settings)
+
+    def _build(self, settings: Settings) -> None:
+        dpg.create_context()
+        # Callbacks run between frames, on this thread, so that the state needs no locks.
+        dpg.configure_app(manual_callback_management=True)
+        self._textures = Textures()
+        self._exports = Exports(self.state)
+        self._looks = Looks(self._scale(), settings.theme)
+        # Not DearPyGui's primary window: behind one the screen is cleared in black, whatever colour was asked for.
+        with dpg.window(
+            tag="main",
+            pos=(0, 0),
+            no_scrollbar=True,
+            no_scroll_with_mouse=True,
+            no_title_bar=True,
+            no_move=True,
+            no_resize=True,
+            no_bring_to_front_on_focus=True,
+            no_saved_settings=True,
+        ):
+            self._frame = Frame(self.state, self._looks, self._save_panel)
+            self._runs = RunsPanel(self.state, self._looks, self._textures)
+            self._reconstruct = ReconstructPanel(self.state, self._looks, self._textures, self._exports.save_figure)
+            self._frame.add_status()
+        self._help = HelpOverlay(self.state, self._looks)
+        self._keys = Keys(self._actions(), self._typing)
+        with dpg.handler_registry():
+            dpg.add_mouse_wheel_handler(callback=self._turned)
+            dpg.add_mouse_release_handler(callback=lambda: self.state.undo.seal())
+            dpg.add_mouse_click_handler(dpg.mvMouseButton_Left, callback=self._pressed)
+            dpg.add_mouse_double_click_handler(dpg.mvMouseButton_Left, callback=self._pressed_twice)
+        dpg.create_viewport(
+            title="Retrace",
+            width=settings.width,
+            height=settings.height,
+            x_pos=settings.x,
+            y_pos=settings.y,
+            min_width=640,
+            min_height=420,
+            vsync=False,
+            clear_color=(*self._looks.palette.ground, 255),
+        )
+        dpg.setup_dearpygui()
+        dpg.show_viewport()
+        self._watcher.start()
+
+    def run(self) -> None:
+        """Draws until the window is closed."""
+        try:
+            while dpg.is_dearpygui_running():
+                self.frame()
+                self.pace.wait()
+        finally:
+            self.close()
+
+    def frame(self) -> None:
+        """Draws one frame."""
+        self.pace.begin()
+        self._act()
+        self.state.step(self._watcher.seen)
+        self._watcher.want(self.state.wanted_details())
+        self._draw()
+        dpg.render_dearpygui_frame()
+        self._textures.after_frame()
+        self._exports.step()
+        self.pace.end(self._lively())
+
+    def close(self) -> None:
+        """Ends the worker and keeps the settings."""
+        settings = self.state.remember()
+        if dpg.is_viewport_ok():
+            settings.width, settings.height = dpg.get_viewport_width(), dpg.get_viewport_height()
+            settings.x, settings.y = (int(place) for place in dpg.get_viewport_pos())
+        save_settings(settings)
+        self._watcher.stop()
+        self.worker.close()
+        self._exports.close()
+        dpg.destroy_context()
+
+    # Each frame
+
+    def _act(self) -> None:
+        """Runs the callbacks of the last frame."""
+        jobs = dpg.get_callback_queue() or []
+        self._jobs = len(jobs)
+        for job in jobs:
+            try:
+                dpg.run_callbacks([job])
+            except Exception as error:  # one button's mistake must not close the window
+                traceback.print_exception(error, file=sys.stderr)
+                self.state.say(f"{type(error).__name__}: {error}", failure=True)
+
+    def _draw(self) -> None:
+        settings = self.state.settings
+        size = (dpg.get_viewport_client_width(), dpg.get_viewport_client_height())
+        laid_out = (size, settings.scale, settings.theme, self.state.panel)
+        if laid_out != self._laid_out:
+            self._laid_out = laid_out
+            self._lay_out(*size)
+        self._frame.draw()
+        if self.state.panel == "runs":
+            self._runs.draw()
+        elif self.state.panel == "reconstruct":
+            self._reconstruct.draw()
+        self._help.draw(*size)
+
+    def _lay_out(self, width: int, height: int) -> None:
+        settings = self.state.settings
+        if (self._looks.scale, self._looks.theme) != (self._scale(), settings.theme):
+            self._looks.apply(self._scale(), settings.theme)
+            dpg.set_viewport_clear_color((*self._looks.palette.ground, 255))
+        dpg.configure_item("main", width=width, height=height)
+        dpg.bind_item_theme("main", self._looks.behind())
+        px = self._looks.px
+        self._frame.layout(width)
+        # What is left between the row of buttons above and the line below.
+        inner = max(200, width - px(24)), max(120, height - px(20 + _ABOVE + _BELOW))
+        for name, panel in (("runs", self._runs), ("reconstruct", self._reconstruct)):
+            dpg.configure_item(f"{name} panel", show=self.state.panel == name)
+            panel.layout(*inner)
+
+    def _lively(self) -> bool:
+        """Whether something happened in the last frame that the next should show soon."""
+        state = self.state
+        now = (tuple(dpg.get_mouse_pos(local=False)), state.version, state.runs.version, state.reconstruct.version)
+        moved, self._now = now != self._now, now
+        return moved or self._jobs > 0 or self._exports.busy or self._textures.busy
+
+    def _scale(self) -> float:
+        return self.state.settings.scale or self._input.scale()
+
+    # Input
+
+    def _actions(self) -> dict:
+        state, own = self.state, self._reconstruct
+
+        def here(panel: str, action):
+            return lambda: action() if state.panel == panel else None
+
+        return {
+            "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
+            "compare": here("runs", state.compare_selected),
+            "open": lambda: (state.open_panel("reconstruct"), own.open_dialog()),
+            "whole": here("reconstruct", lambda: state.reconstruct.set_view(View())),
+            "divide": here("reconstruct", own.toggle_divider),
+            "error": here("reconstruct", own.next_error_map),
+            "undo": state.undo_last,
+            "redo": state.redo,
+            "save": self._save_panel,
+            "figure": self._exports.save_figure,
+            "theme": state.toggle_theme,
+            "help": state.toggle_help,
+            "escape": lambda: state.toggle_help() if state.help_open else None,
+            "up": here("runs", lambda: state.runs.step(-1, self._runs.page)),
+            "down": here("runs", lambda: state.runs.step(1, self._runs.page)),
+            "page up": here("runs", lambda: state.runs.step(-self._runs.page, self._runs.page)),
+            "page down": here("runs", lambda: state.runs.step(self._runs.page, self._runs.page)),
+            "left": here("reconstruct", lambda: own.step(-1)),
+            "right": here("reconstruct", lambda: own.step(1)),
+            **{
+                f"panel {number}": lambda number=number: state.open_panel(PANELS[number])
+                for number in range(len(PANELS))
+            },
+        }
+
+    def _typing(self) -> bool:
+        return any(dpg.is_item_active(field) for field in _TEXT_FIELDS) or dpg.is_item_shown("image dialog")
+
+    def _turned(self, sender, steps: float) -> None:
+        if self.state.panel == "runs":
+            self._runs.wheel(steps)
+        elif self.state.panel == "reconstruct":
+            self._reconstruct.wheel(steps)
+
+    def _pressed(self) -> None:
+        if self.state.panel == "reconstruct" and not self.state.help_open:
+            self._reconstruct.press()
+
+    def _pressed_twice(self) -> None:
+        if self.state.panel == "reconstruct" and not self.state.help_open:
+            self._reconstruct.double_click()
+
+    def _save_panel(self) -> None:
+        px = self._looks.px
+        width, height = dpg.get_viewport_client_width(), dpg.get_viewport_client_height()
+        self._exports.save_panel((0, px(_ABOVE), width, height - px(_BELOW)))

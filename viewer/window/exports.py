@@ -1,0 +1,94 @@
+"""Saves what is on screen: the open panel as it is, and the comparison as a figure with captions."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import dearpygui.dearpygui as dpg
+
+from viewer.capture import Column, crop, save_comparison
+from viewer.state.app import AppState
+from viewer.window.theme import font_file
+from viewer.words import figure_label, figure_text
+
+_SECONDS_UNTIL_GIVEN_UP = 10
+_MAP_TITLES = {"absolute": "Absolute error", "signed": "Signed error", "ssim": "Local SSIM"}
+
+
+class Exports:
+    """Writes PNG files into the current folder.
+
+    Args:
+        state: The whole state.
+    """
+
+    def __init__(self, state: AppState):
+        self._state = state
+        self._folder = Path(tempfile.mkdtemp(prefix="retrace-view-"))
+        self._panel: tuple[Path, Path, tuple[int, int, int, int], float] | None = None
+
+    def save_panel(self, box: tuple[int, int, int, int]) -> None:
+        """Saves a part (left, top, right, bottom) of the window, in pixels."""
+        target = self._name(self._state.panel)
+        raw = self._folder / "window.png"
+        raw.unlink(missing_ok=True)
+        dpg.output_frame_buffer(str(raw))
+        self._panel = (raw, target, box, time.monotonic())
+
+    def save_figure(self) -> None:
+        """Saves the comparison with captions."""
+        own = self._state.reconstruct
+        original = own.original()
+        results = [(variant, result) for variant, result in zip(own.variants, own.results) if result and result.figures]
+        if original is None or own.source is None or not results:
+            self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
+            return
+        columns = [
+            Column("Original", [own.source.label, f"{original.shape[1]} × {original.shape[0]} pixels"], original)
+        ]
+        for variant, result in results:
+            names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
+            caption = [f"step {result.step}"]
+            caption += [f"{figure_label(name)} {figure_text(name, result.figures[name])}" for name in names]
+            columns.append(Column(variant.title, caption, result.image, own.error_image(result)))
+        path = save_comparison(
+            self._name("comparison"),
+            columns,
+            f"{own.source.label}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
+            (own.error_map, _MAP_TITLES[own.error_map], *own.error_range()),
+            font_file(),
+        )
+        self._state.say(f"Saved {path}")
+
+    def step(self) -> None:
+        """Finishes what the graphics card had to deliver first."""
+        if self._panel is None:
+            return
+        raw, target, box, since = self._panel
+        if raw.is_file() and raw.stat().st_size > 0:
+            try:
+                crop(raw, target, box)
+            except (OSError, SyntaxError):  # it is still being written
+                if time.monotonic() - since < _SECONDS_UNTIL_GIVEN_UP:
+                    return
+                self._state.say(f"{target}: could not be written.", failure=True)
+            else:
+                self._state.say(f"Saved {target}")
+            self._panel = None
+        elif time.monotonic() - since > _SECONDS_UNTIL_GIVEN_UP:
+            self._state.say("The window's picture could not be read from the graphics card.", failure=True)
+            self._panel = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture is on its way."""
+        return self._panel is not None
+
+    def close(self) -> None:
+        """Removes what was kept for a moment."""
+        for path in self._folder.iterdir():
+            path.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+    def _name(self, what: str) -> Path:
+        return Path.cwd() / f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}.png"

@@ -1,0 +1,64 @@
+"""Small things that every panel needs of DearPyGui."""
+
+from collections.abc import Callable, Sequence
+
+import dearpygui.dearpygui as dpg
+
+from viewer.window.theme import Looks
+
+Item = int | str
+
+
+def rect(tag: Item) -> tuple[float, float, float, float]:
+    """(left, top, width, height) of an item in the window, in pixels."""
+    state = dpg.get_item_state(tag)
+    # A child window knows its place only as a place in the window that holds it, which here fills everything.
+    left, top = state.get("rect_min") or state["pos"]
+    return left, top, *state["rect_size"]
+
+
+def inside(tag: Item) -> bool:
+    """Whether the mouse is over an item, whatever of the item's own content lies between."""
+    x, y = dpg.get_mouse_pos(local=False)
+    left, top, width, height = rect(tag)
+    return left <= x < left + width and top <= y < top + height
+
+
+def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -> None:
+    """Changes a text and, where given, its colour."""
+    dpg.set_value(tag, text)
+    if colour is not None:
+        dpg.configure_item(tag, color=(*colour, 255))
+
+
+def text_width(text: str) -> int:
+    """How wide a text is in the type that is bound, in pixels; 0 before the first frame."""
+    size = dpg.get_text_size(text)
+    return round(size[0]) if size else 0
+
+
+class Choice:
+    """Buttons side by side, one of which is chosen.
+
+    Args:
+        tag: Beginning of the buttons' tags: `tag choice`.
+        choices: (key, title) of each.
+        choose: Called with the key of the button that was clicked.
+    """
+
+    def __init__(self, tag: str, choices: Sequence[tuple[str, str]], choose: Callable[[str], None]):
+        self._tag = tag
+        self._keys = [key for key, _ in choices]
+        with dpg.group(horizontal=True, horizontal_spacing=2, tag=tag):
+            for key, title in choices:
+                dpg.add_button(
+                    label=title,
+                    tag=f"{tag} {key}",
+                    user_data=key,
+                    callback=lambda sender, data, key: choose(key),
+                )
+
+    def show(self, chosen: str, looks: Looks) -> None:
+        """Marks the one that is chosen."""
+        for key in self._keys:
+            dpg.bind_item_theme(f"{self._tag} {key}", looks.button(key == chosen))

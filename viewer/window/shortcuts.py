@@ -1,0 +1,92 @@
+"""Keys: what they do, and how the help overlay says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dearpygui.dearpygui as dpg
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """A line of the help overlay; where `action` is set, also a key that is bound to it.
+
+    Args:
+        keys: As a person reads it.
+        does: What happens.
+        action: Name of the action.
+        key: DearPyGui's code of the key.
+        control: Whether Ctrl is held.
+        shift: Whether Shift is held.
+    """
+
+    keys: str
+    does: str
+    action: str = ""
+    key: int = 0
+    control: bool = False
+    shift: bool = False
+
+
+SHORTCUTS = (
+    Shortcut("1, 2", "open a panel"),
+    Shortcut("Ctrl-F", "search the runs", "search", dpg.mvKey_F, control=True),
+    Shortcut("↑ ↓, Page ↑ ↓", "the next run, or the one before; a page"),
+    Shortcut("Ctrl-click, Shift-click", "select several runs"),
+    Shortcut("Enter", "reconstruct with the selected runs", "compare", dpg.mvKey_Return),
+    Shortcut("Ctrl-O", "open an image", "open", dpg.mvKey_O, control=True),
+    Shortcut("← →", "the previous or the next image of the dataset"),
+    Shortcut("Wheel, drag", "zoom into an image; move it"),
+    Shortcut("0, double click", "show the whole image again", "whole", dpg.mvKey_0),
+    Shortcut("D", "divider between original and reconstruction", "divide", dpg.mvKey_D),
+    Shortcut("E", "the next kind of error map", "error", dpg.mvKey_E),
+    Shortcut("Ctrl-Z", "undo a slider", "undo", dpg.mvKey_Z, control=True),
+    Shortcut("Ctrl-Y, Ctrl-Shift-Z", "redo", "redo", dpg.mvKey_Y, control=True),
+    Shortcut("Ctrl-S", "save the panel as a picture", "save", dpg.mvKey_S, control=True),
+    Shortcut("Ctrl-Shift-S", "save the comparison as a figure", "figure", dpg.mvKey_S, control=True, shift=True),
+    Shortcut("T", "light or dark", "theme", dpg.mvKey_T),
+    Shortcut("F1, ?", "this help", "help", dpg.mvKey_F1),
+)
+
+
+class Keys:
+    """Turns key presses into actions, except while a person types.
+
+    Args:
+        actions: Name → what to do.
+        typing: Whether a text field has the keyboard.
+    """
+
+    def __init__(self, actions: dict[str, Callable[[], None]], typing: Callable[[], bool]):
+        self._actions, self._typing = actions, typing
+        self._bound = {
+            (shortcut.key, shortcut.control, shortcut.shift): shortcut.action
+            for shortcut in SHORTCUTS
+            if shortcut.action
+        }
+        self._bound |= {
+            (dpg.mvKey_Z, True, True): "redo",
+            (dpg.mvKey_Up, False, False): "up",
+            (dpg.mvKey_Down, False, False): "down",
+            (dpg.mvKey_Prior, False, False): "page up",
+            (dpg.mvKey_Next, False, False): "page down",
+            (dpg.mvKey_Left, False, False): "left",
+            (dpg.mvKey_Right, False, False): "right",
+            (dpg.mvKey_Escape, False, False): "escape",
+            (dpg.mvKey_NumPadEnter, False, False): "compare",
+            (dpg.mvKey_Slash, False, True): "help",
+            **{(dpg.mvKey_1 + number, False, False): f"panel {number}" for number in range(4)},
+        }
+        with dpg.handler_registry():
+            dpg.add_key_press_handler(callback=lambda sender, key: self.press(key))
+
+    def press(self, key: int) -> None:
+        """A key went down."""
+        control = dpg.is_key_down(dpg.mvKey_LControl) or dpg.is_key_down(dpg.mvKey_RControl)
+        shift = dpg.is_key_down(dpg.mvKey_LShift) or dpg.is_key_down(dpg.mvKey_RShift)
+        action = self._bound.get((key, control, shift))
+        if action is None or (self._typing() and not control and action not in ("escape", "help")):
+            return
+        if self._typing() and action in ("undo", "redo"):
+            return  # the text field's own
+        if action in self._actions:  # a number beyond the panels opens none
+            self._actions[action]()

@@ -1,0 +1,53 @@
+"""How numbers and times are written in the window."""
+
+import math
+from datetime import UTC, datetime
+
+_LABELS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
+
+
+def figure_label(name: str) -> str:
+    """`psnr` → `PSNR`, `val_loss/l1` → `loss/l1, validation`."""
+    base = name.removeprefix("val_")
+    label = _LABELS.get(base, base.replace("_", " "))
+    return f"{label}, validation" if base != name else label
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """A figure: PSNR in dB with 2 decimals, all else with 4, `–` where there is none."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "–"
+    if name.removeprefix("val_") == "psnr":
+        return f"{value:.2f} dB"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def age_text(time: str, now: datetime | None = None) -> str:
+    """How long ago an ISO time was: `just now`, `12 min`, `5 h`, `3 days`."""
+    try:
+        seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(time)).total_seconds()
+    except (TypeError, ValueError):
+        return "–"
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h"
+    return f"{seconds // 86400:.0f} days"
+
+
+def duration_text(seconds: float) -> str:
+    """`48 s`, `3 min`, `2 h 5 min`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def shortened(text: str, most: int) -> str:
+    """A text that keeps its end, because the end of a path tells it apart."""
+    return text if len(text) <= most else f"…{text[-(most - 1) :]}"

@@ -1,0 +1,1 @@
+"""The process that infers: the one part of the viewer that may import TensorFlow."""

@@ -1,0 +1,74 @@
+"""The images of a run's dataset, small, with their errors."""
+
+from typing import Any
+
+import numpy as np
+
+from architectures.metrics import METRICS
+from builders.images import fit_image, to_float
+from builders.spec import Image
+from viewer.worker.main import Answer
+from viewer.worker.models import Models
+
+# So many thumbnails are enough to find the worst and the best, and few enough to compute at once.
+_MOST = 240
+_SIDE = 64
+_BATCH = 32
+
+
+class Gallery:
+    """Answers `gallery`.
+
+    Args:
+        models: Restored runs.
+    """
+
+    def __init__(self, models: Models):
+        self._models = models
+        self._psnr = METRICS.get("psnr")()
+
+    def gallery(self, run: str, checkpoint: str, split: str) -> Answer:
+        """Thumbnails of a split, spread evenly over it, with the PSNR of each.
+
+        The figures of an evaluation are used where there is one of this checkpoint and split; else the images are
+        reconstructed now.
+
+        Returns:
+            Values `positions`, `names`, `psnr` (dB); array `thumbnails`, uint8 [images, 64, 64, 1 or 3].
+        """
+        images = self._models.split(run, split)
+        positions = np.unique(np.linspace(0, images.count - 1, min(_MOST, images.count)).astype(int))
+        restored, _ = self._models.get(run, checkpoint)
+        measured = self._evaluated(run, checkpoint, split, images.count)
+        psnr = [measured[position] for position in positions] if measured else []
+        thumbnails = []
+        channels = restored.image_shape[2]
+        for start in range(0, len(positions), _BATCH):
+            batch = images.images(positions[start : start + _BATCH])
+            if not measured:
+                originals = to_float(batch)
+                outputs = restored.model.reconstruct(originals)["image"]
+                psnr += np.asarray(self._psnr(originals, outputs)).tolist()
+            fit = Image(size=_SIDE, channels=channels)
+            thumbnails += [fit_image(image, fit, (_SIDE, _SIDE)) for image in batch]
+        values = {
+            "positions": [int(position) for position in positions],
+            "names": [images.name_of(int(position)) for position in positions],
+            "psnr": [float(value) for value in psnr],
+        }
+        return values, {"thumbnails": np.stack(thumbnails)}
+
+    def _evaluated(self, run: str, checkpoint: str, split: str, count: int) -> list[float]:
+        """The PSNR of every image, where an evaluation of the whole split holds it."""
+        restored, found = self._models.get(run, checkpoint)
+        for evaluation in restored.run.evaluations().values():
+            values = _values(evaluation)
+            if evaluation.get("split") == split and evaluation.get("step") == found.step and len(values) == count:
+                return values
+        return []
+
+
+def _values(evaluation: dict[str, Any]) -> list[float]:
+    values = evaluation.get("metrics", {}).get("psnr", {}).get("values", [])
+    # JSON cannot hold the infinite PSNR of an equal image.
+    return [float("inf") if value is None else float(value) for value in values]

@@ -1,0 +1,102 @@
+"""Images as a model sees them, whatever they come from."""
+
+import os
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image as Pillow
+
+from builders.errors import RequestError
+from builders.images import BadImageError, fit_image, open_image, to_float
+from builders.spec import Image
+from viewer.protocol import ImageSource
+from viewer.worker.models import Models
+
+_MOST_KEPT = 16
+# An opened image larger than this is shrunk before it is kept: no model takes so many pixels.
+_LONGEST_SIDE = 2048
+# Decoding and converting hold an image about so many times.
+_COPIES = 3
+
+
+class Images:
+    """Opens images once, and fits them to any model.
+
+    Args:
+        models: Where the images of a dataset are found.
+    """
+
+    def __init__(self, models: Models):
+        self._models = models
+        self._opened: OrderedDict[tuple, np.ndarray] = OrderedDict()
+
+    def fitted(self, source: ImageSource, image: Image, shape: tuple[int, int, int]) -> np.ndarray:
+        """float32 [height, width, channels] in [0, 1]: the image as a run's spec says it is fitted.
+
+        Raises:
+            RequestError: There is no such image, or it cannot be read.
+        """
+        opened = self.opened(source)
+        if opened.shape == shape:
+            return to_float(opened)
+        return to_float(fit_image(opened, image, shape[:2])).reshape(shape)
+
+    def opened(self, source: ImageSource) -> np.ndarray:
+        """uint8 [height, width, 1 or 3]: the image as it is, or shrunk to 2,048 pixels where it is larger."""
+        if source.kind == "split":
+            split = self._models.split(source.run, source.split)
+            if not 0 <= source.position < split.count:
+                raise RequestError(f"{source.label}: the split has {split.count} images")
+            return split.image(source.position)
+        path = Path(source.path).expanduser()
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError as error:
+            raise RequestError(f"{source.path}: {error.strerror or error}") from None
+        key = (str(path), changed)
+        if key not in self._opened:
+            self._opened[key] = _open(path)
+            while len(self._opened) > _MOST_KEPT:
+                self._opened.popitem(last=False)
+        self._opened.move_to_end(key)
+        return self._opened[key]
+
+
+def _open(path: Path) -> np.ndarray:
+    if path.is_dir():
+        raise RequestError(f"{path}: is a folder; choose one image in it")
+    limit = Pillow.MAX_IMAGE_PIXELS
+    Pillow.MAX_IMAGE_PIXELS = None  # our own bound follows, by the memory there is
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _refuse_more_than_memory(path)
+        array = open_image(path)
+    except BadImageError as error:
+        raise RequestError(f"{path}: {error}") from None
+    finally:
+        Pillow.MAX_IMAGE_PIXELS = limit
+    if max(array.shape[:2]) <= _LONGEST_SIDE:
+        return array
+    scale = _LONGEST_SIDE / max(array.shape[:2])
+    size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+    pillow = Pillow.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+    small = np.asarray(pillow.resize(size, Pillow.Resampling.BOX, reducing_gap=2.0))
+    return small[..., None] if small.ndim == 2 else small
+
+
+def _refuse_more_than_memory(path: str | os.PathLike) -> None:
+    try:
+        with Pillow.open(path) as image:
+            width, height = image.size
+    except Exception:  # what is wrong with the file is told by whoever opens it in earnest
+        return
+    needed, free = width * height * 3 * _COPIES, psutil.virtual_memory().available
+    if needed > free:
+        raise RequestError(
+            f"{path}: {width} × {height} pixels need {needed / 1e9:.1f} GB to open, and {free / 1e9:.1f} GB are free; "
+            "make it smaller first"
+        )

@@ -1,0 +1,73 @@
+"""Restored runs, kept while they may be asked for again."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+from builders.dataset_builder import Split
+from builders.errors import RequestError
+from runs import Checkpoint, Run
+from workflows.averages import use_averaged_weights
+from workflows.checkpoints import load_checkpoint
+from workflows.restore import Restored, restore
+
+# Each may hold a backbone of 100 MB, and its compiled function.
+_MOST_RUNS = 6
+
+
+class Models:
+    """Run → its model, with the weights of whichever checkpoint was asked for last."""
+
+    def __init__(self):
+        self._restored: OrderedDict[str, Restored] = OrderedDict()
+        self._loaded: dict[str, tuple[int, int]] = {}
+        self._splits: dict[tuple[str, str], Split] = {}
+
+    def get(self, run_path: str, which: str) -> tuple[Restored, Checkpoint]:
+        """A run's model as it was at a checkpoint. The network is built once; other checkpoints only bring weights.
+
+        Args:
+            run_path: The run's directory.
+            which: `best`, `last` or a step.
+
+        Raises:
+            RequestError: No such run or checkpoint, or a damaged one.
+        """
+        run = Run.open(run_path)
+        checkpoint = run.checkpoint(which)
+        version = (checkpoint.step, _changed(checkpoint.path))
+        restored = self._restored.get(run_path)
+        if restored is None:
+            restored = restore(run, checkpoint.step)
+            self._restored[run_path] = restored
+            self._drop_oldest()
+        elif self._loaded[run_path] != version:
+            load_checkpoint(restored.model, checkpoint.path)
+            use_averaged_weights(restored.model)
+        self._loaded[run_path] = version
+        self._restored.move_to_end(run_path)
+        return restored, checkpoint
+
+    def split(self, run_path: str, name: str) -> Split:
+        """The images of one split of a run's dataset."""
+        key = (run_path, name)
+        if key not in self._splits:
+            restored, _ = self.get(run_path, "last")
+            splits = restored.splits([name])
+            if name not in splits:
+                raise RequestError(f"{run_path}: its dataset has no {name} split")
+            self._splits[key] = splits[name]
+        return self._splits[key]
+
+    def _drop_oldest(self) -> None:
+        while len(self._restored) > _MOST_RUNS:
+            path, _ = self._restored.popitem(last=False)
+            del self._loaded[path]
+            for key in [key for key in self._splits if key[0] == path]:
+                del self._splits[key]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        raise RequestError(f"{path}: the checkpoint is gone; choose another one") from None
