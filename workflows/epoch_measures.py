@@ -30,6 +30,7 @@ class EpochMeasures:
     def __init__(self, run: Run, spec: Spec, model: Reconstructor, splits: Splits, board: TensorBoardLog):
         self._run, self._spec, self._model, self._splits, self._board = run, spec, model, splits, board
         self._steps_per_epoch = splits["train"].steps_per_epoch
+        self._measured_gradients: tuple[int, dict[str, np.ndarray]] = (0, {})
         self._samples = sample_images(splits.get("validation") or splits["train"])
         self._latents = LatentWatch(run, model, splits, spec.name) if isinstance(model, LatentDecoder) else None
 
@@ -101,9 +102,12 @@ class EpochMeasures:
         return {"gradient_norm": float(np.linalg.norm(list(norms.values())))}
 
     def _gradients_by_name(self, epoch: int) -> dict[str, np.ndarray]:
-        train: Split = self._splits["train"]
-        [batch] = train.epoch(epoch - 1).take(1)
-        return self._model.gradients_of(batch)
+        """Of the epoch's first batch, at its end; norms and histograms are taken of the same."""
+        if self._measured_gradients[0] != epoch:
+            train: Split = self._splits["train"]
+            [batch] = train.epoch(epoch - 1).take(1)
+            self._measured_gradients = (epoch, self._model.gradients_of(batch))
+        return self._measured_gradients[1]
 
 
 def is_due(every: Duration, epoch: int, steps_per_epoch: int) -> bool:
