@@ -84,9 +84,9 @@ def measure(run: Path, seconds: float) -> list[tuple[str, str]]:
     lines.append(("Runs panel", bench.rate()))
     lines.append(("Runs panel, idle", f"{bench.idle():.1%} of a processor"))
     state.compare_selected()
-    own = state.reconstruct
+    own, images = state.reconstruct, state.images
     bench.until(
-        lambda: own.gallery is not None and own.results and own.results[0] is not None and own.results[0].figures
+        lambda: images.gallery is not None and own.results and own.results[0] is not None and own.results[0].figures
     )
 
     turn = 0
@@ -99,17 +99,17 @@ def measure(run: Path, seconds: float) -> list[tuple[str, str]]:
     lines.append(("Reconstruct panel", bench.rate()))
     lines.append(("Reconstruct panel, zooming", bench.rate(pan)))
     lines.append(("Reconstruct panel, idle", f"{bench.idle():.1%} of a processor"))
-    images, asked = 0, 0
+    shown, asked = 0, 0
 
     def reconstruct() -> None:
-        nonlocal images, asked
+        nonlocal shown, asked
         if app.worker.waiting("reconstruct 0") is None:
-            images += 1
-            asked = (asked + 1) % len(own.gallery.positions)
-            own.open_from_gallery(asked)
+            shown += 1
+            asked = (asked + 1) % len(images.gallery.positions)
+            images.open_from_gallery(asked)
 
     rate = bench.rate(reconstruct, paced=True)
-    lines.append(("while the worker reconstructs", f"{rate}; {images / seconds:.0f} images a second"))
+    lines.append(("while the worker reconstructs", f"{rate}; {shown / seconds:.0f} images a second"))
     app.close()
     return lines
 

@@ -75,11 +75,12 @@ def main(runs: tuple[Path, ...], out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
         camera = Photographer(str(runs[0].parent.parent), out)
-        state, own = camera.app.state, camera.app.state.reconstruct
+        state, own, images = camera.app.state, camera.app.state.reconstruct, camera.app.state.images
 
         def ready() -> bool:
             results = own.results
-            return own.gallery is not None and bool(results) and all(result and result.figures for result in results)
+            done = all(result and result.figures and result.source == images.source for result in results)
+            return images.gallery is not None and bool(results) and done
 
         state.runs.search(runs[0].parent.name)
         for number, run in enumerate(runs):
@@ -88,7 +89,7 @@ def main(runs: tuple[Path, ...], out: Path) -> None:
         camera.take("runs")
         state.compare_selected()
         camera.until(ready)
-        own.open_from_gallery(own.gallery.order("worst")[len(own.gallery.positions) // 2])
+        images.open_from_gallery(images.gallery.order("worst")[len(images.gallery.positions) // 2])
         camera.until(ready)
         own.set_split(0.5)
         camera.until(ready)

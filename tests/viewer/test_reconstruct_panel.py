@@ -13,7 +13,10 @@ from tests.viewer.driver import needs_display
 
 pytestmark = needs_display
 
-DONE = "all(result is not None and result.image is not None for result in app.state.reconstruct.results)"
+DONE = (
+    "all(result is not None and result.image is not None and result.source == app.state.images.source "
+    "for result in app.state.reconstruct.results)"
+)
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def begin(viewer, *numbers):
         viewer.click(f"runs name {number}", key="ctrl" if place else "")
     viewer.wait(f"len(app.state.runs.chosen()) == {len(numbers)}")
     viewer.key("Return")
-    viewer.wait(f"app.state.reconstruct.gallery is not None and app.state.reconstruct.results and {DONE}", 60)
+    viewer.wait(f"app.state.images.gallery is not None and app.state.reconstruct.results and {DONE}", 60)
     viewer.settle()
 
 
@@ -53,7 +56,7 @@ def test_an_image_through_a_run(open_viewer, runs_dir, tmp_path):
 
     # The worst test image comes first, with the figures that validation measured.
     values = evaluated["psnr"]["values"]
-    position = viewer.ask("app.state.reconstruct.source.position")
+    position = viewer.ask("app.state.images.source.position")
     assert position == int(np.argmin(values))
     figures = viewer.ask("dict(app.state.reconstruct.results[0].figures)")
     for name in ("mse", "psnr", "ssim"):
@@ -140,7 +143,7 @@ def test_checkpoints_files_and_what_breaks(open_viewer, runs_dir, tmp_path):
     viewer.click("image path")
     viewer.type(str(photo))
     viewer.key("Return")
-    viewer.wait(f"app.state.reconstruct.source.path == {str(photo)!r} and {DONE}")
+    viewer.wait(f"app.state.images.source.path == {str(photo)!r} and {DONE}")
     assert viewer.ask("app.state.panel") == "reconstruct"  # typed digits and letters were no shortcuts
     viewer.click("image path")
     viewer.key("ctrl+a")
@@ -151,9 +154,9 @@ def test_checkpoints_files_and_what_breaks(open_viewer, runs_dir, tmp_path):
 
     # Another thumbnail.
     viewer.click("gallery", 0.4, 0.1)
-    viewer.wait(f"app.state.reconstruct.source.kind == 'split' and {DONE}")
-    assert viewer.ask("app.state.reconstruct.gallery.order('worst')[1]") == viewer.ask(
-        "app.state.reconstruct.gallery.positions.index(app.state.reconstruct.source.position)"
+    viewer.wait(f"app.state.images.source.kind == 'split' and {DONE}")
+    assert viewer.ask("app.state.images.gallery.order('worst')[1]") == viewer.ask(
+        "app.state.images.gallery.positions.index(app.state.images.source.position)"
     )
 
     # The worker dies.

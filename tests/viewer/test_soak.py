@@ -42,7 +42,7 @@ def test_soak(open_viewer, trained, tmp_path):
         "drag": lambda: viewer.drag(
             viewer.place("original"), (chance.randrange(260, 1100), chance.randrange(130, 600))
         ),
-        "path": lambda: viewer.ask(f"app.state.reconstruct.open_file({str(photo)!r})"),
+        "path": lambda: viewer.ask(f"app.state.images.open_file({str(photo)!r})"),
         "resize": lambda: viewer.ask(
             f"dpg.configure_viewport(0, width={chance.randrange(900, 1350)}, height={chance.randrange(560, 860)})"
         ),

@@ -161,7 +161,8 @@ class Comparison:
         self._original.show(picture, state.view, looks.palette.picture_ground)
         set_text("original title", "Original", looks.text("text"))
         size = "" if array is None else f" · {array.shape[1]} × {array.shape[0]}"
-        name = state.source.label if state.source else "choose an image on the left"
+        source = state.images.source
+        name = source.label if source else "choose an image on the left"
         most = int(self._original.width / (_CHARACTER * looks.scale)) - len(size)
         set_text("original name", shortened(name, max(8, most)) + size, looks.text("quiet"))
 

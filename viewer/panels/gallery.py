@@ -4,7 +4,7 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from viewer.pixels import Picture, mosaic
-from viewer.state.reconstruction import GALLERY_ORDERS, Reconstruction
+from viewer.state.image_choice import GALLERY_ORDERS, ImageChoice
 from viewer.state.view import View
 from viewer.window.items import set_text
 from viewer.window.pane import Pane
@@ -20,12 +20,12 @@ class GalleryView:
     """See the module.
 
     Args:
-        state: The state of the panel.
+        state: Which image is chosen.
         looks: Themes and sizes.
         textures: Where its pixels come from.
     """
 
-    def __init__(self, state: Reconstruction, looks: Looks, textures: Textures):
+    def __init__(self, state: ImageChoice, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
         self._picture: Picture | None = None
@@ -36,7 +36,7 @@ class GalleryView:
             dpg.add_combo(
                 list(_TITLES.values()),
                 tag="gallery order",
-                callback=lambda sender, title: state.set_gallery_order(
+                callback=lambda sender, title: state.set_order(
                     next(order for order, text in _TITLES.items() if text == title)
                 ),
             )
@@ -62,7 +62,7 @@ class GalleryView:
         """The mouse wheel was turned; whether it was meant for the thumbnails."""
         if self.pane.mouse() is None:
             return False
-        self._state.scroll_gallery(round(-steps), self.rows, self._page)
+        self._state.scroll(round(-steps), self.rows, self._page)
         return True
 
     def click(self) -> bool:
@@ -76,17 +76,17 @@ class GalleryView:
         """Brings the screen up to date."""
         state, gallery = self._state, self._state.gallery
         self._draw_hint()
-        place = (state.gallery_order, state.gallery_first, state.source, self._page, self._width)
+        place = (state.order, state.first, state.source, self._page, self._width)
         shown = (gallery, place, self._looks.theme)
         if self._shown is not None and shown[0] is self._shown[0] and shown[1:] == self._shown[1:]:
             return
         self._shown = shown
-        dpg.set_value("gallery order", _TITLES[state.gallery_order])
+        dpg.set_value("gallery order", _TITLES[state.order])
         dpg.configure_item("gallery", show=gallery is not None)
         if gallery is None:
             return
-        first = state.gallery_first * _COLUMNS
-        numbers = gallery.order(state.gallery_order)[first : first + self._page * _COLUMNS]
+        first = state.first * _COLUMNS
+        numbers = gallery.order(state.order)[first : first + self._page * _COLUMNS]
         ground = self._looks.palette.picture_ground
         tiles = np.stack([self._tile(number) for number in numbers])
         blank = np.broadcast_to(np.float32(ground), tiles.shape[1:])
@@ -117,7 +117,7 @@ class GalleryView:
         gallery = self._state.gallery
         number = self._under_mouse()
         if gallery is None:
-            text = "looking for the images …" if self._state.gallery_run else ""
+            text = "looking for the images …" if self._state.run else ""
         elif number is None:
             text = f"{len(gallery.positions)} images"
         else:
@@ -133,6 +133,6 @@ class GalleryView:
             return None
         cell = self._width / _COLUMNS
         column, row = int(mouse[0] / cell), int(mouse[1] / cell)
-        place = (self._state.gallery_first + row) * _COLUMNS + column
-        order = gallery.order(self._state.gallery_order)
+        place = (self._state.first + row) * _COLUMNS + column
+        order = gallery.order(self._state.order)
         return order[place] if 0 <= column < _COLUMNS and place < len(order) else None

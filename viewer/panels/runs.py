@@ -73,6 +73,13 @@ class RunsPanel:
         """The mouse wheel was turned; whether it was meant for the list."""
         return self._table.wheel(steps)
 
+    def press(self) -> bool:
+        """The mouse was pressed; buttons and rows see that themselves."""
+        return False
+
+    def double_click(self) -> None:
+        """The mouse was pressed twice, which means nothing here."""
+
     @property
     def page(self) -> int:
         """Rows of the list on screen."""

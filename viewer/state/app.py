@@ -1,20 +1,23 @@
 """Everything the window shows, and everything a person can do in it."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from viewer.protocol import Reply
 from viewer.settings import Settings
-from viewer.state.reconstruction import Reconstruction, Variant
+from viewer.state.image_choice import ImageChoice
+from viewer.state.inside import Inside
+from viewer.state.latent_space import LatentSpace
+from viewer.state.reconstruction import Reconstruction
 from viewer.state.runs_list import RunsList
-from viewer.state.undo import Change, Undo
+from viewer.state.undo import Undo
+from viewer.state.variants import Variant
 from viewer.summary import RunDetail
 from viewer.watch import Seen
 
-PANELS = ("runs", "reconstruct")
-TITLES = {"runs": "Runs", "reconstruct": "Reconstruct"}
+PANELS = ("runs", "reconstruct", "inside", "latents")
+TITLES = {"runs": "Runs", "reconstruct": "Reconstruct", "inside": "Inside", "latents": "Latent space"}
 
 
 class Worker(Protocol):
@@ -55,6 +58,7 @@ class AppState:
     Attributes:
         panel: The open one.
         message: The line at the bottom.
+        subject: Which of the compared runs the panels that look at one run look at.
         help_open: Whether the overlay with the shortcuts is open.
         version: Counts changes that belong to no panel.
     """
@@ -64,7 +68,11 @@ class AppState:
         self.worker = worker
         self.undo = Undo()
         self.runs = RunsList(settings.sort, settings.descending)
-        self.reconstruct = Reconstruction(worker.ask, self.undo, settings.error_map, settings.gallery_sort)
+        self.images = ImageChoice(worker.ask, settings.gallery_sort)
+        self.reconstruct = Reconstruction(worker.ask, self.undo, self.images, settings.error_map)
+        self.inside = Inside(worker.ask, self.undo)
+        self.latents = LatentSpace(worker.ask, self.undo)
+        self.subject = 0
         self.panel = settings.panel if settings.panel in PANELS else "runs"
         self.message: Message | None = None
         self.help_open = False
@@ -88,6 +96,12 @@ class AppState:
         for reply in self.worker.replies():
             self._take(reply)
         self._forget_gone()
+        self.reconstruct.follow()
+        # These two ask for what they show only while they are open.
+        if self.panel == "inside":
+            self.inside.follow(self.looked_at(), self.images.source)
+        elif self.panel == "latents":
+            self.latents.follow(self.looked_at(), self.images.source)
 
     def wanted_details(self) -> list[str]:
         """Runs that the watcher should read in detail."""
@@ -97,17 +111,27 @@ class AppState:
         """The settings as they should be kept."""
         settings = self.settings
         settings.panel, settings.sort, settings.descending = self.panel, self.runs.sort, self.runs.descending
-        settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.reconstruct.gallery_order
+        settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.images.order
         return settings
 
     # What a person does
 
     def open_panel(self, panel: str) -> None:
-        """Shows a panel. The reconstruct panel takes the selected runs over when it has none of its own."""
+        """Shows a panel. All but the list take the selected runs over when there are none to look at."""
+        if panel != "runs" and not self.reconstruct.variants:
+            self.compare_selected()
         self.panel = panel
         self.version += 1
-        if panel == "reconstruct" and not self.reconstruct.variants:
-            self.compare_selected()
+
+    def looked_at(self) -> Variant | None:
+        """The run that panels about one run show."""
+        variants = self.reconstruct.variants
+        return variants[min(self.subject, len(variants) - 1)] if variants else None
+
+    def look_at(self, index: int) -> None:
+        """Chooses which of the compared runs the panels about one run show."""
+        self.subject = index
+        self.version += 1
 
     def compare_selected(self) -> None:
         """Puts the selected runs side by side in the reconstruct panel."""
@@ -117,6 +141,7 @@ class AppState:
         variants = [variant for detail in chosen if (variant := self._variant(detail)) is not None]
         without = [detail.path for detail in chosen if not detail.checkpoints]
         self.panel = "reconstruct"
+        self.subject = 0
         self.version += 1
         self.reconstruct.show(variants)
         if without:
@@ -147,26 +172,20 @@ class AppState:
 
     def undo_last(self) -> None:
         """Takes a slider's last change back."""
-        self._apply(self.undo.back(), lambda change: change.before, "Nothing to undo.")
+        if not self.undo.back():
+            self.say("Nothing to undo.")
 
     def redo(self) -> None:
         """Makes a change again that was taken back."""
-        self._apply(self.undo.again(), lambda change: change.after, "Nothing to redo.")
-
-    def _apply(self, change: Change | None, value: Callable[[Change], Any], otherwise: str) -> None:
-        if change is None:
-            self.say(otherwise)
-        elif change.name[0] == "scale":
-            self.reconstruct.set_scale(value(change), record=False)
-        elif change.name[0] == "checkpoint":
-            _, run, index = change.name
-            if index < len(self.reconstruct.variants) and self.reconstruct.variants[index].run == run:
-                self.reconstruct.set_checkpoint(index, value(change), record=False)
+        if not self.undo.again():
+            self.say("Nothing to redo.")
 
     def restart_worker(self) -> None:
         """Starts a new worker and asks again for what is on screen."""
         self.worker.restart()
         self.reconstruct.infer_again()
+        self.inside.infer_again()
+        self.latents.infer_again()
         self.version += 1
 
     def say(self, text: str, failure: bool = False) -> None:
@@ -177,7 +196,8 @@ class AppState:
     # The worker
 
     def _take(self, reply: Reply) -> None:
-        self.reconstruct.take(reply)
+        for part in (self.images, self.reconstruct, self.inside, self.latents):
+            part.take(reply)
         if reply.error is not None:
             self.say(reply.error, failure=True)
 

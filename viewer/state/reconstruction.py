@@ -7,13 +7,13 @@ import numpy as np
 
 from viewer.colours import mapped
 from viewer.protocol import ImageSource, Reply
+from viewer.state.image_choice import ImageChoice
 from viewer.state.undo import Undo
-from viewer.state.variants import Gallery, Result, Variant
+from viewer.state.variants import Result, Variant
 from viewer.state.view import View, pixel_at
 
 MOST_VARIANTS = 4
 ERROR_MAPS = ("absolute", "signed", "ssim")
-GALLERY_ORDERS = ("worst", "best", "order")
 SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 goes by the largest error on screen
 
 Ask = Callable[..., None]
@@ -23,7 +23,7 @@ class Reconstruction:
     """Everything about the reconstruct panel.
 
     Attributes:
-        source: The image; None before one was chosen.
+        images: Which image is looked at.
         variants: The columns.
         results: One for each variant; None while there is none.
         error_map: absolute, signed or ssim.
@@ -31,17 +31,14 @@ class Reconstruction:
         view: What all panes show.
         split: Where the divider is, as a share of the width; None where nothing is divided.
         cursor: Point under the mouse, in shares of the image; None outside.
-        gallery: Images to choose from.
-        gallery_order: worst, best or order.
-        gallery_first: Number of the first row of thumbnails on screen.
         message: What cannot be done and why.
         version: Counts changes of what is shown.
     """
 
-    def __init__(self, ask: Ask, undo: Undo, error_map: str = "absolute", gallery_order: str = "worst"):
+    def __init__(self, ask: Ask, undo: Undo, images: ImageChoice, error_map: str = "absolute"):
         self._ask = ask
         self._undo = undo
-        self.source: ImageSource | None = None
+        self.images = images
         self.variants: list[Variant] = []
         self.results: list[Result | None] = []
         self.error_map: str = error_map if error_map in ERROR_MAPS else "absolute"
@@ -49,12 +46,9 @@ class Reconstruction:
         self.view = View()
         self.split: float | None = None
         self.cursor: tuple[float, float] | None = None
-        self.gallery: Gallery | None = None
-        self.gallery_order = gallery_order if gallery_order in GALLERY_ORDERS else "worst"
-        self.gallery_first = 0
-        self.gallery_run = ""
         self.message = ""
         self.version = 0
+        self._source: ImageSource | None = None
 
     # Choosing
 
@@ -66,8 +60,8 @@ class Reconstruction:
         self.message = "" if self.variants else "Choose runs in the Runs panel first."
         if len(variants) > MOST_VARIANTS:
             self.message = f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."
+        self.images.fetch(self.variants[0] if self.variants else None)
         self._infer()
-        self._fetch_gallery()
 
     def add(self, variant: Variant) -> None:
         """Adds a column."""
@@ -77,25 +71,12 @@ class Reconstruction:
         """Takes a column away."""
         self.show([variant for number, variant in enumerate(self.variants) if number != index])
 
-    def open_file(self, path: str) -> None:
-        """Shows an image file."""
-        path = path.strip().strip("'\"")
-        if path:
-            self.open(ImageSource("file", path=path))
-
-    def open_from_gallery(self, number: int) -> None:
-        """Shows one of the gallery's images."""
-        if self.gallery is not None and 0 <= number < len(self.gallery.positions):
-            where = self.gallery
-            self.open(ImageSource("split", run=where.run, split=where.split, position=where.positions[number]))
-
-    def open(self, source: ImageSource) -> None:
-        """Shows an image."""
-        if source != self.source:
-            self.source, self.view = source, View()
+    def follow(self) -> None:
+        """Turns to the image that has been chosen since."""
+        if self.images.source != self._source:
+            self._source, self.view = self.images.source, View()
             self.results = [None] * len(self.variants)
-        self.message = "" if self.variants else "Choose runs in the Runs panel first."
-        self._infer()
+            self._infer()
 
     def set_checkpoint(self, index: int, step: int, record: bool = True) -> None:
         """Moves a column to another checkpoint."""
@@ -103,9 +84,15 @@ class Reconstruction:
         if step == variant.step or step not in dict(variant.checkpoints):
             return
         if record:
-            self._undo.record(("checkpoint", variant.run, index), variant.step, step)
+            name = ("checkpoint", variant.run, index)
+            self._undo.record(name, variant.step, step, lambda value: self._restore(index, variant.run, value))
         self.variants[index] = replace(variant, step=step)
         self._infer(index)
+
+    def _restore(self, index: int, run: str, step: int) -> None:
+        """Undoes a checkpoint's slider, unless its column has gone since."""
+        if index < len(self.variants) and self.variants[index].run == run:
+            self.set_checkpoint(index, step, record=False)
 
     def refresh(self, run: str, checkpoints: tuple[tuple[int, int], ...], best_step: int | None) -> None:
         """Takes note of a run's checkpoints; a run that trains writes new ones and deletes old ones."""
@@ -130,7 +117,7 @@ class Reconstruction:
     def set_scale(self, scale: float, record: bool = True) -> None:
         """The error at the end of the colour scale; 0 takes the largest that is shown."""
         if record:
-            self._undo.record(("scale",), self.scale, scale)
+            self._undo.record("scale", self.scale, scale, lambda value: self.set_scale(value, record=False))
         self.scale = scale
         self.version += 1
 
@@ -143,18 +130,6 @@ class Reconstruction:
         """Zooms or pans all panes."""
         if view != self.view:
             self.view = view
-            self.version += 1
-
-    def set_gallery_order(self, order: str) -> None:
-        """How thumbnails are sorted."""
-        self.gallery_order, self.gallery_first = order, 0
-        self.version += 1
-
-    def scroll_gallery(self, rows: int, all_rows: int, page: int) -> None:
-        """Moves the thumbnails by some rows."""
-        first = max(0, min(self.gallery_first + rows, all_rows - page))
-        if first != self.gallery_first:
-            self.gallery_first = first
             self.version += 1
 
     # What is drawn
@@ -217,16 +192,16 @@ class Reconstruction:
 
     def _infer(self, only: int | None = None) -> None:
         self.version += 1
-        if self.source is None:
+        if self._source is None:
             return
         for index, variant in enumerate(self.variants):
             done = self.results[index]
-            fresh = done is not None and done.source == self.source and done.step == variant.step and not done.error
+            fresh = done is not None and done.source == self._source and done.step == variant.step and not done.error
             if (only is None or only == index) and not fresh:
                 self._ask(
                     f"reconstruct {index}",
                     "reconstruct",
-                    source=self.source,
+                    source=self._source,
                     run=variant.run,
                     checkpoint=str(variant.step),
                 )
@@ -234,32 +209,21 @@ class Reconstruction:
     def infer_again(self) -> None:
         """Asks for everything that is missing, after a worker was started anew."""
         self._infer()
-        self.gallery_run = self.gallery.run if self.gallery else ""
-        self._fetch_gallery()
-
-    def _fetch_gallery(self) -> None:
-        """Asks for the images of the first column's dataset."""
-        if not self.variants or self.variants[0].run == self.gallery_run:
-            return
-        first = self.variants[0]
-        self.gallery_run = first.run
-        self._ask("gallery", "gallery", run=first.run, checkpoint=str(first.step), split="test")
+        self.images.fetch(self.variants[0] if self.variants else None, again=self.images.gallery is None)
 
     def take(self, reply: Reply) -> None:
         """Takes over what the worker answered."""
-        if reply.kind == "gallery":
-            self._take_gallery(reply)
-        elif reply.kind == "reconstruct":
+        if reply.kind == "reconstruct":
             self._take_result(reply)
 
     def _take_result(self, reply: Reply) -> None:
         index, asked = int(reply.topic.rpartition(" ")[2]), reply.arguments
         # Meanwhile another image may have been opened, or the column may show another run.
-        if index >= len(self.variants) or self.variants[index].run != asked["run"] or asked["source"] != self.source:
+        if index >= len(self.variants) or self.variants[index].run != asked["run"] or asked["source"] != self._source:
             return
         if reply.error is not None:
             step = int(asked["checkpoint"])
-            self.results[index] = Result(step=step, source=self.source, error=reply.error)
+            self.results[index] = Result(step=step, source=self._source, error=reply.error)
         else:
             arrays = reply.arrays
             self.results[index] = Result(
@@ -268,28 +232,8 @@ class Reconstruction:
                 arrays.get("ssim_map"),
                 reply.values["figures"],
                 reply.values["step"],
-                self.source,
+                self._source,
             )
-        self.version += 1
-
-    def _take_gallery(self, reply: Reply) -> None:
-        if reply.arguments["run"] != self.gallery_run:
-            return
-        if reply.error is not None:
-            self.gallery, self.message = None, reply.error
-        else:
-            values = reply.values
-            self.gallery = Gallery(
-                reply.arguments["run"],
-                reply.arguments["split"],
-                tuple(values["positions"]),
-                tuple(values["names"]),
-                tuple(values["psnr"]),
-                reply.arrays["thumbnails"],
-            )
-            self.gallery_first = 0
-            if self.source is None:
-                self.open_from_gallery(self.gallery.order(self.gallery_order)[0])
         self.version += 1
 
 

@@ -1,7 +1,7 @@
 """Undo for sliders: what a value was before it was dragged."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import Any
 
 _MOST = 200
@@ -9,11 +9,19 @@ _MOST = 200
 
 @dataclass(frozen=True)
 class Change:
-    """A slider's name, and its value before and after."""
+    """A slider that was moved.
+
+    Args:
+        name: Of the slider; changes of one name join while a drag goes on.
+        before: Its value before.
+        after: Its value since.
+        restore: Called with a value to put it back, without a change being noted.
+    """
 
     name: Hashable
     before: Any
     after: Any
+    restore: Callable[[Any], None]
 
 
 class Undo:
@@ -24,13 +32,13 @@ class Undo:
         self._undone: list[Change] = []
         self._open = False
 
-    def record(self, name: Hashable, before: Any, after: Any) -> None:
-        """Notes a change; while a drag goes on, changes of one slider join."""
+    def record(self, name: Hashable, before: Any, after: Any, restore: Callable[[Any], None]) -> None:
+        """Notes a change; see Change."""
         last = self._done[-1] if self._done else None
         if self._open and last is not None and last.name == name:
-            self._done[-1] = Change(name, last.before, after)
+            self._done[-1] = replace(last, after=after)
         elif before != after:
-            self._done.append(Change(name, before, after))
+            self._done.append(Change(name, before, after, restore))
             del self._done[:-_MOST]
         self._open = True
         self._undone.clear()
@@ -39,24 +47,22 @@ class Undo:
         """The mouse was let go: the next change is one of its own."""
         self._open = False
 
-    def back(self) -> Change | None:
-        """The change to take back; None where there is none."""
+    def back(self) -> bool:
+        """Takes the last change back; False where there is none."""
         self.seal()
         if not self._done:
-            return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
+            return False
+        change = self._done.pop()
+        self._undone.append(change)
+        change.restore(change.before)
+        return True
 
-    def again(self) -> Change | None:
-        """The change to make again; None where there is none."""
+    def again(self) -> bool:
+        """Makes the change again that was taken back last; False where there is none."""
         self.seal()
         if not self._undone:
-            return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]
-
-    def clear(self) -> None:
-        """Forgets everything, because what was changed is no longer shown."""
-        self._done.clear()
-        self._undone.clear()
-        self.seal()
+            return False
+        change = self._undone.pop()
+        self._done.append(change)
+        change.restore(change.after)
+        return True

@@ -8,6 +8,9 @@ import dearpygui.dearpygui as dpg
 from viewer.client import WorkerClient
 from viewer.panels.frame import Frame
 from viewer.panels.help import HelpOverlay
+from viewer.panels.image_side import ImageSide
+from viewer.panels.inside import InsidePanel
+from viewer.panels.latents import LatentsPanel
 from viewer.panels.reconstruct import ReconstructPanel
 from viewer.panels.runs import RunsPanel
 from viewer.settings import Settings, save_settings
@@ -66,8 +69,17 @@ class App:
             no_saved_settings=True,
         ):
             self._frame = Frame(self.state, self._looks, self._save_panel)
-            self._runs = RunsPanel(self.state, self._looks, self._textures)
-            self._reconstruct = ReconstructPanel(self.state, self._looks, self._textures, self._exports.save_figure)
+            arguments = (self.state, self._looks, self._textures)
+            with dpg.group(horizontal=True):
+                self._side = ImageSide(*arguments)
+                self._runs = RunsPanel(*arguments)
+                self._reconstruct = ReconstructPanel(*arguments, self._exports.save_figure)
+                self._panels = {
+                    "runs": self._runs,
+                    "reconstruct": self._reconstruct,
+                    "inside": InsidePanel(*arguments),
+                    "latents": LatentsPanel(*arguments),
+                }
             self._frame.add_status()
         self._help = HelpOverlay(self.state, self._looks)
         self._keys = Keys(self._actions(), self._typing)
@@ -145,11 +157,15 @@ class App:
             self._laid_out = laid_out
             self._lay_out(*size)
         self._frame.draw()
-        if self.state.panel == "runs":
-            self._runs.draw()
-        elif self.state.panel == "reconstruct":
-            self._reconstruct.draw()
+        if self._with_image:
+            self._side.draw()
+        self._panels[self.state.panel].draw()
         self._help.draw(*size)
+
+    @property
+    def _with_image(self) -> bool:
+        """Whether the open panel looks at an image."""
+        return self.state.panel != "runs"
 
     def _lay_out(self, width: int, height: int) -> None:
         settings = self.state.settings
@@ -162,14 +178,18 @@ class App:
         self._frame.layout(width)
         # What is left between the row of buttons above and the line below.
         inner = max(200, width - px(24)), max(120, height - px(20 + _ABOVE + _BELOW))
-        for name, panel in (("runs", self._runs), ("reconstruct", self._reconstruct)):
+        dpg.configure_item("image side", show=self._with_image)
+        if self._with_image:
+            inner = max(200, inner[0] - self._side.layout(inner[1]) - px(8)), inner[1]
+        for name in PANELS:
             dpg.configure_item(f"{name} panel", show=self.state.panel == name)
-            panel.layout(*inner)
+        self._panels[self.state.panel].layout(*inner)
 
     def _lively(self) -> bool:
         """Whether something happened in the last frame that the next should show soon."""
         state = self.state
-        now = (tuple(dpg.get_mouse_pos(local=False)), state.version, state.runs.version, state.reconstruct.version)
+        parts = (state, state.runs, state.images, state.reconstruct, state.inside, state.latents)
+        now = (tuple(dpg.get_mouse_pos(local=False)), *(part.version for part in parts))
         moved, self._now = now != self._now, now
         return moved or self._jobs > 0 or self._exports.busy or self._textures.busy
 
@@ -179,7 +199,7 @@ class App:
     # Input
 
     def _actions(self) -> dict:
-        state, own = self.state, self._reconstruct
+        state, own, images = self.state, self._reconstruct, self.state.images
 
         def here(panel: str, action):
             return lambda: action() if state.panel == panel else None
@@ -187,7 +207,7 @@ class App:
         return {
             "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
             "compare": here("runs", state.compare_selected),
-            "open": lambda: (state.open_panel("reconstruct"), own.open_dialog()),
+            "open": self._open_image,
             "whole": here("reconstruct", lambda: state.reconstruct.set_view(View())),
             "divide": here("reconstruct", own.toggle_divider),
             "error": here("reconstruct", own.next_error_map),
@@ -202,8 +222,8 @@ class App:
             "down": here("runs", lambda: state.runs.step(1, self._runs.page)),
             "page up": here("runs", lambda: state.runs.step(-self._runs.page, self._runs.page)),
             "page down": here("runs", lambda: state.runs.step(self._runs.page, self._runs.page)),
-            "left": here("reconstruct", lambda: own.step(-1)),
-            "right": here("reconstruct", lambda: own.step(1)),
+            "left": lambda: images.step(-1) if self._with_image else None,
+            "right": lambda: images.step(1) if self._with_image else None,
             **{
                 f"panel {number}": lambda number=number: state.open_panel(PANELS[number])
                 for number in range(len(PANELS))
@@ -211,21 +231,29 @@ class App:
         }
 
     def _typing(self) -> bool:
-        return any(dpg.is_item_active(field) for field in _TEXT_FIELDS) or dpg.is_item_shown("image dialog")
+        return any(dpg.is_item_active(field) for field in _TEXT_FIELDS) or self._side.asking
+
+    def _open_image(self) -> None:
+        if not self._with_image:
+            self.state.open_panel("reconstruct")
+        self._side.open_dialog()
 
     def _turned(self, sender, steps: float) -> None:
-        if self.state.panel == "runs":
-            self._runs.wheel(steps)
-        elif self.state.panel == "reconstruct":
-            self._reconstruct.wheel(steps)
+        if not self._covered:
+            _ = self._panels[self.state.panel].wheel(steps) or (self._with_image and self._side.wheel(steps))
 
     def _pressed(self) -> None:
-        if self.state.panel == "reconstruct" and not self.state.help_open:
-            self._reconstruct.press()
+        if not self._covered:
+            _ = self._panels[self.state.panel].press() or (self._with_image and self._side.press())
 
     def _pressed_twice(self) -> None:
-        if self.state.panel == "reconstruct" and not self.state.help_open:
-            self._reconstruct.double_click()
+        if not self._covered:
+            self._panels[self.state.panel].double_click()
+
+    @property
+    def _covered(self) -> bool:
+        """Whether something lies over the panels."""
+        return self.state.help_open or self._side.asking
 
     def _save_panel(self) -> None:
         px = self._looks.px

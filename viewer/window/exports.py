@@ -38,14 +38,12 @@ class Exports:
     def save_figure(self) -> None:
         """Saves the comparison with captions."""
         own = self._state.reconstruct
-        original = own.original()
+        original, source = own.original(), own.images.source
         results = [(variant, result) for variant, result in zip(own.variants, own.results) if result and result.figures]
-        if original is None or own.source is None or not results:
+        if original is None or source is None or not results:
             self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
             return
-        columns = [
-            Column("Original", [own.source.label, f"{original.shape[1]} × {original.shape[0]} pixels"], original)
-        ]
+        columns = [Column("Original", [source.label, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
         for variant, result in results:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
             caption = [f"step {result.step}"]
@@ -54,7 +52,7 @@ class Exports:
         path = save_comparison(
             self._name("comparison"),
             columns,
-            f"{own.source.label}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
+            f"{source.label}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
             (own.error_map, _MAP_TITLES[own.error_map], *own.error_range()),
             font_file(),
         )

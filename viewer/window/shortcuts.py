@@ -28,7 +28,7 @@ class Shortcut:
 
 
 SHORTCUTS = (
-    Shortcut("1, 2", "open a panel"),
+    Shortcut("1, 2, 3, 4", "open a panel"),
     Shortcut("Ctrl-F", "search the runs", "search", dpg.mvKey_F, control=True),
     Shortcut("↑ ↓, Page ↑ ↓", "the next run, or the one before; a page"),
     Shortcut("Ctrl-click, Shift-click", "select several runs"),
@@ -88,5 +88,4 @@ class Keys:
             return
         if self._typing() and action in ("undo", "redo"):
             return  # the text field's own
-        if action in self._actions:  # a number beyond the panels opens none
-            self._actions[action]()
+        self._actions[action]()

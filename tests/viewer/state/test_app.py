@@ -86,7 +86,8 @@ def state(tmp_path, worker):
 
 def test_asks_for_every_column_and_shares_one_scale(state, worker):
     own = state.reconstruct
-    own.open_file(" 'photo.png' ")
+    state.images.open_file(" 'photo.png' ")
+    state.advance()
     assert [(r.kind, r.topic) for r in worker.sent] == [
         ("gallery", "gallery"),
         ("reconstruct", "reconstruct 0"),
@@ -109,7 +110,8 @@ def test_asks_for_every_column_and_shares_one_scale(state, worker):
 def test_a_dragged_slider_asks_once_and_then_for_the_last(state, worker):
     own = state.reconstruct
     worker.sent.clear()
-    own.open_file("photo.png")
+    state.images.open_file("photo.png")
+    state.advance()
     worker.answer_image(0.4)
     worker.answer_image(0.4)
     state.advance()
@@ -135,8 +137,10 @@ def test_a_dragged_slider_asks_once_and_then_for_the_last(state, worker):
 def test_answers_about_another_image_are_dropped(state, worker):
     own = state.reconstruct
     worker.sent.clear()
-    own.open_file("first.png")
-    own.open_file("second.png")
+    state.images.open_file("first.png")
+    state.advance()
+    state.images.open_file("second.png")
+    state.advance()
     worker.answer_image(0.4)
     state.advance()
     assert own.results[0] is None
