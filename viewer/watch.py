@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from run_summary import RunSummary, summarise
 from runs import Run, find_run_paths
-from viewer.summary import RunDetail, RunRow, read_detail, read_row
+from viewer.detail import RunDetail, read_detail
 
 # Looking at thousands of runs takes a while: of the time between two looks it may take a twentieth.
 _PAUSE = 1.0
@@ -24,7 +25,7 @@ class Seen:
         complete: False until all runs have been read for the first time.
     """
 
-    rows: tuple[RunRow, ...] = ()
+    rows: tuple[RunSummary, ...] = ()
     details: dict[str, RunDetail] = field(default_factory=dict)
     complete: bool = False
 
@@ -40,7 +41,7 @@ class RunsWatcher:
     def __init__(self, runs_dir: str, wake: Callable[[], None]):
         self._runs_dir = Path(runs_dir)
         self._wake = wake
-        self._rows: dict[Path, tuple[tuple[int, ...], RunRow]] = {}
+        self._rows: dict[Path, tuple[tuple[int, ...], RunSummary]] = {}
         self._details: dict[str, tuple[tuple[int, ...], RunDetail]] = {}
         self._wanted: tuple[str, ...] = ()
         self._hurry = threading.Event()
@@ -78,7 +79,7 @@ class RunsWatcher:
             known = self._rows.get(path)
             # Of a run at work the process may have died, and its time left runs down, without a trace on disk.
             if known is None or known[0] != stamp or known[1].lives:
-                row = read_row(Run(path))
+                row = summarise(Run(path))
                 changed |= known is None or known[1] != row
                 self._rows[path] = (stamp, row)
             if not self._complete and count % 200 == 199:

@@ -3,8 +3,8 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from viewer.detail import RunDetail
 from viewer.state.runs_list import MOST_SELECTED, RunsList
-from viewer.summary import RunDetail
 from viewer.window.theme import Looks
 from viewer.words import figure_label
 

@@ -2,8 +2,8 @@
 
 import dearpygui.dearpygui as dpg
 
+from run_summary import RunSummary
 from viewer.state.runs_list import COLUMNS, RunsList
-from viewer.summary import RunRow
 from viewer.window.items import inside
 from viewer.window.theme import Looks
 from viewer.words import age_text, figure_text
@@ -128,7 +128,7 @@ class RunTable:
             below = dpg.get_item_rect_min("runs sort name")[1] + self._height - first
             self.page = max(1, min(_MOST_ROWS, int(below / (second - first))))
 
-    def _fill(self, number: int, row: RunRow) -> None:
+    def _fill(self, number: int, row: RunSummary) -> None:
         looks, selected = self._looks, self._runs.selected
         chosen = row.path in selected
         mark = looks.series_colour(selected.index(row.path)) if chosen else (0, 0, 0, 0)
@@ -164,7 +164,7 @@ class RunTable:
         self._runs.scroll(first - self._runs.first, self.page)
 
 
-def _name(row: RunRow, most: float) -> str:
+def _name(row: RunSummary, most: float) -> str:
     """The run's name, cut where there is no room, and the letters that tell runs of one spec apart."""
     name, dot, letters = row.short.rpartition(" · ")
     room = max(6, int(most) - len(dot + letters))

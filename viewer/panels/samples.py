@@ -2,9 +2,9 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.detail import RunDetail
 from viewer.pixels import Picture
 from viewer.state.view import View
-from viewer.summary import RunDetail
 from viewer.window.items import set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from viewer.detail import RunDetail
 from viewer.protocol import Reply
 from viewer.settings import Settings
 from viewer.state.image_choice import ImageChoice
@@ -13,7 +14,6 @@ from viewer.state.reconstruction import Reconstruction
 from viewer.state.runs_list import RunsList
 from viewer.state.undo import Undo
 from viewer.state.variants import Variant
-from viewer.summary import RunDetail
 from viewer.watch import Seen
 
 PANELS = ("runs", "reconstruct", "inside", "latents")

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewer.summary import RunDetail, RunRow
+from run_summary import RunSummary
+from viewer.detail import RunDetail
 from viewer.watch import Seen
 
 MOST_SELECTED = 8
@@ -49,7 +50,7 @@ class RunsList:
     """
 
     def __init__(self, sort: str = "age", descending: bool = False):
-        self.rows: tuple[RunRow, ...] = ()
+        self.rows: tuple[RunSummary, ...] = ()
         self.details: Mapping[str, RunDetail] = {}
         self.complete = False
         self.query = ""
@@ -59,7 +60,7 @@ class RunsList:
         self.first = 0
         self.version = 0
         self._anchor: str | None = None
-        self._shown: list[RunRow] = []
+        self._shown: list[RunSummary] = []
 
     # What is there
 
@@ -70,11 +71,11 @@ class RunsList:
         self.rows, self.details, self.complete = seen.rows, seen.details, seen.complete
         self._arrange()
 
-    def shown(self) -> list[RunRow]:
+    def shown(self) -> list[RunSummary]:
         """The runs that match the search, sorted."""
         return self._shown
 
-    def row(self, path: str) -> RunRow | None:
+    def row(self, path: str) -> RunSummary | None:
         """The run at a path."""
         return next((row for row in self.rows if row.path == path), None)
 
@@ -173,14 +174,14 @@ class RunsList:
         return {path: values for path, values in rows.items() if len({json.dumps(value) for value in values}) > 1}
 
 
-def _matches(row: RunRow, words: Sequence[str]) -> bool:
+def _matches(row: RunSummary, words: Sequence[str]) -> bool:
     # Of the path what tells runs apart: the folder they are all in would match every search for its name.
     place = "/".join(row.path.replace("\\", "/").split("/")[-2:])
     text = f"{row.name} {place} {row.status} {row.monitor or ''}".lower()
     return all(word in text for word in words)
 
 
-def _value(row: RunRow, key: str) -> Any:
+def _value(row: RunSummary, key: str) -> Any:
     if key == "name":
         return row.name.lower()
     if key == "age":

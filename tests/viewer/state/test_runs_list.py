@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from run_summary import summarise
 from runs import Run
 from tests.viewer.fake_runs import add_epoch, make_run
 from viewer.state.runs_list import MOST_SELECTED, RunsList
-from viewer.summary import read_row
 from viewer.watch import RunsWatcher, Seen
 
 
@@ -84,7 +84,7 @@ def test_differences_and_curves_of_the_selected(runs, watcher):
 def test_reads_only_what_has_changed(tmp_path, watcher, monkeypatch):
     assert watcher.look()
     read = []
-    monkeypatch.setattr("viewer.watch.read_row", lambda run: read.append(run.path) or read_row(run))
+    monkeypatch.setattr("viewer.watch.summarise", lambda run: read.append(run.path) or summarise(run))
     assert not watcher.look() and read == []
     run = Run(next(tmp_path.glob("spec 4/*")))
     add_epoch(run, 6)
@@ -96,9 +96,9 @@ def test_reads_only_what_has_changed(tmp_path, watcher, monkeypatch):
 
 def test_time_left(tmp_path):
     run = make_run(tmp_path, "slow", 1, epochs=10, step=25, seconds=50.0)
-    assert read_row(run).seconds_left is None
+    assert summarise(run).seconds_left is None
     run.update_state(status="training", pid=os.getpid(), host=socket.gethostname())
-    row = read_row(run)
+    row = summarise(run)
     assert row.lives and row.seconds_left == pytest.approx(150, abs=5)
     assert datetime.fromisoformat(run.state().updated) <= datetime.now(UTC)
 
