@@ -118,3 +118,14 @@ def test_thousands_of_runs(open_viewer, tmp_path):
     began = viewer.ask("time.perf_counter()")
     viewer.settle()
     assert viewer.ask("time.perf_counter()") - began < 2
+
+
+def test_large_type_in_a_small_window(open_viewer, tmp_path):
+    make_run(tmp_path / "runs", "a_name_of_some_length", 1)
+    viewer = open_viewer(tmp_path / "runs", scale=1.5, width=1000, height=560)
+    viewer.settle()
+    assert viewer.ask("rect('runs sort name')[2]") > 200  # columns went so that the name stays
+    assert viewer.ask("dpg.get_item_label('runs name 0')").startswith("a_name")
+    viewer.key("F1")
+    left, top, width, height = viewer.ask("rect('help overlay')")
+    assert left >= 0 and top >= 0 and left + width <= 1000 and top + height <= 560

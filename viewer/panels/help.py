@@ -6,6 +6,10 @@ from viewer.state.app import AppState
 from viewer.window.shortcuts import SHORTCUTS
 from viewer.window.theme import Looks
 
+# Two halves side by side need so much of the window, at the usual scale.
+_WIDE = 960
+_MARGIN = 10
+
 
 class HelpOverlay:
     """See the module.
@@ -28,15 +32,22 @@ class HelpOverlay:
         ):
             dpg.add_text("Keys and mouse")
             dpg.add_separator()
-            with dpg.table(header_row=False, policy=dpg.mvTable_SizingFixedFit):
-                dpg.add_table_column()
-                dpg.add_table_column()
-                for shortcut in SHORTCUTS:
-                    with dpg.table_row():
-                        dpg.add_text(f"{shortcut.keys}   ", tag=f"help keys {shortcut.keys}")
-                        dpg.add_text(shortcut.does)
+            self._add_table("narrow", 1)
+            self._add_table("wide", 2)
             dpg.add_separator()
             dpg.add_text("F1 or Escape closes this.", tag="help foot")
+
+    def _add_table(self, name: str, columns: int) -> None:
+        """The shortcuts in so many columns, each read downwards."""
+        rows = -(-len(SHORTCUTS) // columns)
+        with dpg.table(tag=f"help {name}", header_row=False, policy=dpg.mvTable_SizingFixedFit, no_host_extendX=True):
+            for _ in range(2 * columns):
+                dpg.add_table_column()
+            for row in range(rows):
+                with dpg.table_row():
+                    for shortcut in SHORTCUTS[row::rows]:
+                        dpg.add_text(f"{shortcut.keys}   ", tag=f"help {name} {shortcut.keys}")
+                        dpg.add_text(f"{shortcut.does}      ")
 
     def draw(self, width: int, height: int) -> None:
         """Shows or hides it, in the middle of a window of so many pixels."""
@@ -45,9 +56,16 @@ class HelpOverlay:
             dpg.configure_item("help overlay", show=self._state.help_open)
             if self._state.help_open:
                 dpg.focus_item("help overlay")
-        if self._state.help_open:
+        if not self._state.help_open:
+            return
+        fits = "wide" if width >= self._looks.px(_WIDE) else "narrow"
+        for name in ("wide", "narrow"):
+            dpg.configure_item(f"help {name}", show=name == fits)
             for shortcut in SHORTCUTS:
-                dpg.configure_item(f"help keys {shortcut.keys}", color=(*self._looks.text("accent"), 255))
-            dpg.configure_item("help foot", color=(*self._looks.text("quiet"), 255))
-            own = dpg.get_item_rect_size("help overlay")
-            dpg.configure_item("help overlay", pos=((width - own[0]) // 2, max(0, (height - own[1]) // 3)))
+                dpg.configure_item(f"help {name} {shortcut.keys}", color=(*self._looks.text("accent"), 255))
+        dpg.configure_item("help foot", color=(*self._looks.text("quiet"), 255))
+        # Where it is larger than the window it scrolls.
+        largest = width - 2 * _MARGIN, height - 2 * _MARGIN
+        own = dpg.get_item_rect_size("help overlay")
+        place = [max(_MARGIN, (whole - part) // 2) for whole, part in zip((width, height), own)]
+        dpg.configure_item("help overlay", max_size=largest, pos=place)

@@ -12,6 +12,9 @@ _MOST_ROWS = 100
 _ROW_HEIGHT = 22
 _LETTER, _MARK = 7.6, 18
 _SECONDS_BETWEEN_AGES = 20
+# A name needs so many letters; where there is no room for them, columns go, in this order.
+_LEAST_LETTERS = 16
+_FIRST_TO_GO = ("best", "age", "epoch", "ssim", "status")
 _COLOURS = {
     "finished": "good",
     "training": "accent",
@@ -78,13 +81,20 @@ class RunTable:
         looks = self._looks
         bar = looks.px(14)
         self._height = height
-        others = sum(looks.px(column.width + 10) for column in COLUMNS) + bar + looks.px(_MARK)
-        self._name_letters = (width - others) / (_LETTER * looks.scale)
+        left = list(COLUMNS)
+        for key in ("", *_FIRST_TO_GO):
+            left = [column for column in left if column.key != key]
+            others = sum(looks.px(column.width + 10) for column in left) + bar + looks.px(_MARK)
+            self._name_letters = (width - others) / (_LETTER * looks.scale)
+            if self._name_letters >= _LEAST_LETTERS:
+                break
         dpg.configure_item("runs table", width=width - bar - 8, height=height)
         dpg.configure_item("runs scrollbar", width=bar, height=height)
         for column in COLUMNS:
+            tag = f"runs column {column.key}"
+            dpg.configure_item(tag, enabled=column in left)
             if column.width:
-                dpg.configure_item(f"runs column {column.key}", init_width_or_weight=looks.px(column.width))
+                dpg.configure_item(tag, init_width_or_weight=looks.px(column.width))
         for number in range(_MOST_ROWS):
             dpg.configure_item(f"runs row {number}", height=looks.px(_ROW_HEIGHT))
         self._shown = None
@@ -122,8 +132,8 @@ class RunTable:
 
     def _measure(self) -> None:
         """How many rows fit. How high one is depends on type and padding, and is known once two were drawn."""
-        first, second = (dpg.get_item_rect_min(f"runs status {number}")[1] for number in range(2))
-        if dpg.is_item_visible("runs status 1") and second > first:
+        first, second = (dpg.get_item_rect_min(f"runs mark {number}")[1] for number in range(2))
+        if dpg.is_item_visible("runs mark 1") and second > first:
             # A table does not tell its place; the head of its first column does.
             below = dpg.get_item_rect_min("runs sort name")[1] + self._height - first
             self.page = max(1, min(_MOST_ROWS, int(below / (second - first))))
