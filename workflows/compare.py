@@ -11,7 +11,8 @@ from rich.console import Console
 
 from builders.errors import RequestError
 from runs import Run
-from workflows.console import metric_label, metric_text, new_table
+from words import metric_label, metric_text
+from workflows.console import new_table
 from workflows.figures.curves import save_overlaid_curves
 from workflows.progress import duration_text
 from workflows.spec_paths import leaves

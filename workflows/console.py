@@ -1,16 +1,12 @@
-"""How commands print: tables, a bar for long work, and numbers in the field's units."""
+"""How commands print: tables, and a bar for long work."""
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-
-_LABELS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
-_UNITS = {"psnr": "dB"}
 
 
 def new_console(file=None) -> Console:
@@ -25,35 +21,6 @@ def new_table(*columns: str, title: str = "", left: int = 1) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number < left else "right", no_wrap=number > 0)
     return table
-
-
-def metric_label(name: str, with_unit: bool = True) -> str:
-    """`psnr` → `PSNR (dB)`, `normalized_error` → `normalized error`."""
-    label = _LABELS.get(name, name.replace("_", " "))
-    return f"{label} ({_UNITS[name]})" if with_unit and name in _UNITS else label
-
-
-def metric_text(name: str, value: float | None, with_unit: bool = False) -> str:
-    """A figure as tables print it: PSNR with 2 decimals, all else with 4, `–` where there is none."""
-    if value is None:
-        return "–"
-    text = f"{value:.2f}" if name in _UNITS else f"{value:.4f}"
-    return f"{text} {_UNITS[name]}" if with_unit and name in _UNITS else text
-
-
-def age_text(time: str, now: datetime | None = None) -> str:
-    """How long ago an ISO time was: `just now`, `12 min`, `5 h`, `3 days`."""
-    try:
-        seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(time)).total_seconds()
-    except (TypeError, ValueError):
-        return "–"
-    if seconds < 60:
-        return "just now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600:.0f} h"
-    return f"{seconds // 86400:.0f} days"
 
 
 def follow(items: Iterable, total: int, verb: str, console: Console, size: int = 1) -> Iterator:

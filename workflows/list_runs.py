@@ -8,7 +8,8 @@ from rich.text import Text
 
 import runs
 from run_summary import RunSummary, summarise
-from workflows.console import age_text, metric_label, metric_text, new_table
+from words import age_text, metric_label, metric_text
+from workflows.console import new_table
 
 _COLOURS = {"finished": "green", "training": "cyan", "interrupted": "yellow", "failed": "red"}
 

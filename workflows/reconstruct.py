@@ -13,7 +13,8 @@ from rich.console import Console
 from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
 from runs import Run, atomic_file, write_atomically
-from workflows.console import follow, metric_label, metric_text, new_console
+from words import labelled
+from workflows.console import follow, new_console
 from workflows.evaluation import metrics_to_measure
 from workflows.figures.grid import Example, save_grid
 from workflows.restore import Restored, restore
@@ -90,11 +91,7 @@ def reconstruct(
                     np.save(temporary, output.astype(np.float32))
             result.rows.append({"image": str(path), "name": name, **figures})
             if len(examples) < _MOST_EXAMPLES:
-                caption = "\n".join(
-                    f"{metric_label(key, with_unit=False)} {metric_text(key, figures[key], with_unit=True)}"
-                    for key in ("psnr", "ssim")
-                    if key in figures
-                )
+                caption = "\n".join(labelled(key, figures[key]) for key in ("psnr", "ssim") if key in figures)
                 further = {key: images[index] for key, images in reconstructed.items()}
                 examples.append(Example(originals[index], output, name[:20], caption, further))
     if result.rows:
@@ -150,11 +147,7 @@ def _how_many(count: int) -> str:
 def print_reconstructed(result: Reconstructed, console: Console) -> None:
     """Prints one line an image, the mean, and where the files are."""
     for row in result.rows:
-        figures = "  ".join(
-            f"{metric_label(name, with_unit=False)} {metric_text(name, row[name], with_unit=True)}"
-            for name in ("psnr", "ssim")
-            if name in row
-        )
+        figures = "  ".join(labelled(name, row[name]) for name in ("psnr", "ssim") if name in row)
         console.print(f"{row['image']} → {result.directory / row['name']}.png  {figures}")
     if len(result.rows) > 1:
         means = {
@@ -162,10 +155,7 @@ def print_reconstructed(result: Reconstructed, console: Console) -> None:
             for name in ("psnr", "ssim")
             if name in result.rows[0]
         }
-        figures = "  ".join(
-            f"{metric_label(name, with_unit=False)} {metric_text(name, mean, with_unit=True)}"
-            for name, mean in means.items()
-        )
+        figures = "  ".join(labelled(name, mean) for name, mean in means.items())
         console.print(f"mean of {len(result.rows)} images: {figures}")
     if result.rows:
         console.print(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runs import Run, write_atomically
-from workflows.console import metric_label, metric_text
+from words import metric_label, metric_text
 from workflows.progress import duration_text
 
 _STYLE = """

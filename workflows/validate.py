@@ -17,7 +17,8 @@ from builders.dataset_builder import Split
 from builders.errors import RequestError
 from builders.spec import Spec
 from runs import Run, write_atomically
-from workflows.console import metric_label, metric_text, new_console, new_table
+from words import labelled, metric_label, metric_text
+from workflows.console import new_console, new_table
 from workflows.evaluation import MetricResult, evaluate
 from workflows.figures.curves import save_loss_curve
 from workflows.figures.grid import Example, pick_examples, save_grid
@@ -156,10 +157,7 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
     outputs = model.reconstruct(originals[positions]) if probe is None else probe.outputs(positions)
     further = {name: images for name, images in outputs.items() if name != "image"}
     for index, (position, title) in enumerate(picked):
-        figures = [
-            f"{metric_label(name, with_unit=False)} {metric_text(name, metrics[name].values[position], with_unit=True)}"
-            for name in shown
-        ]
+        figures = [labelled(name, metrics[name].values[position]) for name in shown]
         title = f"{title}: {_short(split.name_of(position))}" if title else _short(split.name_of(position))
         others = {name: images[index] for name, images in further.items()}
         examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures), others))

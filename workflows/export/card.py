@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runs import folder_name, yaml_text
-from workflows.console import metric_label, metric_text
+from words import metric_label, metric_text
 from workflows.export.card_calls import calls
 
 NAMES = ("MODEL_CARD.md", "README.md")

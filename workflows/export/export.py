@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
-from workflows.console import metric_text, new_table
+from words import metric_text
+from workflows.console import new_table
 from workflows.export.card import write_card
 from workflows.export.describe import describe_model, describe_run
 from workflows.export.float32 import in_float32

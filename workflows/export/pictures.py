@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from builders.spec import Spec
-from workflows.console import metric_text
+from words import labelled
 from workflows.export.samples import Samples
 from workflows.figures.grid import Example, save_grid
 
@@ -20,7 +20,7 @@ def draw_pictures(folder: Path, samples: Samples, spec: Spec) -> list[str]:
     for place in dict.fromkeys(places.tolist()):
         original, image = samples.images[place], samples.outputs["image"][place]
         error = max(float(np.mean(np.square(original - image))), 1e-12)
-        caption = f"PSNR {metric_text('psnr', -10 * np.log10(error), with_unit=True)}"
+        caption = labelled("psnr", -10 * np.log10(error))
         further = {name: images[place] for name, images in samples.outputs.items() if name != "image"}
         examples.append(Example(original, image, "", caption, further))
     (folder / FOLDER).mkdir()

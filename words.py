@@ -1,0 +1,58 @@
+"""How figures and times are written, on the terminal, in reports and in the window."""
+
+import math
+from datetime import UTC, datetime
+
+_LABELS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
+_UNITS = {"psnr": "dB"}
+
+
+def metric_label(name: str, with_unit: bool = True) -> str:
+    """`psnr` → `PSNR (dB)`, `normalized_error` → `normalized error`."""
+    label = _LABELS.get(name, name.replace("_", " "))
+    return f"{label} ({_UNITS[name]})" if with_unit and name in _UNITS else label
+
+
+def metric_text(name: str, value: float | None, with_unit: bool = False) -> str:
+    """A figure: PSNR with 2 decimals, all else with 4; `∞` where images are equal, `–` where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if name in _UNITS:
+        return f"{value:.2f} {_UNITS[name]}" if with_unit else f"{value:.2f}"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def labelled(name: str, value: float | None) -> str:
+    """`PSNR 19.54 dB`."""
+    return f"{metric_label(name, with_unit=False)} {metric_text(name, value, with_unit=True)}"
+
+
+def age_text(time: str, now: datetime | None = None) -> str:
+    """How long ago an ISO time was: `just now`, `12 min`, `5 h`, `3 days`."""
+    try:
+        seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(time)).total_seconds()
+    except (TypeError, ValueError):
+        return "–"
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h"
+    return f"{seconds // 86400:.0f} days"
+
+
+def duration_text(seconds: float) -> str:
+    """`48 s`, `3 min`, `2 h 5 min`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def shortened(text: str, most: int) -> str:
+    """A text that keeps its end, because the end of a path tells it apart."""
+    return text if len(text) <= most else f"…{text[-(most - 1) :]}"
