@@ -45,12 +45,12 @@ def age_text(time: str, now: datetime | None = None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """`48 s`, `3 min`, `2 h 5 min`."""
+    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def shortened(text: str, most: int) -> str:

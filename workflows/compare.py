@@ -11,10 +11,9 @@ from rich.console import Console
 
 from builders.errors import RequestError
 from runs import Run
-from words import metric_label, metric_text
+from words import duration_text, metric_label, metric_text
 from workflows.console import new_table
 from workflows.figures.curves import save_overlaid_curves
-from workflows.progress import duration_text
 from workflows.spec_paths import leaves
 
 # Differ between any two specs, and say nothing about why runs differ.

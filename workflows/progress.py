@@ -6,17 +6,10 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from words import duration_text
+
 _UNITS = {"psnr": " dB"}
 _SECONDS_BETWEEN_UPDATES = 0.2
-
-
-def duration_text(seconds: float) -> str:
-    """`48 s`, `3 min 20 s`, `2 h 5 min`."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def figures_text(figures: Mapping[str, float]) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runs import Run, write_atomically
-from words import metric_label, metric_text
-from workflows.progress import duration_text
+from words import duration_text, metric_label, metric_text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --faint: #6b7180; --line: #e1e4ea; --paper: #fff; --soft: #f6f7f9; }

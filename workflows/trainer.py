@@ -32,6 +32,7 @@ from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec
 from runs import Run, is_run
+from words import duration_text
 from workflows.checkpoints import load_checkpoint, load_initial_weights, state_variables, write_checkpoint
 from workflows.environment import describe_environment
 from workflows.epoch_measures import EpochMeasures, is_due
@@ -39,7 +40,7 @@ from workflows.feature_cache import FeatureCache, build_feature_cache
 from workflows.latents.start import initial_latents
 from workflows.monitor import Monitor
 from workflows.placing import placed
-from workflows.progress import Counting, TrainingProgress, duration_text
+from workflows.progress import Counting, TrainingProgress
 from workflows.samples import sample_images
 from workflows.tensorboard_log import TensorBoardLog
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from runs import Run
-from workflows.progress import duration_text
+from words import duration_text
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import SearchSpace, value_text
 
