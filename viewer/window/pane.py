@@ -26,6 +26,7 @@ class Pane:
         self._textures = textures
         self._texture: Texture | None = None
         self._drawn: tuple | None = None
+        textures.panes.append(self)
         # A drawing ignores the place it is given; a group keeps to it.
         self.place = f"{tag} place"
         with dpg.group(tag=self.place, parent=parent), dpg.drawlist(1, 1, tag=tag):
@@ -37,10 +38,14 @@ class Pane:
     def resize(self, width: int, height: int) -> None:
         """Makes the pane so large, in pixels of the screen."""
         width, height = max(8, width), max(8, height)
-        if (width, height) == (self.width, self.height):
-            return
-        self.width, self.height = width, height
+        if (width, height) != (self.width, self.height):
+            self.width, self.height = width, height
+            self._fit()
+
+    def _fit(self) -> None:
+        """Takes a texture for the pane's size."""
         self._any_texture()
+        width, height = self.width, self.height
         dpg.configure_item(self.tag, width=width, height=height)
         # A window larger than any texture shows fewer pixels, enlarged.
         shown = min(width, self._texture.width), min(height, self._texture.height)
@@ -53,6 +58,12 @@ class Pane:
         )
         self._drawn = None
 
+    def release(self) -> None:
+        """Gives the texture back, because the pane is hidden; what it shows next brings another one."""
+        if self._texture is not None:
+            self._textures.give_back(self._texture)
+            self._texture = self._drawn = None
+
     def show(
         self,
         picture: Picture | None,
@@ -62,6 +73,8 @@ class Pane:
         split: float | None = None,
     ) -> None:
         """Draws a picture, unless it is what the pane shows already; see `pixels.draw`."""
+        if self._texture is None:
+            self._fit()
         drawn = (id(picture), view, ground, id(other), split)
         if drawn == self._drawn:
             return

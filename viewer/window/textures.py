@@ -7,8 +7,13 @@ textures leaks, so they are given back and used again. A buffer of another size 
 process: only this module knows both.
 """
 
+from typing import TYPE_CHECKING
+
 import dearpygui.dearpygui as dpg
 import numpy as np
+
+if TYPE_CHECKING:
+    from viewer.window.pane import Pane
 
 _SIDES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
 # A free texture serves where it is at most so many times as large as needed.
@@ -42,11 +47,16 @@ class Texture:
 
 
 class Textures:
-    """All textures there are. One instance, made after the context and before the first frame."""
+    """All textures there are. One instance, made after the context and before the first frame.
+
+    Attributes:
+        panes: Everything that shows one.
+    """
 
     def __init__(self):
         dpg.add_texture_registry(tag=_REGISTRY)
         dpg.add_stage(tag=_STAGE)
+        self.panes: list[Pane] = []
         self._free: list[Texture] = []
         # Tag → frames for which it still has to be in the registry.
         self._uploading: dict[int | str, int] = {}
@@ -68,6 +78,12 @@ class Textures:
         """The texture is drawn nowhere any more."""
         self._free.append(texture)
 
+    def take_from_hidden(self) -> None:
+        """Takes back what panes hold that are not shown, so that all panels together need no more than one."""
+        for pane in self.panes:
+            if not _is_shown(pane.tag):
+                pane.release()
+
     def touch(self, texture: Texture) -> None:
         """The texture's buffer was written: the next frames upload it."""
         if texture.tag not in self._uploading:
@@ -86,6 +102,16 @@ class Textures:
             if not self._uploading[tag]:
                 del self._uploading[tag]
                 dpg.move_item(tag, parent=_STAGE)
+
+
+def _is_shown(tag: int | str) -> bool:
+    """Whether an item and all that it is in are shown, drawn yet or not."""
+    item: int | str | None = tag
+    while item:
+        if not dpg.is_item_shown(item):
+            return False
+        item = dpg.get_item_parent(item)
+    return True
 
 
 def _side(length: int) -> int:
