@@ -1,7 +1,6 @@
 """A pane: a picture on the screen, with what is drawn over it."""
 
 import dearpygui.dearpygui as dpg
-import numpy as np
 
 from viewer.pixels import Picture, draw
 from viewer.state.view import View
@@ -108,10 +107,6 @@ class Pane:
         x, y = dpg.get_mouse_pos(local=False)
         left, top = dpg.get_item_rect_min(self.tag)
         return x - left, y - top
-
-    def pixels(self) -> np.ndarray:
-        """A copy of what is drawn, float32 [height, width, 3]."""
-        return self._texture.region(self.width, self.height)[..., :3].copy()
 
     def _any_texture(self) -> int | str:
         if self._texture is not None:
