@@ -5,15 +5,19 @@
 Needs a display; on a server `xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX" python benchmarks/viewer.py RUN`.
 """
 
+import math
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from viewer.state.view import View
 
 WIDTH, HEIGHT = 1200, 700
 START_SECONDS = 120
@@ -75,20 +79,29 @@ class Bench:
             self.app.pace.wait()
 
 
-def measure(run: Path, seconds: float) -> list[tuple[str, str]]:
+Lines = Iterator[tuple[str, str]]
+
+
+def measure(run: Path, seconds: float) -> Lines:
     """Words and figures, a line each."""
     bench = Bench(str(run.parent.parent), str(run), seconds)
+    yield "first frame", f"{bench.first_frame:.2f} s"
+    bench.until(lambda: bench.app.state.runs.chosen())
+    yield "Runs panel", bench.rate()
+    yield "Runs panel, idle", f"{bench.idle():.1%} of a processor"
+    yield from _reconstruct(bench)
+    yield from _inside(bench)
+    yield from _latents(bench)
+    bench.app.close()
+
+
+def _reconstruct(bench: Bench) -> Lines:
     app, state = bench.app, bench.app.state
-    lines = [("first frame", f"{bench.first_frame:.2f} s")]
-    bench.until(lambda: state.runs.chosen())
-    lines.append(("Runs panel", bench.rate()))
-    lines.append(("Runs panel, idle", f"{bench.idle():.1%} of a processor"))
-    state.compare_selected()
     own, images = state.reconstruct, state.images
+    state.compare_selected()
     bench.until(
         lambda: images.gallery is not None and own.results and own.results[0] is not None and own.results[0].figures
     )
-
     turn = 0
 
     def pan() -> None:
@@ -96,22 +109,59 @@ def measure(run: Path, seconds: float) -> list[tuple[str, str]]:
         turn += 1
         own.set_view(own.view.zoomed(1.02 if turn // 60 % 2 == 0 else 1 / 1.02, (300, 300), (64, 64), (100, 140)))
 
-    lines.append(("Reconstruct panel", bench.rate()))
-    lines.append(("Reconstruct panel, zooming", bench.rate(pan)))
-    lines.append(("Reconstruct panel, idle", f"{bench.idle():.1%} of a processor"))
+    yield "Reconstruct panel", bench.rate()
+    yield "Reconstruct panel, zooming", bench.rate(pan)
+    yield "Reconstruct panel, idle", f"{bench.idle():.1%} of a processor"
+    own.set_view(View())
     shown, asked = 0, 0
 
     def reconstruct() -> None:
         nonlocal shown, asked
-        if app.worker.waiting("reconstruct 0") is None:
+        if app.worker.waiting(own.topic(0)) is None:
             shown += 1
             asked = (asked + 1) % len(images.gallery.positions)
             images.open_from_gallery(asked)
 
     rate = bench.rate(reconstruct, paced=True)
-    lines.append(("while the worker reconstructs", f"{rate}; {shown / seconds:.0f} images a second"))
-    app.close()
-    return lines
+    yield "while the worker reconstructs", f"{rate}; {shown / bench.seconds:.0f} images a second"
+
+
+def _inside(bench: Bench) -> Lines:
+    own = bench.app.state.inside
+    bench.app.state.open_panel("inside")
+    bench.until(lambda: own.shown is not None)
+    yield "Inside panel", bench.rate()
+    turn, answers, last = 0, 0, None
+
+    def drag() -> None:
+        nonlocal turn, answers, last
+        turn += 1
+        own.set_factor(own.selected, turn % 100 / 50)
+        answers += own.shown is not last
+        last = own.shown
+
+    rate = bench.rate(drag, paced=True)
+    yield "Inside panel, dragging a channel", f"{rate}; {answers / bench.seconds:.0f} images a second"
+    yield "Inside panel, idle", f"{bench.idle():.1%} of a processor"
+
+
+def _latents(bench: Bench) -> Lines:
+    own = bench.app.state.latents
+    bench.app.state.open_panel("latents")
+    bench.until(lambda: own.ready and own.decoded is not None)
+    yield "Latent space panel", bench.rate()
+    turn, answers, last = 0, 0, None
+
+    def drag() -> None:
+        nonlocal turn, answers, last
+        turn += 1
+        own.drag_to(math.cos(turn / 40), math.sin(turn / 40))
+        answers += own.decoded is not last
+        last = own.decoded
+
+    rate = bench.rate(drag, paced=True)
+    yield "Latent space, dragging the point", f"{rate}; {answers / bench.seconds:.0f} images a second"
+    yield "Latent space panel, idle", f"{bench.idle():.1%} of a processor"
 
 
 @click.command()
@@ -122,7 +172,7 @@ def main(run: Path, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
         for words, figure in measure(run.resolve(), seconds):
-            click.echo(f"{words:32}{figure}")
+            click.echo(f"{words:36}{figure}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Takes the pictures of the viewer that its documentation shows.
 
-    python benchmarks/viewer_pictures.py RUN RUN… [--out docs/images/viewer]
+    python benchmarks/viewer_pictures.py RUN RUN… [--latents RUN] [--out docs/images/viewer]
 
-Runs are given as they should be named in the pictures. Needs a display; on a server
+The runs lie in one folder. Needs a display; on a server
 `xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX" python benchmarks/viewer_pictures.py …`.
 """
 
@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -66,41 +67,91 @@ class Photographer:
         click.echo(str(target))
 
 
+class Tour:
+    """What is photographed, panel by panel.
+
+    Args:
+        camera: Takes the pictures.
+    """
+
+    def __init__(self, camera: Photographer):
+        self.camera = camera
+        self.state = camera.app.state
+
+    def select(self, runs: Sequence[Path]) -> None:
+        """Selects runs in the list."""
+        self.state.open_panel("runs")
+        for number, run in enumerate(runs):
+            self.state.runs.select(str(run), toggle=number > 0)
+        self.camera.until(lambda: len(self.state.runs.chosen()) == len(runs))
+
+    def reconstruct(self, runs: Sequence[Path]) -> None:
+        """Puts runs side by side, with an image in the middle between the worst and the best."""
+        self.select(runs)
+        self.state.compare_selected()
+        images = self.state.images
+        self.camera.until(lambda: images.gallery is not None and images.run == str(runs[0]) and self._reconstructed())
+        images.open_from_gallery(images.gallery.order("worst")[len(images.gallery.positions) // 2])
+        self.camera.until(self._reconstructed)
+
+    def _reconstructed(self) -> bool:
+        own = self.state.reconstruct
+        source = self.state.images.source
+        return bool(own.results) and all(each and each.figures and each.source == source for each in own.results)
+
+    def compare(self, runs: Sequence[Path]) -> None:
+        """The list, and one image through all runs with a divider."""
+        self.select(runs)
+        self.camera.take("runs")
+        self.reconstruct(runs)
+        self.state.reconstruct.set_split(0.5)
+        self.camera.until(self._reconstructed)
+        self.camera.take("compare")
+        self.state.reconstruct.set_split(None)
+
+    def one(self, run: Path) -> None:
+        """A single run with its signed errors; then its feature maps, the strongest channel switched off."""
+        self.reconstruct([run])
+        self.state.reconstruct.set_error_map("signed")
+        self.camera.take("reconstruct")
+        own = self.state.inside
+        self.state.open_panel("inside")
+        own.set_order("strength")
+        self.camera.until(lambda: own.shown is not None)
+        own.select(int(own.ranking[0]))
+        own.set_factor(own.selected, 0.0)
+        self.camera.until(lambda: own.shown.scales == own.scales)
+        self.camera.take("inside")
+
+    def latents(self, run: Path) -> None:
+        """Latent space by class, and nine steps between two images."""
+        self.reconstruct([run])
+        own, images = self.state.latents, self.state.images
+        self.state.open_panel("latents")
+        for which, number in (("first", 0), ("last", -1)):
+            images.open_from_gallery(images.gallery.order("best")[number])
+            self.camera.until(lambda: own.ready and own.place is not None and own.place.source == images.source)
+            own.set_end(which)
+        own.set_share(0.5)
+        self.camera.until(lambda: own.strip is not None and own.decoded is not None and not own.reading)
+        self.camera.take("latents")
+
+
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--latents", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A run with latents.")
 @click.option("--out", default="docs/images/viewer", show_default=True, type=click.Path(path_type=Path))
-def main(runs: tuple[Path, ...], out: Path) -> None:
-    """Pictures of the panels, with the first run alone and with all of them side by side."""
+def main(runs: tuple[Path, ...], latents: Path | None, out: Path) -> None:
+    """Pictures of the panels: of all runs side by side, of the first run alone, and of latent space."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
         camera = Photographer(str(runs[0].parent.parent), out)
-        state, own, images = camera.app.state, camera.app.state.reconstruct, camera.app.state.images
-
-        def ready() -> bool:
-            results = own.results
-            done = all(result and result.figures and result.source == images.source for result in results)
-            return images.gallery is not None and bool(results) and done
-
-        state.runs.search(runs[0].parent.name)
-        for number, run in enumerate(runs):
-            state.runs.select(str(run), toggle=number > 0)
-        camera.until(lambda: len(state.runs.chosen()) == len(runs))
-        camera.take("runs")
-        state.compare_selected()
-        camera.until(ready)
-        images.open_from_gallery(images.gallery.order("worst")[len(images.gallery.positions) // 2])
-        camera.until(ready)
-        own.set_split(0.5)
-        camera.until(ready)
-        camera.take("compare")
-        state.runs.select(str(runs[0]))
-        own.set_split(None)
-        own.set_error_map("signed")
-        camera.until(lambda: len(state.runs.chosen()) == 1)
-        state.compare_selected()
-        camera.until(ready)
-        camera.take("reconstruct")
+        tour = Tour(camera)
+        tour.compare(runs)
+        tour.one(runs[0])
+        if latents is not None:
+            tour.latents(latents)
         camera.app.close()
 
 

@@ -34,7 +34,7 @@ class BadImageError(Exception):
     """An image that cannot be used. The message says what is wrong with it, without its name."""
 
 
-def open_image(source: str | os.PathLike | bytes) -> np.ndarray:
+def open_image(source: str | os.PathLike | bytes, longest: int | None = None) -> np.ndarray:
     """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame) as it is meant to be seen.
 
     EXIF orientation is applied. Transparent pixels are laid on black, as `fit: pad` pads with black. Palettes, CMYK
@@ -43,6 +43,8 @@ def open_image(source: str | os.PathLike | bytes) -> np.ndarray:
 
     Args:
         source: Path of a file, or its bytes.
+        longest: An image with a side of twice as many pixels or more is reduced by a whole factor, to no fewer. It is
+            held only once meanwhile, which matters where it fills half of the memory.
 
     Returns:
         uint8 [height, width, 1] of a grey image, [height, width, 3] of any other.
@@ -51,7 +53,9 @@ def open_image(source: str | os.PathLike | bytes) -> np.ndarray:
         BadImageError: Not an image of these formats, or damaged or cut short.
     """
     with opened_image(source) as image:
-        return _array(_upright(_plain(image), _orientation(image)))
+        orientation = _orientation(image)
+        reduced = image if longest is None else _reduced(image, longest)
+        return _array(_upright(_plain(reduced), orientation))
 
 
 def open_fitted(source: str | os.PathLike | bytes, image: types.Image, size: tuple[int, int]) -> np.ndarray:
@@ -118,6 +122,17 @@ def _plain(image: Pillow.Image) -> Pillow.Image:
     if mode == "1":
         return image.convert("L")
     return image if mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _reduced(image: Pillow.Image, longest: int) -> Pillow.Image:
+    """Averages squares of pixels, so that the longer side keeps at least `longest`."""
+    if image.format == "JPEG":
+        image.draft(None, (longest, longest))  # decodes no more than this takes
+    factor = max(image.size) // longest
+    if factor < 2 or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        return image  # numbers of a palette have no mean
+    image.load()
+    return image.reduce(factor)
 
 
 def _array(image: Pillow.Image) -> np.ndarray:

@@ -64,7 +64,7 @@ def save_comparison(
     pen.text((_MARGIN, _MARGIN - 8), _fitting(pen, heading, type_, width - 2 * _MARGIN), _INK, type_)
     for number, column in enumerate(columns):
         left = _MARGIN + number * (side + _GAP)
-        pen.text((left, top - _LINE), _fitting(pen, column.title, type_, side), _INK, type_)
+        pen.text((left, top - _LINE), _fitting(pen, column.title, type_, side, keep_end=True), _INK, type_)
         page.paste(_picture(column.image, side), (left, top))
         for line, text in enumerate(column.caption):
             pen.text((left, top + side + 4 + line * _LINE), _fitting(pen, text, type_, side), _FAINT, type_)
@@ -100,10 +100,12 @@ def _picture(image: np.ndarray, width: int, height: int | None = None) -> Image.
     return Image.fromarray(np.round(fitted(image, width, height) * 255).astype(np.uint8))
 
 
-def _fitting(pen, text: str, type_, width: int) -> str:
-    """The text, or as much of it as there is room for."""
+def _fitting(pen, text: str, type_, width: int, keep_end: bool = False) -> str:
+    """The text, or as much of it as there is room for; of a run's title the end tells it apart."""
     if pen.textlength(text, font=type_) <= width:
         return text
-    while text and pen.textlength(f"{text}…", font=type_) > width:
-        text = text[:-1]
-    return f"{text}…"
+    shown = text
+    while text and pen.textlength(shown, font=type_) > width:
+        text = text[1:] if keep_end else text[:-1]
+        shown = f"…{text}" if keep_end else f"{text}…"
+    return shown

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,25 +16,43 @@ class ImageSource:
     """Where an image comes from.
 
     Args:
-        kind: `file`, or `split`, one of the images of a run's dataset.
-        path: The image file.
+        kind: `file`; `split`, one of the images of a run's dataset; `camera`, a frame of a camera or video.
+        path: The image file; of a camera its number, or the video file.
         run: The run whose dataset is meant.
         split: train, validation or test.
-        position: Of the image in its split.
+        position: Of the image in its split; of a frame, counted from 1 since the camera was opened.
+        opening: Counts how often a camera was opened, so that a frame's number means one frame only.
     """
 
-    kind: Literal["file", "split"]
+    kind: Literal["file", "split", "camera"]
     path: str = ""
     run: str = ""
     split: str = "test"
     position: int = 0
+    opening: int = 0
+
+    @property
+    def is_video(self) -> bool:
+        """Whether a video file plays the camera."""
+        return self.kind == "camera" and not self.path.isdecimal()
 
     @property
     def label(self) -> str:
         """What a person would call it."""
+        if self.kind == "split":
+            return f"{self.split} image {self.position}"
+        name = self.path.replace("\\", "/").rpartition("/")[2]
         if self.kind == "file":
-            return self.path.replace("\\", "/").rpartition("/")[2]
-        return f"{self.split} image {self.position}"
+            return name
+        return f"{name if self.is_video else f'camera {name}'}, frame {self.position}"
+
+    def next(self) -> "ImageSource":
+        """The frame after this one."""
+        return replace(self, position=self.position + 1)
+
+    def follows(self, other: "ImageSource | None") -> bool:
+        """Whether both are frames of one camera, so that one may stay on screen until the other is there."""
+        return self.kind == "camera" and other is not None and other.kind == "camera" and self.opening == other.opening
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class Settings:
         descending: In which direction.
         error_map: absolute, signed or ssim.
         gallery_sort: worst, best or order.
+        run: The one that was selected last.
+        camera: Number of the one that was opened last.
     """
 
     theme: Literal["dark", "light"] = "dark"
@@ -44,6 +46,8 @@ class Settings:
     descending: bool = False
     error_map: str = "absolute"
     gallery_sort: str = "worst"
+    run: str = ""
+    camera: str = "0"
 
 
 def settings_path() -> Path:

@@ -49,10 +49,13 @@ class BackboneInverter(Reconstructor):
         # A tap that is dead on every image stays as it is.
         self.tap_scales.assign([tf.where(scale > 0, scale, 1.0) for scale in scales])
 
-    def _code_of(self, taps: list[tf.Tensor], training: bool) -> tf.Tensor:
+    def scaled(self, taps: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Taps divided by their scales: what is fused."""
         scales = tf.unstack(tf.cast(self.tap_scales, tf.float32))
-        scaled = [tf.cast(tf.cast(tap, tf.float32) / scale, self.compute_dtype) for tap, scale in zip(taps, scales)]
-        code = self.fuse_model(scaled, training=training)
+        return [tf.cast(tf.cast(tap, tf.float32) / scale, self.compute_dtype) for tap, scale in zip(taps, scales)]
+
+    def _code_of(self, taps: list[tf.Tensor], training: bool) -> tf.Tensor:
+        code = self.fuse_model(self.scaled(taps), training=training)
         return code if self.code_stack is None else self.code_stack(code, training=training)
 
     def encode(self, images, training=False):

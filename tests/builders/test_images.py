@@ -172,3 +172,26 @@ def test_files_cut_short_and_other_files_are_refused(form, tmp_path):
         open_image(path)
     with pytest.raises(BadImageError, match="No such file"):
         open_image(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "CMYK"])
+def test_what_is_much_too_large_is_reduced_by_whole_factors(mode, tmp_path):
+    image = Pillow.fromarray(np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.ones((50, 50), np.uint8)))
+    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
+    image.convert(mode).save(path, **({"quality": 100} if mode == "CMYK" else {}))
+    whole = open_image(path)
+    assert open_image(path, longest=101).shape == whole.shape == (150, 200, whole.shape[-1])
+    reduced = open_image(path, longest=60)
+    if mode == "P":
+        assert reduced.shape == whole.shape  # the numbers of a palette have no mean
+        return
+    assert max(reduced.shape[:2]) in (66, 67, 100)  # a JPEG is decoded at a half
+    at = reduced.shape[1] / 4
+    for row, column in ((0, 0), (1, 2), (2, 3)):
+        colour = reduced[int((row + 0.5) * at), int((column + 0.5) * at)]
+        assert np.abs(colour.astype(int) - (4 * row + column) * 20).max() <= 3
+    # EXIF orientation is applied to what is left.
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.png", exif=exif)
+    assert open_image(tmp_path / "turned.png", longest=60).shape == (67, 50, 1)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,13 @@ class Viewer:
         left, top, width, height = self.ask(f"rect({tag!r})")
         return round(left + x * width), round(top + y * height)
 
+    @contextmanager
+    def each_frame(self, before: str = "0", after: str = "0"):
+        """Evaluates expressions inside the viewer before and after everything is drawn, in each frame."""
+        self.ask(f"setattr(app, '_draw', lambda draw=type(app)._draw: (({before}), draw(app), ({after})))")
+        yield
+        self.ask("delattr(app, '_draw')")
+
     def move(self, x: int, y: int) -> None:
         self.hand("mousemove", x, y)
         self.settle()
@@ -131,9 +139,20 @@ class Viewer:
         self.settle()
 
     def key(self, *names: str) -> None:
+        """Presses keys one after another, as `t` or `ctrl+shift+s`."""
         for name in names:
-            self.hand("key", name)
+            *held, last = name.split("+")
+            # A text field overlooks a Ctrl that is let go in the frame that brings the letter.
+            for modifier in held:
+                self.hand("keydown", modifier)
+            if held:
+                self.settle()
+            self.hand("key", last)
             self.settle()
+            for modifier in held:
+                self.hand("keyup", modifier)
+            if held:
+                self.settle()
 
     def type(self, text: str) -> None:
         self.hand("type", "--delay", "60", text)

@@ -38,6 +38,15 @@ def begin(viewer, *numbers):
     viewer.settle()
 
 
+def compare(viewer, *names):
+    """Puts runs side by side, and returns the viewer."""
+    viewer.key("1")
+    shown = viewer.ask("[row.name for row in app.state.runs.shown()]")
+    viewer.ask("app.state.images.open_from_gallery(0)")
+    begin(viewer, *(shown.index(name) for name in names))
+    return viewer
+
+
 def shown_at(picture, image, size):
     """What of an image is seen where its pixels should be, when all of it fits a pane: (seen, wanted)."""
     height, width = image.shape[:2]

@@ -6,9 +6,8 @@ import dearpygui.dearpygui as dpg
 
 from viewer.settings import SCALES
 from viewer.state.app import PANELS, TITLES, AppState
-from viewer.window.items import Choice, set_text
+from viewer.window.items import Choice, fitting, set_text, text_width
 from viewer.window.theme import Looks
-from viewer.words import shortened
 
 _MESSAGE_SECONDS = 12
 _USUAL = "by display"
@@ -67,7 +66,8 @@ class Frame:
         message = state.message
         if message is not None and not message.failure and time.monotonic() - message.since > _MESSAGE_SECONDS:
             message = None
-        shown = (state.version, words, message)
+        room = self._room(words)
+        shown = (state.version, words, message, room)
         if shown == self._shown:
             return
         self._shown = shown
@@ -77,8 +77,13 @@ class Frame:
         dpg.set_value("scale", f"{scale:.0%}" if scale else _USUAL)
         set_text("worker status", words, looks.text(kind))
         dpg.configure_item("restart worker", show=state.worker.status == "dead")
-        text = shortened(message.text.replace("\n", " "), 150) if message else ""
+        text = fitting([message.text.replace("\n", " ")], room) if message else ""
         set_text("message", text, looks.text("failure" if message and message.failure else "quiet"))
+
+    def _room(self, words: str) -> int:
+        """Pixels that the worker's words leave for a message."""
+        button = dpg.get_item_rect_size("restart worker")[0] if self._state.worker.status == "dead" else 0
+        return self._width - text_width(words) - round(button) - self._looks.px(24 + 2 * 8)
 
     def _align(self) -> None:
         """Keeps the buttons on the right at the right edge; how wide they are is known only once they were drawn."""

@@ -6,10 +6,13 @@ import dearpygui.dearpygui as dpg
 
 from viewer.panels.gallery import GalleryView
 from viewer.state.app import AppState
+from viewer.state.image_choice import VIDEO_SUFFIXES
+from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
 _WIDTH = 236
+_DIALOG_SIZE, _DIALOG_AT = (760, 460), 60
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
@@ -24,23 +27,36 @@ class ImageSide:
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
+        self._shown: tuple | None = None
         images = state.images
         with dpg.child_window(
             tag="image side", no_scrollbar=True, no_scroll_with_mouse=True, always_use_window_padding=True, show=False
         ):
-            dpg.add_text("Image")
+            with dpg.group(horizontal=True):
+                dpg.add_text("Image")
+                dpg.add_text("", tag="camera frame")
             dpg.add_input_text(
                 tag="image path",
-                hint="path of an image, Enter",
+                hint="path of an image or video",
                 on_enter=True,
                 callback=lambda sender, path: images.open_file(path),
             )
-            dpg.add_button(label="Open …", tag="open image", width=-1, callback=lambda: self.open_dialog())
+            with dpg.group(horizontal=True):
+                dpg.add_button(label="Open …", tag="open image", callback=lambda: self.open_dialog())
+                dpg.add_button(label="Camera", tag="camera", callback=lambda: images.toggle_camera())
             self._gallery = GalleryView(images, looks, textures)
         with dpg.file_dialog(
-            tag="image dialog", show=False, callback=self._opened, width=760, height=460, label="Open an image"
+            tag="image dialog",
+            show=False,
+            callback=self._opened,
+            label="Open an image or a video",
         ):
-            dpg.add_file_extension("Images (*.png *.jpg *.jpeg *.webp *.bmp *.gif){" + ",".join(_SUFFIXES) + "}")
+            for title, suffixes in (
+                ("Pictures", _SUFFIXES + VIDEO_SUFFIXES),
+                ("Images", _SUFFIXES),
+                ("Videos", VIDEO_SUFFIXES),
+            ):
+                dpg.add_file_extension(title + "{" + ",".join(suffixes) + "}")
             dpg.add_file_extension(".*")
 
     def layout(self, height: int) -> int:
@@ -50,15 +66,26 @@ class ImageSide:
         dpg.configure_item("image side", width=width, height=height)
         dpg.bind_item_theme("image side", self._looks.panel())
         dpg.configure_item("image path", width=width - px(24))
+        for button in ("open image", "camera"):
+            dpg.configure_item(button, width=(width - px(24) - px(8)) // 2)
         self._gallery.layout(width - px(24), height - px(118))
         return width
 
     def draw(self) -> None:
         """Brings the screen up to date."""
         self._gallery.draw()
-        source = self._state.images.source
-        if source is not None and source.kind == "file" and not dpg.is_item_active("image path"):
-            dpg.set_value("image path", source.path)
+        images = self._state.images
+        typing = dpg.is_item_active("image path")
+        shown = (images.version, self._looks.theme, self._looks.scale, typing)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        source, playing = images.source, images.playing
+        if not typing:
+            dpg.set_value("image path", source.path if source else "")
+        dpg.bind_item_theme("camera", self._looks.button(True) if playing else 0)
+        text = playing.text(source.position) if playing and source else ""
+        set_text("camera frame", text, self._looks.text("quiet"))
 
     def wheel(self, steps: float) -> bool:
         """The mouse wheel was turned; whether it was meant for the thumbnails."""
@@ -78,7 +105,16 @@ class ImageSide:
         folder = self._state.settings.folder
         if folder and Path(folder).is_dir():
             dpg.configure_item("image dialog", default_path=folder)
+        room = dpg.get_viewport_client_width(), dpg.get_viewport_client_height()
+        width, height = (
+            min(self._looks.px(wanted), there - 2 * _DIALOG_AT) for wanted, there in zip(_DIALOG_SIZE, room)
+        )
+        dpg.configure_item("image dialog", width=width, height=height)
         dpg.show_item("image dialog")
+
+    def close_dialog(self) -> None:
+        """Asks no more."""
+        dpg.hide_item("image dialog")
 
     def _opened(self, sender, chosen: dict) -> None:
         # `selections` may be stale; the name that is written in the dialog is not.

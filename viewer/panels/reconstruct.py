@@ -4,13 +4,14 @@ import dearpygui.dearpygui as dpg
 
 from viewer.panels.comparison import Comparison
 from viewer.state.app import AppState
-from viewer.state.reconstruction import ERROR_MAPS, SCALES
+from viewer.state.error_maps import ERROR_MAPS, SCALES
 from viewer.state.view import View
 from viewer.window.items import Choice
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
 _MAP_TITLES = {"absolute": "Absolute", "signed": "Signed", "ssim": "SSIM map"}
+_ROW = 38
 _AUTOMATIC = "scale: largest error"
 
 
@@ -27,32 +28,50 @@ class ReconstructPanel:
     def __init__(self, state: AppState, looks: Looks, textures: Textures, export):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
+        self._size = (1, 1)
+        self._wrapped = False
         own = state.reconstruct
         with dpg.group(tag="reconstruct panel", show=False):
             with dpg.group(horizontal=True, tag="reconstruct tools"):
-                self._maps = Choice("map", [(name, _MAP_TITLES[name]) for name in ERROR_MAPS], own.set_error_map)
-                dpg.add_combo(
-                    [_scale_title(scale) for scale in SCALES],
-                    tag="error range",
-                    callback=lambda sender, title: own.set_scale(
-                        next(scale for scale in SCALES if _scale_title(scale) == title)
-                    ),
-                )
-                dpg.add_checkbox(label="Divider", tag="divider", callback=lambda: self.toggle_divider())
-                dpg.add_button(label="Whole image", tag="whole image", callback=lambda: own.set_view(View()))
-                dpg.add_button(label="Save figure", tag="save figure", callback=lambda: export())
-            self._comparison = Comparison(own, looks, textures, state.worker.waiting)
+                with dpg.group(horizontal=True, tag="error tools"):
+                    self._maps = Choice("map", [(name, _MAP_TITLES[name]) for name in ERROR_MAPS], own.set_error_map)
+                    dpg.add_combo(
+                        [_scale_title(scale) for scale in SCALES],
+                        tag="error range",
+                        callback=lambda sender, title: own.set_scale(
+                            next(scale for scale in SCALES if _scale_title(scale) == title)
+                        ),
+                    )
+                with dpg.group(horizontal=True, tag="view tools"):
+                    dpg.add_checkbox(label="Divider", tag="divider", callback=lambda: self.toggle_divider())
+                    dpg.add_button(label="Whole image", tag="whole image", callback=lambda: own.set_view(View()))
+                    dpg.add_button(label="Save figure", tag="save figure", callback=lambda: export())
+            self._comparison = Comparison(state, looks, textures)
 
     def layout(self, width: int, height: int) -> None:
         """Takes its place, in pixels."""
         dpg.configure_item("error range", width=self._looks.px(178))
-        self._comparison.layout(width, height - self._looks.px(38))
+        self._size = (width, height)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Lays the tools out in one row, or in two where they are wider than the panel."""
+        width, height = self._size
+        dpg.configure_item("reconstruct tools", horizontal=not self._wrapped)
+        self._comparison.layout(width, height - self._looks.px(_ROW) * (2 if self._wrapped else 1))
         self._shown = None
+
+    def _wrap(self) -> None:
+        """How wide the tools are is known once they were drawn."""
+        needed = sum(dpg.get_item_rect_size(tag)[0] for tag in ("error tools", "view tools")) + self._looks.px(8)
+        if self._wrapped != (needed > self._size[0]):
+            self._wrapped = not self._wrapped
+            self._arrange()
 
     def draw(self) -> None:
         """Brings the screen up to date."""
         own = self._state.reconstruct
-        self._comparison.drag()
+        self._wrap()
         self._comparison.draw()
         shown = (own.version, self._state.version)
         if shown == self._shown:

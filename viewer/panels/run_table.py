@@ -5,6 +5,7 @@ import dearpygui.dearpygui as dpg
 from run_summary import RunSummary
 from viewer.state.runs_list import COLUMNS, RunsList
 from viewer.window.items import inside
+from viewer.window.modifiers import CONTROL, SHIFT, held
 from viewer.window.theme import Looks
 from viewer.words import age_text, figure_text
 
@@ -166,9 +167,7 @@ class RunTable:
         rows = self._runs.shown()
         index = self._runs.first + number
         if index < len(rows):
-            control = dpg.is_key_down(dpg.mvKey_LControl) or dpg.is_key_down(dpg.mvKey_RControl)
-            shift = dpg.is_key_down(dpg.mvKey_LShift) or dpg.is_key_down(dpg.mvKey_RShift)
-            self._runs.select(rows[index].path, toggle=control, reach=shift)
+            self._runs.select(rows[index].path, toggle=held(CONTROL), reach=held(SHIFT))
 
     def _scroll_to(self, first: int) -> None:
         self._runs.scroll(first - self._runs.first, self.page)

@@ -41,11 +41,19 @@ class Worker(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """A line for the person, since when it is shown, and whether it tells of a failure."""
+    """A line for the person.
+
+    Args:
+        text: The line.
+        since: When it was first shown, by the monotonic clock.
+        failure: Whether it tells of one.
+        kind: Of the request that failed; the next that succeeds takes the line away.
+    """
 
     text: str
     since: float
     failure: bool = False
+    kind: str = ""
 
 
 class AppState:
@@ -68,7 +76,7 @@ class AppState:
         self.worker = worker
         self.undo = Undo()
         self.runs = RunsList(settings.sort, settings.descending)
-        self.images = ImageChoice(worker.ask, settings.gallery_sort)
+        self.images = ImageChoice(worker.ask, settings.gallery_sort, settings.camera)
         self.reconstruct = Reconstruction(worker.ask, self.undo, self.images, settings.error_map)
         self.inside = Inside(worker.ask, self.undo)
         self.latents = LatentSpace(worker.ask, self.undo)
@@ -82,20 +90,19 @@ class AppState:
     # The window's life
 
     def begin(self, run: str | None) -> None:
-        """Selects the run that was named on the command line, once it has been read."""
-        self._opened = run
+        """Selects a run once it has been read: the one named on the command line, or else the last one looked at."""
+        self._opened = run or self.settings.run or None
 
     def step(self, seen: Seen) -> None:
         """Takes over what disk and worker have brought since the last frame."""
         self.runs.update(seen)
-        if self._opened is not None and self.runs.row(self._opened) is not None:
-            self.runs.select(self._opened)
-            self._opened = None
+        self._open_first()
         for detail in self.runs.details.values():
             self.reconstruct.refresh(detail.path, detail.checkpoints, detail.best_step)
         for reply in self.worker.replies():
             self._take(reply)
         self._forget_gone()
+        self._play()
         self.reconstruct.follow()
         # These two ask for what they show only while they are open.
         if self.panel == "inside":
@@ -112,6 +119,8 @@ class AppState:
         settings = self.settings
         settings.panel, settings.sort, settings.descending = self.panel, self.runs.sort, self.runs.descending
         settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.images.order
+        settings.camera = self.images.device
+        settings.run = self.runs.selected[0] if self.runs.selected else settings.run
         return settings
 
     # What a person does
@@ -144,6 +153,8 @@ class AppState:
         self.subject = 0
         self.version += 1
         self.reconstruct.show(variants)
+        if variants and self.reconstruct.message:
+            self.say(self.reconstruct.message)
         if without:
             self.say(f"{without[0]} has no checkpoint yet, so it cannot reconstruct anything.", failure=True)
 
@@ -153,7 +164,29 @@ class AppState:
         steps = [step for step, _ in detail.checkpoints]
         step = detail.best_step if detail.best_step in steps else steps[-1]
         row = self.runs.row(detail.path)
-        return Variant(detail.path, row.short if row else detail.path, detail.checkpoints, detail.best_step, step)
+        title = row.short if row else detail.path
+        searches = "latents" in (detail.spec.get("encoder") or {})
+        return Variant(detail.path, title, detail.checkpoints, detail.best_step, step, searches)
+
+    def add_checkpoint(self, index: int) -> None:
+        """Adds a column with another checkpoint of a column's run, or says why there is none."""
+        looked_at = self.looked_at()
+        why_not = self.reconstruct.add_checkpoint(index)
+        self._keep_looking_at(looked_at)
+        if why_not:
+            self.say(why_not)
+
+    def remove_column(self, index: int) -> None:
+        """Takes a column away."""
+        looked_at = self.looked_at()
+        self.reconstruct.remove(index)
+        self._keep_looking_at(looked_at)
+
+    def _keep_looking_at(self, variant: Variant | None) -> None:
+        columns = [each.column for each in self.reconstruct.variants]
+        if variant is not None and variant.column in columns:
+            self.subject = columns.index(variant.column)
+        self.version += 1
 
     def toggle_help(self) -> None:
         """Opens or closes the overlay with the shortcuts."""
@@ -183,14 +216,15 @@ class AppState:
     def restart_worker(self) -> None:
         """Starts a new worker and asks again for what is on screen."""
         self.worker.restart()
+        self.images.infer_again()
         self.reconstruct.infer_again()
         self.inside.infer_again()
         self.latents.infer_again()
         self.version += 1
 
-    def say(self, text: str, failure: bool = False) -> None:
-        """Shows a line at the bottom."""
-        self.message = Message(text, time.monotonic(), failure)
+    def say(self, text: str, failure: bool = False, kind: str = "") -> None:
+        """Shows a line at the bottom; see Message."""
+        self.message = Message(text, time.monotonic(), failure, kind)
         self.version += 1
 
     # The worker
@@ -199,7 +233,44 @@ class AppState:
         for part in (self.images, self.reconstruct, self.inside, self.latents):
             part.take(reply)
         if reply.error is not None:
-            self.say(reply.error, failure=True)
+            self.say(reply.error, failure=True, kind=reply.kind)
+        elif self.message is not None and self.message.kind == reply.kind:
+            self.message = None
+            self.version += 1
+
+    def _play(self) -> None:
+        """Lets a camera go on once nobody waits for an answer about its last frame any more."""
+        playing = self.images.playing
+        if playing is None:
+            return
+        if self.reconstruct.failed:
+            self.say(self.reconstruct.results[0].error, failure=True)  # stays when the image from before is back
+            self.images.close_camera()
+        elif playing.paused or not self._watched:
+            playing.rest()
+        elif self.reconstruct.answered and self.worker.waiting() is None:
+            self.images.next_frame()
+
+    @property
+    def _watched(self) -> bool:
+        """Whether the chosen image is on screen."""
+        return self.panel != "runs" and bool(self.reconstruct.variants)
+
+    def _open_first(self) -> None:
+        """Selects the run to begin with; where a panel that shows one is open already, it does."""
+        run = self._opened
+        if run is None:
+            return
+        if not self.runs.selected:
+            if self.runs.row(run) is not None:
+                self.runs.select(run)
+            elif self.runs.complete:
+                self._opened = None
+        elif self.panel == "runs" or self.runs.selected != [run]:
+            self._opened = None
+        elif run in self.runs.details:
+            self._opened = None
+            self.open_panel(self.panel)
 
     def _forget_gone(self) -> None:
         for path in self.runs.gone():

@@ -1,11 +1,15 @@
-"""Which image is looked at: a file, or one of the images of a run's dataset."""
+"""Which image is looked at: a file, one of the images of a run's dataset, or what a camera sees."""
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from viewer.protocol import ImageSource, Reply
+from viewer.state.playing import Playing
 from viewer.state.variants import Gallery, Variant
 
 GALLERY_ORDERS = ("worst", "best", "order")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ogv")
 
 Ask = Callable[..., None]
 
@@ -20,10 +24,12 @@ class ImageChoice:
         first: Number of the first row of thumbnails on screen.
         run: Whose dataset the gallery shows, or will show.
         message: Why there is no gallery.
+        playing: The camera that is on; None where none is.
+        device: Number of the camera that is opened where none is named.
         version: Counts changes of what is shown.
     """
 
-    def __init__(self, ask: Ask, order: str = "worst"):
+    def __init__(self, ask: Ask, order: str = "worst", device: str = "0"):
         self._ask = ask
         self.source: ImageSource | None = None
         self.gallery: Gallery | None = None
@@ -31,18 +37,28 @@ class ImageChoice:
         self.first = 0
         self.run = ""
         self.message = ""
+        self.playing: Playing | None = None
+        self.device = device if device.isdecimal() else "0"
         self.version = 0
+        self._openings = 0
+        self._before: ImageSource | None = None
 
     def open(self, source: ImageSource) -> None:
-        """Chooses an image."""
+        """Chooses an image. A camera that was on goes off."""
         if source != self.source:
+            self._leave_camera()
             self.source = source
             self.version += 1
 
     def open_file(self, path: str) -> None:
-        """Chooses an image file."""
+        """Chooses an image file; a video file plays as a camera, and a number is that of a camera."""
         path = path.strip().strip("'\"")
-        if path:
+        if path.isdecimal() and not Path(path).exists():
+            self.device = path
+            self.open_camera(path)
+        elif path.lower().endswith(VIDEO_SUFFIXES):
+            self.open_camera(path)
+        elif path:
             self.open(ImageSource("file", path=path))
 
     def open_from_gallery(self, number: int) -> None:
@@ -74,7 +90,65 @@ class ImageChoice:
             self.first = first
             self.version += 1
 
+    # A camera
+
+    def open_camera(self, path: str) -> None:
+        """Turns a camera on, or plays a video from its beginning.
+
+        Args:
+            path: The camera's number, or the video file.
+        """
+        if self.playing is None:
+            self._before = self.source
+        self._openings += 1
+        self.playing = Playing()
+        self.source = ImageSource("camera", path=path, position=1, opening=self._openings)
+        self.version += 1
+
+    def close_camera(self) -> None:
+        """Turns the camera off, and goes back to the image that was there before."""
+        if self.playing is None:
+            return
+        self._leave_camera()
+        self.source = self._before
+        self.version += 1
+        if self.source is None and self.gallery is not None:
+            self.open_from_gallery(self.gallery.order(self.order)[0])
+
+    def toggle_camera(self) -> None:
+        """Turns the camera on or off."""
+        if self.playing is None:
+            self.open_camera(self.device)
+        else:
+            self.close_camera()
+
+    def pause(self) -> None:
+        """Keeps a camera's picture, or lets it go on."""
+        if self.playing is not None:
+            self.playing.pause()
+            self.version += 1
+
+    def next_frame(self) -> None:
+        """Asks for the next frame, once everybody has seen the last."""
+        if self.playing is not None and self.source is not None:
+            self.playing.count(time.monotonic())
+            self.source = self.source.next()
+            self.version += 1
+
+    def _leave_camera(self) -> None:
+        if self.playing is not None:
+            self.playing = None
+            self._ask("camera", "close camera")
+
     # The worker
+
+    def infer_again(self) -> None:
+        """After a worker was started anew, which has none of the frames that were seen: opens the camera again."""
+        if self.playing is not None and self.source is not None:
+            paused = self.playing.paused
+            self.open_camera(self.source.path)
+            if paused:
+                self.playing.pause()
 
     def fetch(self, variant: Variant | None, again: bool = False) -> None:
         """Asks for the test images of a run, unless they are there or on their way."""

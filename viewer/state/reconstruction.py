@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from viewer.colours import mapped
 from viewer.protocol import ImageSource, Reply
+from viewer.state.columns import Columns, heading
+from viewer.state.error_maps import ERROR_MAPS, error_image, error_range, error_values
 from viewer.state.image_choice import ImageChoice
+from viewer.state.pixel_words import words_at
 from viewer.state.undo import Undo
 from viewer.state.variants import Result, Variant
-from viewer.state.view import View, pixel_at
+from viewer.state.view import View
 
 MOST_VARIANTS = 4
-ERROR_MAPS = ("absolute", "signed", "ssim")
-SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 goes by the largest error on screen
 
 Ask = Callable[..., None]
 
@@ -49,34 +49,71 @@ class Reconstruction:
         self.message = ""
         self.version = 0
         self._source: ImageSource | None = None
+        self._columns = Columns()
+        # Column → image and checkpoint that it asked for last and that have not come yet.
+        self._asked: dict[int, tuple[ImageSource, int]] = {}
 
     # Choosing
 
     def show(self, variants: list[Variant]) -> None:
         """Compares these, in place of what was compared."""
-        kept = dict(zip(self.variants, self.results))
-        self.variants = variants[:MOST_VARIANTS]
-        self.results = [kept.get(variant) for variant in self.variants]
+        kept = {(variant.run, variant.step): result for variant, result in zip(self.variants, self.results)}
+        self.variants = self._columns.numbered(variants[:MOST_VARIANTS], self.variants)
+        self.results = [kept.get((variant.run, variant.step)) for variant in self.variants]
         self.message = "" if self.variants else "Choose runs in the Runs panel first."
         if len(variants) > MOST_VARIANTS:
             self.message = f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."
         self.images.fetch(self.variants[0] if self.variants else None)
         self._infer()
 
-    def add(self, variant: Variant) -> None:
-        """Adds a column."""
-        self.show([*self.variants, variant])
+    def add_checkpoint(self, index: int) -> str:
+        """Adds a column with another checkpoint of a column's run, where its training had it: earlier ones left.
+
+        Args:
+            index: The column's number.
+
+        Returns:
+            Why it cannot, in a sentence; empty where it could.
+        """
+        variant = self.variants[index]
+        if len(variant.checkpoints) < 2:
+            return f"{variant.title} has one checkpoint only; training.checkpoints.keep_last keeps more."
+        if len(self.variants) >= MOST_VARIANTS:
+            return f"{MOST_VARIANTS} columns fit side by side; take one away first."
+        step = variant.beside([each.step for each in self.variants if each.run == variant.run])
+        if step is None:
+            return f"All checkpoints of {variant.title} are on screen."
+        place = index if step < variant.step else index + 1
+        added = replace(variant, step=step, column=0)
+        self.show([*self.variants[:place], added, *self.variants[place:]])
+        return ""
 
     def remove(self, index: int) -> None:
         """Takes a column away."""
         self.show([variant for number, variant in enumerate(self.variants) if number != index])
 
     def follow(self) -> None:
-        """Turns to the image that has been chosen since."""
-        if self.images.source != self._source:
-            self._source, self.view = self.images.source, View()
+        """Turns to the image that has been chosen since. A camera's last frame stays until the next is there."""
+        source = self.images.source
+        if source == self._source:
+            return
+        if source is None or not source.follows(self._source):
+            self.view = View()
             self.results = [None] * len(self.variants)
-            self._infer()
+        self._source = source
+        self._infer()
+
+    @property
+    def answered(self) -> bool:
+        """Whether every column shows the chosen image."""
+        return self._source == self.images.source and all(
+            result is not None and result.source == self._source for result in self.results
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether there are columns, and no column could show the chosen image."""
+        return bool(self.results) and self.answered and all(result and result.error for result in self.results)
 
     def set_checkpoint(self, index: int, step: int, record: bool = True) -> None:
         """Moves a column to another checkpoint."""
@@ -84,14 +121,15 @@ class Reconstruction:
         if step == variant.step or step not in dict(variant.checkpoints):
             return
         if record:
-            name = ("checkpoint", variant.run, index)
-            self._undo.record(name, variant.step, step, lambda value: self._restore(index, variant.run, value))
+            column = variant.column
+            self._undo.record(("checkpoint", column), variant.step, step, lambda value: self._restore(column, value))
         self.variants[index] = replace(variant, step=step)
         self._infer(index)
 
-    def _restore(self, index: int, run: str, step: int) -> None:
+    def _restore(self, column: int, step: int) -> None:
         """Undoes a checkpoint's slider, unless its column has gone since."""
-        if index < len(self.variants) and self.variants[index].run == run:
+        index = self._index(column)
+        if index is not None:
             self.set_checkpoint(index, step, record=False)
 
     def refresh(self, run: str, checkpoints: tuple[tuple[int, int], ...], best_step: int | None) -> None:
@@ -140,66 +178,48 @@ class Reconstruction:
 
     def error_values(self, result: Result) -> np.ndarray | None:
         """What the error map shows of a result, float32 [height, width]."""
-        if result.image is None or result.original is None:
-            return None
-        if self.error_map == "ssim":
-            return result.ssim_map
-        difference = result.image - result.original
-        if self.error_map == "signed":
-            return difference.mean(axis=-1)
-        return np.abs(difference).mean(axis=-1)
+        return error_values(self.error_map, result)
 
     def error_range(self) -> tuple[float, float]:
-        """What the first and the last colour of the scale mean, one for all columns so that they can be compared."""
-        if self.error_map == "ssim":
-            return 0.0, 1.0
-        largest = self.scale
-        if not largest:
-            values = [self.error_values(result) for result in self.results if result is not None]
-            largest = max((float(np.abs(value).max()) for value in values if value is not None), default=0.0) or 1.0
-        return (-largest if self.error_map == "signed" else 0.0), largest
+        """What the first and the last colour of the scale mean."""
+        return error_range(self.error_map, self.scale, self.results)
 
     def error_image(self, result: Result) -> np.ndarray | None:
         """The error map in colours, float32 [height, width, 3]."""
-        values = self.error_values(result)
-        return None if values is None else mapped(self.error_map, values, *self.error_range())
+        return error_image(self.error_map, result, self.error_range())
 
-    def values_at_cursor(self) -> list[str]:
-        """The numbers under the mouse: the place, the original, and each reconstruction with its error."""
+    def cursor_words(self) -> list[str]:
+        """The numbers under the mouse, in fewer and fewer words; see `words_at`."""
         original = self.original()
         if self.cursor is None or original is None:
-            return []
-        texts = []
-        alone = len(self.variants) == 1
-        digits = 3 if alone else 2
-        place = pixel_at(self.cursor, (original.shape[1], original.shape[0]))
-        if place is not None:
-            texts += [f"x {place[0]}, y {place[1]}", f"original {_numbers(original[place[1], place[0]], digits)}"]
-        for variant, result in zip(self.variants, self.results):
-            if result is None or result.image is None or result.original is None:
-                continue
-            place = pixel_at(self.cursor, (result.image.shape[1], result.image.shape[0]))
-            if place is not None:
-                value, own = (array[place[1], place[0]] for array in (result.image, result.original))
-                name, error = variant.title.rpartition(" ")[2], float((value - own).mean())
-                if alone:
-                    texts.append(f"reconstruction {_numbers(value, digits)}, error {error:+.3f}")
-                else:
-                    texts.append(f"{name} {_numbers(value, digits)} ({error:+.2f})")
-        return texts
+            return [""]
+        # The last part tells columns apart: the letters of a run, or the checkpoint.
+        names = [heading(self.variants, index).rpartition(" · ")[2] for index in range(len(self.variants))]
+        return words_at(self.cursor, original, list(zip(names, self.results)))
 
     # The worker
+
+    def topic(self, index: int) -> str:
+        """Under which a column asks the worker."""
+        return f"reconstruct {self.variants[index].column}"
+
+    def _index(self, column: int) -> int | None:
+        return next((index for index, variant in enumerate(self.variants) if variant.column == column), None)
 
     def _infer(self, only: int | None = None) -> None:
         self.version += 1
         if self._source is None:
             return
         for index, variant in enumerate(self.variants):
-            done = self.results[index]
-            fresh = done is not None and done.source == self._source and done.step == variant.step and not done.error
-            if (only is None or only == index) and not fresh:
+            if only is not None and only != index:
+                continue
+            wanted, done = (self._source, variant.step), self.results[index]
+            there = None if done is None or done.error else (done.source, done.step)
+            # What is on its way will be shown when it comes, in place of what is there now.
+            if self._asked.get(variant.column, there) != wanted:
+                self._asked[variant.column] = wanted
                 self._ask(
-                    f"reconstruct {index}",
+                    self.topic(index),
                     "reconstruct",
                     source=self._source,
                     run=variant.run,
@@ -208,6 +228,8 @@ class Reconstruction:
 
     def infer_again(self) -> None:
         """Asks for everything that is missing, after a worker was started anew."""
+        self._asked.clear()
+        self.follow()
         self._infer()
         self.images.fetch(self.variants[0] if self.variants else None, again=self.images.gallery is None)
 
@@ -217,9 +239,12 @@ class Reconstruction:
             self._take_result(reply)
 
     def _take_result(self, reply: Reply) -> None:
-        index, asked = int(reply.topic.rpartition(" ")[2]), reply.arguments
-        # Meanwhile another image may have been opened, or the column may show another run.
-        if index >= len(self.variants) or self.variants[index].run != asked["run"] or asked["source"] != self._source:
+        column, asked = int(reply.topic.rpartition(" ")[2]), reply.arguments
+        if self._asked.get(column) == (asked["source"], int(asked["checkpoint"])):
+            del self._asked[column]
+        index = self._index(column)
+        # Meanwhile another image may have been opened, or the column taken away.
+        if index is None or asked["source"] != self._source:
             return
         if reply.error is not None:
             step = int(asked["checkpoint"])
@@ -235,7 +260,3 @@ class Reconstruction:
                 self._source,
             )
         self.version += 1
-
-
-def _numbers(pixel: np.ndarray, digits: int) -> str:
-    return " ".join(f"{float(value):.{digits}f}" for value in pixel)

@@ -1,6 +1,6 @@
 """What the reconstruct panel compares: runs at checkpoints, what they made of an image, and images to choose from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,8 @@ class Variant:
         checkpoints: Its steps with their finished epochs, oldest first.
         best_step: The step of the best one.
         step: Which is shown.
+        searches: Whether the run has to search the latent of an image first, which takes seconds.
+        column: Tells columns apart that show one run at one checkpoint; given by the comparison.
     """
 
     run: str
@@ -25,6 +27,13 @@ class Variant:
     checkpoints: tuple[tuple[int, int], ...]
     best_step: int | None
     step: int
+    searches: bool = False
+    column: int = 0
+
+    @property
+    def name(self) -> str:
+        """The title without the letters that tell runs of one spec apart."""
+        return self.title.rpartition(" · ")[0] or self.title
 
     @property
     def position(self) -> int:
@@ -32,11 +41,38 @@ class Variant:
         return [step for step, _ in self.checkpoints].index(self.step)
 
     @property
+    def checkpoint_texts(self) -> list[str]:
+        """The checkpoint in fewer and fewer words."""
+        best = " · best" if self.step == self.best_step else ""
+        return [self.checkpoint_text, self.checkpoint_name + best, self.checkpoint_name]
+
+    @property
     def checkpoint_text(self) -> str:
         """`step 1200 · epoch 8 · best`."""
+        return self.text_of(self.step)
+
+    def text_of(self, step: int) -> str:
+        """The same of any checkpoint, also of one that has been deleted since."""
+        epoch = dict(self.checkpoints).get(step)
+        words = [f"step {step}"] + ([f"epoch {epoch}"] if epoch else [])
+        return " · ".join(words + (["best"] if step == self.best_step else []))
+
+    @property
+    def checkpoint_name(self) -> str:
+        """What tells the checkpoint from the run's others, in few letters: `epoch 8`, or else `step 1200`."""
+        epochs = [epoch for _, epoch in self.checkpoints]
         epoch = dict(self.checkpoints)[self.step]
-        words = [f"step {self.step}"] + ([f"epoch {epoch}"] if epoch else [])
-        return " · ".join(words + (["best"] if self.step == self.best_step else []))
+        return f"epoch {epoch}" if epoch and epochs.count(epoch) == 1 else f"step {self.step}"
+
+    def beside(self, shown: Collection[int]) -> int | None:
+        """The checkpoint to show beside this one: the nearest earlier step, else the nearest later, not shown yet.
+
+        Args:
+            shown: Steps that are on screen.
+        """
+        left = [step for step, _ in self.checkpoints if step not in shown]
+        earlier = [step for step in left if step < self.step]
+        return max(earlier) if earlier else min((step for step in left if step > self.step), default=None)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 from viewer.window.x11 import InputWatch
 
-_TEXT_FIELDS = ("runs search", "image path")
+# A slider, too, takes a typed number after Ctrl and a click.
+_TEXT_FIELDS = ("runs search", "image path", "inside factor")
 _ABOVE, _BELOW = 36, 34
 
 
@@ -205,11 +206,16 @@ class App:
         def here(panel: str, action):
             return lambda: action() if state.panel == panel else None
 
+        def whole() -> None:
+            here("reconstruct", lambda: state.reconstruct.set_view(View()))()
+            here("inside", state.inside.show_whole)()
+            here("latents", state.latents.plane.show_all)()
+
         return {
             "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
             "compare": here("runs", state.compare_selected),
             "open": self._open_image,
-            "whole": here("reconstruct", lambda: state.reconstruct.set_view(View())),
+            "whole": whole,
             "divide": here("reconstruct", own.toggle_divider),
             "error": here("reconstruct", own.next_error_map),
             "undo": state.undo_last,
@@ -217,8 +223,13 @@ class App:
             "save": self._save_panel,
             "figure": self._exports.save_figure,
             "theme": state.toggle_theme,
+            "first end": here("latents", lambda: state.latents.set_end("first")),
+            "last end": here("latents", lambda: state.latents.set_end("last")),
+            "to image": here("latents", state.latents.to_image),
+            "to mean": here("latents", state.latents.to_mean),
+            "pause": lambda: images.pause() if self._with_image else None,
             "help": state.toggle_help,
-            "escape": lambda: state.toggle_help() if state.help_open else None,
+            "escape": self._escape,
             "up": here("runs", lambda: state.runs.step(-1, self._runs.page)),
             "down": here("runs", lambda: state.runs.step(1, self._runs.page)),
             "page up": here("runs", lambda: state.runs.step(-self._runs.page, self._runs.page)),
@@ -238,6 +249,12 @@ class App:
         if not self._with_image:
             self.state.open_panel("reconstruct")
         self._side.open_dialog()
+
+    def _escape(self) -> None:
+        if self._side.asking:
+            self._side.close_dialog()
+        elif self.state.help_open:
+            self.state.toggle_help()
 
     def _turned(self, sender, steps: float) -> None:
         if not self._covered:

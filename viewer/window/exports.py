@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 
 from viewer.capture import Column, crop, save_comparison
 from viewer.state.app import AppState
+from viewer.state.columns import heading
 from viewer.window.theme import font_file
 from viewer.words import figure_label, figure_text
 
@@ -39,16 +40,16 @@ class Exports:
         """Saves the comparison with captions."""
         own = self._state.reconstruct
         original, source = own.original(), own.images.source
-        results = [(variant, result) for variant, result in zip(own.variants, own.results) if result and result.figures]
+        results = [(index, result) for index, result in enumerate(own.results) if result and result.figures]
         if original is None or source is None or not results:
             self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
             return
         columns = [Column("Original", [source.label, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
-        for variant, result in results:
+        for index, result in results:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
-            caption = [f"step {result.step}"]
+            caption = [own.variants[index].text_of(result.step)]
             caption += [f"{figure_label(name)} {figure_text(name, result.figures[name])}" for name in names]
-            columns.append(Column(variant.title, caption, result.image, own.error_image(result)))
+            columns.append(Column(heading(own.variants, index), caption, result.image, own.error_image(result)))
         path = save_comparison(
             self._name("comparison"),
             columns,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import dearpygui.dearpygui as dpg
 
 from viewer.window.theme import Looks
+from viewer.words import shortened
 
 Item = int | str
 
@@ -35,6 +36,22 @@ def text_width(text: str) -> int:
     """How wide a text is in the type that is bound, in pixels; 0 before the first frame."""
     size = dpg.get_text_size(text)
     return round(size[0]) if size else 0
+
+
+def fitting(texts: Sequence[str], width: int) -> str:
+    """The first of some texts that so many pixels hold, or else as much of the last one's end.
+
+    Args:
+        texts: At least one, the longest first.
+        width: In pixels.
+    """
+    for text in texts:
+        if text_width(text) <= width:
+            return text
+    most = len(texts[-1])
+    while most > 2 and text_width(shortened(texts[-1], most)) > width:
+        most -= 1
+    return shortened(texts[-1], most)
 
 
 class Choice:

@@ -1,10 +1,13 @@
 """A pane: a picture on the screen, with what is drawn over it."""
 
+from collections.abc import Callable, Hashable
+
 import dearpygui.dearpygui as dpg
+import numpy as np
 
 from viewer.pixels import Picture, draw
 from viewer.state.view import View
-from viewer.window.textures import Texture, Textures
+from viewer.window.textures import TILE_HEIGHT, TILE_WIDTH, Textures, Tile
 
 _MARK = (255, 255, 255, 230)
 _MARK_EDGE = (0, 0, 0, 160)
@@ -23,13 +26,13 @@ class Pane:
         self.tag = tag
         self.width = self.height = 1
         self._textures = textures
-        self._texture: Texture | None = None
-        self._drawn: tuple | None = None
+        self._tiles: list[Tile] = []
+        self._images: list[int | str] = []
+        self._drawn: Hashable = None
         textures.panes.append(self)
         # A drawing ignores the place it is given; a group keeps to it.
         self.place = f"{tag} place"
         with dpg.group(tag=self.place, parent=parent), dpg.drawlist(1, 1, tag=tag):
-            self._image = dpg.draw_image(self._any_texture(), (0, 0), (1, 1))
             self._edge = dpg.draw_line((0, 0), (0, 1), color=_MARK_EDGE, thickness=3, show=False)
             self._divider = dpg.draw_line((0, 0), (0, 1), color=_MARK, thickness=1, show=False)
             self._mark = dpg.draw_rectangle((0, 0), (1, 1), color=_MARK, show=False)
@@ -39,29 +42,43 @@ class Pane:
         width, height = max(8, width), max(8, height)
         if (width, height) != (self.width, self.height):
             self.width, self.height = width, height
-            self._fit()
+            if self._tiles:
+                self._fit()
 
     def _fit(self) -> None:
-        """Takes a texture for the pane's size."""
-        self._any_texture()
-        width, height = self.width, self.height
-        dpg.configure_item(self.tag, width=width, height=height)
-        # A window larger than any texture shows fewer pixels, enlarged.
-        shown = min(width, self._texture.width), min(height, self._texture.height)
-        dpg.configure_item(
-            self._image,
-            texture_tag=self._texture.tag,
-            pmin=(0, 0),
-            pmax=(width, height),
-            uv_max=self._texture.corner(*shown),
-        )
+        """Takes as many tiles as the pane's size needs, and lays them side by side."""
+        dpg.configure_item(self.tag, width=self.width, height=self.height)
+        boxes = self._boxes()
+        while len(self._tiles) > len(boxes):
+            self._textures.give_back(self._tiles.pop())
+        while len(self._tiles) < len(boxes):
+            self._tiles.append(self._textures.take())
+        while len(self._images) < len(boxes):
+            # Before the marks, which lie over the picture.
+            image = dpg.draw_image(self._tiles[0].tag, (0, 0), (1, 1), parent=self.tag, before=self._edge)
+            self._images.append(image)
+        for number, image in enumerate(self._images):
+            dpg.configure_item(image, show=number < len(boxes))
+            if number < len(boxes):
+                left, top, right, bottom = boxes[number]
+                share = (right - left) / TILE_WIDTH, (bottom - top) / TILE_HEIGHT
+                tag = self._tiles[number].tag
+                dpg.configure_item(image, texture_tag=tag, pmin=(left, top), pmax=(right, bottom), uv_max=share)
         self._drawn = None
 
+    def _boxes(self) -> list[tuple[int, int, int, int]]:
+        """Where the tiles lie: (left, top, right, bottom) of each, in pixels of the pane."""
+        return [
+            (left, top, min(left + TILE_WIDTH, self.width), min(top + TILE_HEIGHT, self.height))
+            for top in range(0, self.height, TILE_HEIGHT)
+            for left in range(0, self.width, TILE_WIDTH)
+        ]
+
     def release(self) -> None:
-        """Gives the texture back, because the pane is hidden; what it shows next brings another one."""
-        if self._texture is not None:
-            self._textures.give_back(self._texture)
-            self._texture = self._drawn = None
+        """Gives the tiles back, because the pane is hidden; what it shows next brings others."""
+        while self._tiles:
+            self._textures.give_back(self._tiles.pop())
+        self._drawn = None
 
     def show(
         self,
@@ -72,16 +89,28 @@ class Pane:
         split: float | None = None,
     ) -> None:
         """Draws a picture, unless it is what the pane shows already; see `pixels.draw`."""
-        if self._texture is None:
-            self._fit()
         drawn = (id(picture), view, ground, id(other), split)
+        beside = other if split is not None else None
+        # An id belongs to one object only while that lives.
+        self.paint(drawn, (picture, other), lambda region: draw(region, picture, view, ground, beside, split or 0.0))
+
+    def paint(self, drawn: Hashable, kept: object, fill: Callable[[np.ndarray], None]) -> None:
+        """Lets something write the pane's pixels, unless they show it already.
+
+        Args:
+            drawn: What decides the pixels.
+            kept: What has to live on for `drawn` to mean one thing only.
+            fill: Writes all of float32 [height, width, 4].
+        """
+        if not self._tiles:
+            self._fit()
         if drawn == self._drawn:
             return
-        self._kept = (picture, other)  # an id belongs to one object only while that lives
-        self._drawn = drawn
-        region = self._texture.region(self.width, self.height)
-        draw(region, picture, view, ground, other if split is not None else None, split or 0.0)
-        self._textures.touch(self._texture)
+        self._drawn, self._kept = drawn, kept
+        pixels = self._textures.canvas(self.width, self.height)
+        fill(pixels)
+        for tile, (left, top, right, bottom) in zip(self._tiles, self._boxes()):
+            self._textures.write(tile, pixels[top:bottom, left:right])
 
     def show_divider(self, at: float | None) -> None:
         """Draws the divider at so many pixels from the left; None takes it away."""
@@ -107,9 +136,3 @@ class Pane:
         x, y = dpg.get_mouse_pos(local=False)
         left, top = dpg.get_item_rect_min(self.tag)
         return x - left, y - top
-
-    def _any_texture(self) -> int | str:
-        if self._texture is not None:
-            self._textures.give_back(self._texture)
-        self._texture = self._textures.take(self.width, self.height)
-        return self._texture.tag

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
 
+from viewer.window.modifiers import CONTROL, SHIFT, down, held
+
 
 @dataclass(frozen=True)
 class Shortcut:
@@ -35,10 +37,16 @@ SHORTCUTS = (
     Shortcut("Enter", "reconstruct with the selected runs", "compare", dpg.mvKey_Return),
     Shortcut("Ctrl-O", "open an image", "open", dpg.mvKey_O, control=True),
     Shortcut("← →", "the previous or the next image of the dataset"),
+    Shortcut("Space", "pause the camera or video, or let it go on", "pause", dpg.mvKey_Spacebar),
     Shortcut("Wheel, drag", "zoom into an image; move it"),
     Shortcut("0, double click", "show the whole image again", "whole", dpg.mvKey_0),
+    Shortcut("Click, Ctrl-click a map", "choose a channel; switch it off or on"),
+    Shortcut("Ctrl-click a slider", "type its number"),
     Shortcut("D", "divider between original and reconstruction", "divide", dpg.mvKey_D),
     Shortcut("E", "the next kind of error map", "error", dpg.mvKey_E),
+    Shortcut("Click, drag a point", "move it through latent space; drag beside it: move the plane"),
+    Shortcut("I, M", "the point goes to the image; to the mean", "to image", dpg.mvKey_I),
+    Shortcut("A, B", "the point becomes an end of the way from A to B", "first end", dpg.mvKey_A),
     Shortcut("Ctrl-Z", "undo a slider", "undo", dpg.mvKey_Z, control=True),
     Shortcut("Ctrl-Y, Ctrl-Shift-Z", "redo", "redo", dpg.mvKey_Y, control=True),
     Shortcut("Ctrl-S", "save the panel as a picture", "save", dpg.mvKey_S, control=True),
@@ -65,6 +73,8 @@ class Keys:
         }
         self._bound |= {
             (dpg.mvKey_Z, True, True): "redo",
+            (dpg.mvKey_M, False, False): "to mean",
+            (dpg.mvKey_B, False, False): "last end",
             (dpg.mvKey_Up, False, False): "up",
             (dpg.mvKey_Down, False, False): "down",
             (dpg.mvKey_Prior, False, False): "page up",
@@ -81,9 +91,11 @@ class Keys:
 
     def press(self, key: int) -> None:
         """A key went down."""
-        control = dpg.is_key_down(dpg.mvKey_LControl) or dpg.is_key_down(dpg.mvKey_RControl)
-        shift = dpg.is_key_down(dpg.mvKey_LShift) or dpg.is_key_down(dpg.mvKey_RShift)
-        action = self._bound.get((key, control, shift))
+        control = held(CONTROL)
+        action = self._bound.get((key, control, held(SHIFT)))
+        if action is None:  # Ctrl was let go in this frame, and before the key
+            control = down(CONTROL)
+            action = self._bound.get((key, control, down(SHIFT)))
         if action is None or (self._typing() and not control and action not in ("escape", "help")):
             return
         if self._typing() and action in ("undo", "redo"):

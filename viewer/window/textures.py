@@ -1,10 +1,12 @@
-"""Textures: a fixed stock of buffers that are drawn into, and reach the graphics card only when they have changed.
+"""Tiles of pixels: a stock of equal textures that pictures are put together from.
+
+Whatever the panes' sizes, any tile serves any of them, so the stock goes by the window's area, and not by all the
+sizes that were ever needed.
 
 DearPyGui uploads every texture in a registry in every frame, shown or not: with software GL 0.7 ms for each megabyte.
 A texture that is parked on a stage can be drawn and is not uploaded, so it is moved into the registry for two frames
 after its buffer has changed: one fills the buffer on the way, the next the texture. A new one takes longer. Deleting
-textures leaks, so they are given back and used again. A buffer of another size than the texture's would crash the
-process: only this module knows both.
+textures leaks, so they are given back and used again.
 """
 
 from typing import TYPE_CHECKING
@@ -15,68 +17,60 @@ import numpy as np
 if TYPE_CHECKING:
     from viewer.window.pane import Pane
 
-_SIDES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 2048)
-# A free texture serves where it is at most so many times as large as needed.
-_WASTE = 1.7
+TILE_WIDTH, TILE_HEIGHT = 128, 128
 _FRAMES, _FIRST_FRAMES = 2, 4
 _REGISTRY, _STAGE = "textures", "parked textures"
 
 
-class Texture:
-    """A buffer of pixels that can be drawn.
+class Tile:
+    """A buffer of pixels that can be drawn: float32 [128, 128, 4]."""
 
-    Args:
-        width: Of the buffer, in pixels.
-        height: Of the buffer, in pixels.
-    """
-
-    def __init__(self, width: int, height: int):
-        self.width, self.height = width, height
-        self._buffer = np.zeros((height, width, 4), np.float32)
+    def __init__(self):
+        self.pixels = np.zeros((TILE_HEIGHT, TILE_WIDTH, 4), np.float32)
         self.tag = dpg.add_raw_texture(
-            width, height, self._buffer, format=dpg.mvFormat_Float_rgba, parent=_REGISTRY, tag=dpg.generate_uuid()
+            TILE_WIDTH,
+            TILE_HEIGHT,
+            self.pixels,
+            format=dpg.mvFormat_Float_rgba,
+            parent=_REGISTRY,
+            tag=dpg.generate_uuid(),
         )
-
-    def region(self, width: int, height: int) -> np.ndarray:
-        """float32 [height, width, 4], to be written: the upper left part."""
-        return self._buffer[:height, :width]
-
-    def corner(self, width: int, height: int) -> tuple[float, float]:
-        """The texture coordinates of the region's lower right corner."""
-        return width / self.width, height / self.height
 
 
 class Textures:
-    """All textures there are. One instance, made after the context and before the first frame.
+    """All tiles there are. One instance, made after the context and before the first frame.
 
     Attributes:
-        panes: Everything that shows one.
+        panes: Everything that shows some.
     """
 
     def __init__(self):
         dpg.add_texture_registry(tag=_REGISTRY)
         dpg.add_stage(tag=_STAGE)
         self.panes: list[Pane] = []
-        self._free: list[Texture] = []
+        self._free: list[Tile] = []
+        self._canvas = np.empty(0, np.float32)
         # Tag → frames for which it still has to be in the registry.
         self._uploading: dict[int | str, int] = {}
 
-    def take(self, width: int, height: int) -> Texture:
-        """A texture of at least this size."""
-        wanted = _side(width), _side(height)
-        area = wanted[0] * wanted[1]
-        fitting = [each for each in self._free if each.width >= wanted[0] and each.height >= wanted[1]]
-        best = min(fitting, key=lambda each: each.width * each.height, default=None)
-        if best is not None and best.width * best.height <= _WASTE * area:
-            self._free.remove(best)
-            return best
-        texture = Texture(*wanted)
-        self._uploading[texture.tag] = _FIRST_FRAMES  # it is born in the registry
-        return texture
+    def take(self) -> Tile:
+        """A tile that nothing shows."""
+        if self._free:
+            return self._free.pop()
+        tile = Tile()
+        self._uploading[tile.tag] = _FIRST_FRAMES  # it is born in the registry
+        return tile
 
-    def give_back(self, texture: Texture) -> None:
-        """The texture is drawn nowhere any more."""
-        self._free.append(texture)
+    def give_back(self, tile: Tile) -> None:
+        """The tile is drawn nowhere any more."""
+        self._free.append(tile)
+
+    def canvas(self, width: int, height: int) -> np.ndarray:
+        """float32 [height, width, 4] to draw on, until the next call."""
+        needed = width * height * 4
+        if self._canvas.size < needed:
+            self._canvas = np.empty(needed, np.float32)
+        return self._canvas[:needed].reshape(height, width, 4)
 
     def take_from_hidden(self) -> None:
         """Takes back what panes hold that are not shown, so that all panels together need no more than one."""
@@ -84,11 +78,20 @@ class Textures:
             if not _is_shown(pane.tag):
                 pane.release()
 
-    def touch(self, texture: Texture) -> None:
-        """The texture's buffer was written: the next frames upload it."""
-        if texture.tag not in self._uploading:
-            dpg.move_item(texture.tag, parent=_REGISTRY)
-        self._uploading[texture.tag] = max(_FRAMES, self._uploading.get(texture.tag, 0))
+    def write(self, tile: Tile, pixels: np.ndarray) -> None:
+        """Fills a tile's upper left part, and uploads it in the next frames where that changes it.
+
+        Args:
+            tile: The tile.
+            pixels: float32 [at most 128, at most 128, 4].
+        """
+        part = tile.pixels[: pixels.shape[0], : pixels.shape[1]]
+        if np.array_equal(part, pixels):
+            return
+        part[...] = pixels
+        if tile.tag not in self._uploading:
+            dpg.move_item(tile.tag, parent=_REGISTRY)
+        self._uploading[tile.tag] = max(_FRAMES, self._uploading.get(tile.tag, 0))
 
     @property
     def busy(self) -> bool:
@@ -112,7 +115,3 @@ def _is_shown(tag: int | str) -> bool:
             return False
         item = dpg.get_item_parent(item)
     return True
-
-
-def _side(length: int) -> int:
-    return next((side for side in _SIDES if side >= length), _SIDES[-1])

@@ -59,6 +59,10 @@ class Looks:
         """The theme of a button that is one choice of several."""
         return self._theme(theme_parts.button, chosen)
 
+    def sign(self) -> int | str:
+        """The theme of a small button that is one sign, as `×`."""
+        return self._theme(theme_parts.sign)
+
     def heading(self) -> int | str:
         """The theme of a button that heads a column."""
         return self._theme(theme_parts.heading)

@@ -45,8 +45,6 @@ def main(colours: Palette, px: Pixels) -> None:
         colours.quiet: (dpg.mvThemeCol_TextDisabled,),
         colours.accent: (
             dpg.mvThemeCol_CheckMark,
-            dpg.mvThemeCol_SliderGrab,
-            dpg.mvThemeCol_SliderGrabActive,
             dpg.mvThemeCol_NavHighlight,
         ),
     }
@@ -54,7 +52,9 @@ def main(colours: Palette, px: Pixels) -> None:
         for colour, targets in by_colour.items():
             for target in targets:
                 dpg.add_theme_color(target, (*colour, 255))
-        dpg.add_theme_color(dpg.mvThemeCol_TextSelectedBg, (*colours.accent, 110))
+        # Text lies over these.
+        for target in (dpg.mvThemeCol_TextSelectedBg, dpg.mvThemeCol_SliderGrab, dpg.mvThemeCol_SliderGrabActive):
+            dpg.add_theme_color(target, (*colours.accent, 110))
         # Software GL takes 10 ms to fill half a window: areas have no ground of their own.
         dpg.add_theme_color(dpg.mvThemeCol_ChildBg, (0, 0, 0, 0))
         dpg.add_theme_color(dpg.mvThemeCol_ScrollbarBg, (0, 0, 0, 0))
@@ -108,6 +108,14 @@ def button(colours: Palette, px: Pixels, chosen: bool) -> None:
             dpg.add_theme_color(dpg.mvThemeCol_Text, (*colours.on_accent, 255))
         else:
             dpg.add_theme_color(dpg.mvThemeCol_Button, (0, 0, 0, 0))
+
+
+def sign(colours: Palette, px: Pixels) -> None:
+    """A small button that is one sign."""
+    with dpg.theme_component(dpg.mvButton):
+        dpg.add_theme_color(dpg.mvThemeCol_Button, (0, 0, 0, 0))
+        dpg.add_theme_color(dpg.mvThemeCol_Text, (*colours.quiet, 255))
+        dpg.add_theme_style(dpg.mvStyleVar_FramePadding, px(2), px(2))
 
 
 def heading(colours: Palette, px: Pixels) -> None:

@@ -13,13 +13,15 @@ from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
 from builders.spec import Image
 from viewer.protocol import ImageSource
+from viewer.worker.camera import Camera
+from viewer.worker.main import Answer
 from viewer.worker.models import Models
+from viewer.worker.shrinking import LONGEST_SIDE, shrunk
 
 _MOST_KEPT = 16
-# An opened image larger than this is shrunk before it is kept: no model takes so many pixels.
-_LONGEST_SIDE = 2048
-# Decoding and converting hold an image about so many times.
-_COPIES = 3
+# Bytes that a pixel takes while an image of a mode is opened, copies included; any other mode takes the most.
+_BYTES = {"1": 2, "L": 1, "RGB": 4, "CMYK": 4, "LA": 8, "RGBA": 8, "P": 13}
+_MOST_BYTES = 20
 
 
 class Images:
@@ -27,10 +29,12 @@ class Images:
 
     Args:
         models: Where the images of a dataset are found.
+        camera: Gives frames.
     """
 
-    def __init__(self, models: Models):
+    def __init__(self, models: Models, camera: Camera | None = None):
         self._models = models
+        self._camera = camera or Camera()
         self._opened: OrderedDict[tuple, np.ndarray] = OrderedDict()
 
     def fitted(self, source: ImageSource, image: Image, shape: tuple[int, int, int]) -> np.ndarray:
@@ -51,6 +55,8 @@ class Images:
             if not 0 <= source.position < split.count:
                 raise RequestError(f"{source.label}: the split has {split.count} images")
             return split.image(source.position)
+        if source.kind == "camera":
+            return self._camera.frame(source)
         path = Path(source.path).expanduser()
         try:
             changed = path.stat().st_mtime_ns
@@ -64,6 +70,11 @@ class Images:
         self._opened.move_to_end(key)
         return self._opened[key]
 
+    def close_camera(self) -> Answer:
+        """Answers `close camera`: nobody looks at it any more."""
+        self._camera.close()
+        return {}, {}
+
 
 def _open(path: Path) -> np.ndarray:
     if path.is_dir():
@@ -74,27 +85,21 @@ def _open(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _refuse_more_than_memory(path)
-        array = open_image(path)
+        array = open_image(path, LONGEST_SIDE)
     except BadImageError as error:
         raise RequestError(f"{path}: {error}") from None
     finally:
         Pillow.MAX_IMAGE_PIXELS = limit
-    if max(array.shape[:2]) <= _LONGEST_SIDE:
-        return array
-    scale = _LONGEST_SIDE / max(array.shape[:2])
-    size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
-    pillow = Pillow.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
-    small = np.asarray(pillow.resize(size, Pillow.Resampling.BOX, reducing_gap=2.0))
-    return small[..., None] if small.ndim == 2 else small
+    return shrunk(array)
 
 
 def _refuse_more_than_memory(path: str | os.PathLike) -> None:
     try:
         with Pillow.open(path) as image:
-            width, height = image.size
+            (width, height), mode = image.size, image.mode
     except Exception:  # what is wrong with the file is told by whoever opens it in earnest
         return
-    needed, free = width * height * 3 * _COPIES, psutil.virtual_memory().available
+    needed, free = width * height * _BYTES.get(mode, _MOST_BYTES), psutil.virtual_memory().available
     if needed > free:
         raise RequestError(
             f"{path}: {width} × {height} pixels need {needed / 1e9:.1f} GB to open, and {free / 1e9:.1f} GB are free; "

@@ -51,7 +51,8 @@ class Models:
         """The images of one split of a run's dataset."""
         key = (run_path, name)
         if key not in self._splits:
-            restored, _ = self.get(run_path, "last")
+            # A model that is there keeps the weights of its checkpoint.
+            restored = self._restored.get(run_path) or self.get(run_path, "last")[0]
             splits = restored.splits([name])
             if name not in splits:
                 raise RequestError(f"{run_path}: its dataset has no {name} split")

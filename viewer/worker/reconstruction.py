@@ -1,15 +1,21 @@
 """Images through runs: reconstructions, their figures, and where they differ."""
 
+from collections import OrderedDict
+
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from architectures.metrics import METRICS
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.latent_decoder import LatentDecoder
 from viewer.protocol import ImageSource
 from viewer.worker.images import Images
 from viewer.worker.main import Answer
 from viewer.worker.models import Models
+from viewer.worker.searches import Searches, digest, version_of
 
 _WINDOW = 7
+_MOST_KEPT = 8
 
 
 class Reconstruction:
@@ -18,11 +24,14 @@ class Reconstruction:
     Args:
         models: Restored runs.
         images: Opened images.
+        searches: Latents found before.
     """
 
-    def __init__(self, models: Models, images: Images):
+    def __init__(self, models: Models, images: Images, searches: Searches):
         self._models = models
         self._images = images
+        self._searches = searches
+        self._rebuilt: OrderedDict[tuple, np.ndarray] = OrderedDict()
         self._metrics = {name: METRICS.get(name)() for name in ("mse", "psnr", "ssim")}
 
     def reconstruct(self, source: ImageSource, run: str, checkpoint: str) -> Answer:
@@ -39,20 +48,47 @@ class Reconstruction:
         """
         restored, found = self._models.get(run, checkpoint)
         original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
-        image = restored.model.reconstruct(original[np.newaxis])["image"][0]
+        image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
         return {"step": found.step, "epoch": found.epoch, **values}, arrays
 
+    def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
+        """The reconstruction of an image; the last ones are kept, because several panels show the same one.
+
+        Args:
+            model: The network, with the weights of `version`.
+            version: See `version_of`.
+            original: float32 [height, width, channels] in [0, 1].
+
+        Returns:
+            float32 [height, width, channels] in [0, 1].
+        """
+        key = (version, digest(original))
+        if key not in self._rebuilt:
+            if isinstance(model, LatentDecoder):
+                latent = self._searches.latent(model, version, original)
+                self._rebuilt[key] = model.decode_latents(latent[np.newaxis])["image"][0]
+            else:
+                self._rebuilt[key] = model.reconstruct(original[np.newaxis])["image"][0]
+            while len(self._rebuilt) > _MOST_KEPT:
+                self._rebuilt.popitem(last=False)
+        self._rebuilt.move_to_end(key)
+        return self._rebuilt[key]
+
     def compared(self, original: np.ndarray, image: np.ndarray) -> Answer:
         """The figures of a reconstruction, and all that is shown of it."""
-        wide = min(original.shape[:2]) >= _WINDOW
-        names = [name for name in self._metrics if wide or name != "ssim"]
-        pair = original[np.newaxis], image[np.newaxis]
-        figures = {name: float(np.asarray(self._metrics[name](*pair))[0]) for name in names}
+        figures = self.figures(original, image)
         arrays = {"original": original, "image": image.astype(np.float32)}
-        if wide:
+        if "ssim" in figures:
             _, similarity = structural_similarity(
                 original, image, win_size=_WINDOW, data_range=1.0, channel_axis=-1, full=True
             )
             arrays["ssim_map"] = similarity.mean(axis=-1).astype(np.float32)
         return {"figures": figures}, arrays
+
+    def figures(self, original: np.ndarray, image: np.ndarray) -> dict[str, float]:
+        """MSE, PSNR and, where its window fits, SSIM of a reconstruction."""
+        wide = min(original.shape[:2]) >= _WINDOW
+        names = [name for name in self._metrics if wide or name != "ssim"]
+        pair = original[np.newaxis], image[np.newaxis]
+        return {name: float(np.asarray(self._metrics[name](*pair))[0]) for name in names}

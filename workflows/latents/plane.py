@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workflows.latents.components import principal_components
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -11,7 +13,7 @@ class Plane:
 
     Args:
         center: float [dimensions]: the point that is drawn at the origin.
-        axes: float [2, dimensions], orthonormal; of one dimension the second axis is zero.
+        axes: float [2, dimensions], orthonormal; an axis is zero where latents vary in fewer directions.
         labels: What to write at the two axes.
     """
 
@@ -27,15 +29,11 @@ class Plane:
             axes = np.zeros((2, dimensions))
             np.fill_diagonal(axes, 1.0)
             return cls(np.zeros(dimensions), axes, ("latent 0", "latent 1" if dimensions == 2 else ""))
-        center = latents.mean(axis=0)
-        deviations = (latents - center).astype(np.float64)
-        values, vectors = np.linalg.eigh(deviations.T @ deviations / len(latents))
-        axes = vectors[:, ::-1][:, :2].T
-        # An eigenvector's sign is arbitrary: its largest entry is made positive, so that pictures do not flip.
-        axes = axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, np.newaxis]
-        shares = values[::-1][:2] / max(values.sum(), 1e-12)
+        found = principal_components(latents, 2)
+        axes, shares = np.zeros((2, dimensions)), np.zeros(2)
+        axes[: len(found.axes)], shares[: len(found.axes)] = found.axes, found.shares
         names = [f"component {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, start=1)]
-        return cls(center, axes, (names[0], names[1]))
+        return cls(found.center, axes, (names[0], names[1]))
 
     def to_plane(self, latents: np.ndarray) -> np.ndarray:
         """float [n, 2] of latents [n, dimensions]."""

@@ -1,87 +1,12 @@
 """The whole state with a worker that a test plays: what is asked, what is shown, what is undone."""
 
-import numpy as np
 import pytest
 
 from tests.viewer.fake_runs import make_run
-from viewer.protocol import ImageSource, Outbox, Reply
+from tests.viewer.state.played import PlayedWorker
+from viewer.protocol import ImageSource
 from viewer.settings import Settings
 from viewer.state.app import AppState
-from viewer.watch import RunsWatcher
-
-
-class PlayedWorker:
-    """Answers when it is told to, as the client does: one request of a topic at a time."""
-
-    def __init__(self):
-        self.status, self.why_dead = "ready", ""
-        self._outbox = Outbox()
-        self.sent = []
-        self._arrived = []
-
-    def ask(self, topic, kind, **arguments):
-        if (request := self._outbox.ask(topic, kind, arguments)) is not None:
-            self.sent.append(request)
-
-    def waiting(self, topic=None):
-        return self._outbox.waiting(topic)
-
-    def restart(self):
-        self._outbox.clear()
-        self.sent.clear()
-
-    def replies(self):
-        arrived, self._arrived = self._arrived, []
-        return arrived
-
-    def answer(self, values=None, arrays=None, error=None):
-        request = self.sent.pop(0)
-        reply = Reply(request.number, request.topic, request.kind, request.arguments, values or {}, arrays or {}, error)
-        wanted, following = self._outbox.accept(reply)
-        if following is not None:
-            self.sent.append(following)
-        if wanted:
-            self._arrived.append(reply)
-        return request
-
-    def answer_image(self, level):
-        step = int(self.sent[0].arguments["checkpoint"])
-        arrays = {
-            "original": np.full((8, 8, 3), 0.5, np.float32),
-            "image": np.full((8, 8, 3), level, np.float32),
-            "ssim_map": np.full((8, 8), level, np.float32),
-        }
-        return self.answer({"step": step, "epoch": 1, "figures": {"mse": (level - 0.5) ** 2}}, arrays)
-
-
-@pytest.fixture
-def worker():
-    return PlayedWorker()
-
-
-@pytest.fixture
-def state(tmp_path, worker):
-    for number in range(2):
-        run = make_run(tmp_path, f"spec {number}", number)
-        for step in (10, 20, 50):
-            path = run.checkpoint_path(step)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(b"")
-    watcher = RunsWatcher(str(tmp_path), lambda: None)
-    app = AppState(Settings(), worker)
-
-    def step():
-        watcher.want(app.wanted_details())
-        watcher.look()
-        app.step(watcher.seen)
-
-    step()
-    for row in app.runs.shown():
-        app.runs.select(row.path, toggle=True)
-    step()
-    app.compare_selected()
-    app.advance = step
-    return app
 
 
 def test_asks_for_every_column_and_shares_one_scale(state, worker):
@@ -90,8 +15,8 @@ def test_asks_for_every_column_and_shares_one_scale(state, worker):
     state.advance()
     assert [(r.kind, r.topic) for r in worker.sent] == [
         ("gallery", "gallery"),
-        ("reconstruct", "reconstruct 0"),
-        ("reconstruct", "reconstruct 1"),
+        ("reconstruct", own.topic(0)),
+        ("reconstruct", own.topic(1)),
     ]
     assert worker.sent[1].arguments["source"] == ImageSource("file", path="photo.png")
     assert worker.sent[1].arguments["checkpoint"] == "50"  # the best one
@@ -105,6 +30,26 @@ def test_asks_for_every_column_and_shares_one_scale(state, worker):
     assert own.error_range() == (pytest.approx(-0.4), pytest.approx(0.4))
     colours = [own.error_image(result)[0, 0] for result in own.results]
     assert colours[0][2] > colours[0][0] and colours[1][0] > colours[1][2]
+
+
+def test_a_failure_is_told_until_it_is_over(state, worker):
+    worker.sent.clear()
+    state.images.open_file("damaged.png")
+    state.advance()
+    for _ in state.reconstruct.variants:
+        worker.answer(error="damaged.png: cannot be read")
+    state.advance()
+    assert state.message.text == "damaged.png: cannot be read"
+    worker.ask("elsewhere", "maps")
+    worker.answer()
+    state.advance()
+    assert state.message is not None  # another thing that works is no reason
+    state.images.open_file("sound.png")
+    state.advance()
+    for _ in state.reconstruct.variants:
+        worker.answer_image(0.4)
+    state.advance()
+    assert state.message is None
 
 
 def test_a_dragged_slider_asks_once_and_then_for_the_last(state, worker):
@@ -177,3 +122,50 @@ def test_what_is_remembered(state):
         "ssim",
         "light",
     )
+
+
+def test_the_run_of_last_time_is_selected_again(state, tmp_path):
+    last = state.runs.shown()[1].path
+    state.runs.select(last)
+    kept = state.remember()
+    assert kept.run == last
+
+    def begun(run, panel="runs"):
+        again = AppState(Settings(run=run, panel=panel), PlayedWorker())
+        again.begin(None)
+        state.follow_disk(again, 4)
+        return again
+
+    assert begun(last).runs.selected == [last]
+    assert begun(str(tmp_path / "gone")).runs.selected == []
+    # A panel that shows a run is open again: it does.
+    again = begun(last, "inside")
+    assert again.panel == "inside" and again.looked_at().run == last
+    # Whoever is quicker than the disk has chosen.
+    other = AppState(Settings(run=last), PlayedWorker())
+    other.begin(None)
+    other.runs.select(state.runs.shown()[0].path)
+    state.follow_disk(other, 4)
+    assert other.runs.selected == [state.runs.shown()[0].path]
+
+
+def test_a_slider_moved_back_ends_with_what_it_shows(state, worker):
+    own = state.reconstruct
+    worker.sent.clear()
+    state.images.open_file("photo.png")
+    state.advance()
+    for _ in own.variants:
+        worker.answer_image(0.4)
+    state.advance()
+    own.set_checkpoint(0, 20)
+    own.set_checkpoint(0, 50)  # which is on screen, but 20 is on its way
+    while worker.sent:
+        worker.answer_image(0.3)
+        state.advance()
+    assert own.variants[0].step == own.results[0].step == 50
+    # Nothing is asked for twice while it is on its way.
+    own.set_checkpoint(0, 10)
+    own.show(own.variants)
+    assert [request.arguments["checkpoint"] for request in worker.sent] == ["10"]
+    worker.answer_image(0.3)
+    assert worker.sent == []

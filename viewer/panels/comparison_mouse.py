@@ -1,0 +1,138 @@
+"""The mouse over the panes of the comparison: zoom, pan, the divider, and the pixel it points at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import dearpygui.dearpygui as dpg
+
+from viewer.pixels import Picture
+from viewer.state.reconstruction import Reconstruction
+from viewer.state.view import Point, View, pixel_at
+from viewer.window.pane import Pane
+from viewer.window.theme import Looks
+
+_GRIP = 9
+_WHEEL_STEP = 1.25
+# Pixels smaller than this on the screen are not framed.
+_LEAST_FRAMED = 3
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A pane, and the picture that lies in it.
+
+    Args:
+        pane: The pane.
+        picture: The picture; None where there is none.
+        divided: Whether the divider goes through it.
+    """
+
+    pane: Pane
+    picture: Picture | None
+    divided: bool = False
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(width, height) of the pane and of the picture."""
+        return (self.pane.width, self.pane.height), (self.picture.width, self.picture.height)
+
+
+@dataclass(frozen=True)
+class _Drag:
+    pane: Pane
+    view: View
+    start: Point
+    divider: bool
+
+
+class ComparisonMouse:
+    """See the module.
+
+    Args:
+        state: The state of the panel.
+        looks: Themes and sizes.
+        panes: All panes that are on screen.
+    """
+
+    def __init__(self, state: Reconstruction, looks: Looks, panes: Callable[[], Sequence[Shown]]):
+        self._state, self._looks, self._panes = state, looks, panes
+        self._drag: _Drag | None = None
+
+    def wheel(self, steps: float) -> bool:
+        """The mouse wheel was turned; whether it was meant for a pane."""
+        found = self._under_mouse()
+        if found is None:
+            return False
+        shown, mouse = found
+        self._state.set_view(self._state.view.zoomed(_WHEEL_STEP**steps, *shown.sizes, mouse))
+        return True
+
+    def press(self) -> bool:
+        """The mouse was pressed; whether on a pane."""
+        found = self._under_mouse()
+        if found is None:
+            return False
+        shown, mouse = found
+        at = self._divider(shown)
+        divider = at is not None and abs(mouse[0] - at) <= self._looks.px(_GRIP)
+        self._drag = _Drag(shown.pane, self._state.view, mouse, divider)
+        return True
+
+    def drag(self) -> None:
+        """The mouse may have moved with its button held, or have been let go."""
+        if self._drag is None:
+            return
+        drag = self._drag
+        shown = next((shown for shown in self._panes() if shown.pane is drag.pane), None)
+        if shown is not None and shown.picture is not None:
+            mouse = drag.pane.mouse_anywhere()
+            if drag.divider:
+                self._state.set_split(self._state.view.to_share(*shown.sizes, mouse)[0])
+            else:
+                by = mouse[0] - drag.start[0], mouse[1] - drag.start[1]
+                self._state.set_view(drag.view.panned(*shown.sizes, by))
+        # Only now: a slow frame may bring the last move together with the button's release.
+        if not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
+            self._drag = None
+
+    def draw(self) -> None:
+        """Draws the divider, and frames the pixel under the mouse in all panes."""
+        state = self._state
+        found = self._under_mouse() if self._drag is None else None
+        state.cursor = None
+        if found is not None:
+            shown, mouse = found
+            share = state.view.to_share(*shown.sizes, mouse)
+            state.cursor = share if pixel_at(share, shown.sizes[1]) is not None else None
+        for shown in self._panes():
+            shown.pane.mark(self._frame(shown))
+            if shown.divided:
+                at = self._divider(shown)
+                shown.pane.show_divider(None if at is None else min(shown.pane.width, max(0.0, at)))
+
+    def _under_mouse(self) -> tuple[Shown, Point] | None:
+        for shown in self._panes():
+            if shown.picture is not None and (mouse := shown.pane.mouse()) is not None:
+                return shown, mouse
+        return None
+
+    def _divider(self, shown: Shown) -> float | None:
+        """Where the divider goes through a pane, in its pixels from the left."""
+        if not shown.divided or shown.picture is None or self._state.split is None:
+            return None
+        return self._state.view.to_pane(*shown.sizes, (self._state.split, 0))[0]
+
+    def _frame(self, shown: Shown) -> tuple[float, float, float, float] | None:
+        """(left, top, right, bottom) of the pixel under the mouse, where pixels are large enough to be told apart."""
+        view, cursor = self._state.view, self._state.cursor
+        if shown.picture is None or cursor is None:
+            return None
+        size, image = shown.sizes
+        at = pixel_at(cursor, image)
+        if at is None or view.placed(size, image)[0] < _LEAST_FRAMED:
+            return None
+        left, top = view.to_pane(size, image, (at[0] / image[0], at[1] / image[1]))
+        right, bottom = view.to_pane(size, image, ((at[0] + 1) / image[0], (at[1] + 1) / image[1]))
+        if right < 0 or bottom < 0 or left > size[0] or top > size[1]:
+            return None
+        return max(0.0, left), max(0.0, top), min(size[0], right), min(size[1], bottom)

@@ -1,0 +1,138 @@
+"""Points of a plane, drawn into a buffer of pixels: thousands of them cost nothing until they change."""
+
+import colorsys
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+# Told apart on dark and on light ground.
+_FEW = (
+    (74, 142, 224),
+    (242, 140, 40),
+    (60, 176, 90),
+    (224, 80, 78),
+    (160, 110, 214),
+    (160, 108, 90),
+    (232, 126, 190),
+    (134, 142, 156),
+    (186, 182, 48),
+    (36, 184, 204),
+)
+_GOLDEN = 0.618034
+# Width of the ring around a disc, in pixels.
+_RING = 1.2
+
+Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]
+
+
+def class_colour(rank: int, count: int) -> Colour:
+    """The colour of one of so many classes."""
+    if count <= len(_FEW):
+        return _FEW[rank % len(_FEW)]
+    # Neighbours in the list lie far apart on the circle of colours, and differ in brightness.
+    rgb = colorsys.hsv_to_rgb(rank * _GOLDEN % 1.0, (0.75, 0.5)[rank % 2], (0.9, 0.75, 0.6)[rank % 3])
+    return tuple(round(255 * part) for part in rgb)  # type: ignore[return-value]
+
+
+def draw_dots(
+    target: np.ndarray,
+    box: Box,
+    x: np.ndarray,
+    y: np.ndarray,
+    colours: np.ndarray,
+    radius: float,
+    edge: Colour | None = None,
+) -> None:
+    """Draws discs with soft edges, those that come last on top.
+
+    Args:
+        target: float32 [height, width, 4] in [0, 1], in one piece of memory, written in place.
+        box: (left, top, right, bottom) of the part that may be drawn on, in pixels.
+        x: float [n], their middles from the left, in pixels.
+        y: float [n], from the top.
+        colours: float32 [n, 3] in [0, 1].
+        radius: In pixels.
+        edge: Colour of a ring around each; None draws none.
+    """
+    left, top, right, bottom = box
+    reach = int(np.ceil(radius)) + 1
+    near = (x >= left - reach) & (x < right + reach) & (y >= top - reach) & (y < bottom + reach)
+    columns, rows = np.floor(x[near]).astype(np.int64), np.floor(y[near]).astype(np.int64)
+    colours = np.concatenate([colours[near], np.ones((len(rows), 1), np.float32)], axis=1, dtype=np.float32)
+    across = (columns >= left + reach) & (columns < right - reach)
+    whole = across & (rows >= top + reach) & (rows < bottom - reach)
+    # What lies across the edge is looked at pixel by pixel; most does not.
+    for chosen, clip in ((~whole, box), (whole, None)):
+        if chosen.any():
+            _draw(target, clip, columns[chosen], rows[chosen], colours[chosen], radius, edge)
+
+
+def _draw(
+    target: np.ndarray,
+    box: Box | None,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    colours: np.ndarray,
+    radius: float,
+    edge: Colour | None,
+) -> None:
+    """Draws discs around pixels; where a box is given, no more of them than lies in it."""
+    pixels = target.reshape(-1, 4)
+    # Soft rims first: whatever lies at the heart of a disc then covers the rims of its neighbours.
+    for stamp in _stamps(float(radius), edge is not None):
+        i, j = rows[:, np.newaxis] + stamp.down, columns[:, np.newaxis] + stamp.across
+        places = (i * target.shape[1] + j).ravel()
+        colour = np.repeat(colours, len(stamp.down), axis=0)
+        cover = np.tile(stamp.cover, len(rows))[:, np.newaxis]
+        if stamp.is_edge:
+            colour[:, :3] = np.float32(edge) / 255
+        if box is not None:
+            left, top, right, bottom = box
+            seen = ((i >= top) & (i < bottom) & (j >= left) & (j < right)).ravel()
+            places, colour, cover = places[seen], colour[seen], cover[seen]
+        if stamp.whole:
+            pixels[places] = colour
+        else:
+            under = pixels[places]
+            under += cover * (colour - under)
+            pixels[places] = under
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """Pixels of a disc: rows down and columns across from its middle, how much of each is covered, and by what."""
+
+    down: np.ndarray
+    across: np.ndarray
+    cover: np.ndarray
+    is_edge: bool
+    whole: bool
+
+
+@lru_cache(maxsize=32)
+def _stamps(radius: float, ringed: bool) -> tuple[_Stamp, ...]:
+    """The parts of a disc in the order in which they are drawn."""
+    reach = int(np.ceil(radius))
+    down, across = (part.ravel() for part in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    distance = np.hypot(down, across)
+    cover = np.minimum(1.0, radius + 0.5 - distance).astype(np.float32)
+    edge = (distance > radius - _RING) if ringed else np.zeros(len(distance), bool)
+    stamps = []
+    for is_edge, whole in ((True, False), (True, True), (False, False), (False, True)):
+        chosen = (cover > 0) & (edge == is_edge) & ((cover >= 1) == whole)
+        if chosen.any():
+            stamps.append(_Stamp(down[chosen], across[chosen], cover[chosen], is_edge, whole))
+    return tuple(stamps)
+
+
+def draw_lines(target: np.ndarray, box: Box, columns: list[int], rows: list[int], colour: Colour) -> None:
+    """Draws vertical and horizontal lines of one pixel through a box, in place."""
+    left, top, right, bottom = box
+    for column in columns:
+        if left <= column < right:
+            target[top:bottom, column, :3] = np.float32(colour) / 255
+    for row in rows:
+        if top <= row < bottom:
+            target[row, left:right, :3] = np.float32(colour) / 255
