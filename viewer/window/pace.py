@@ -51,7 +51,9 @@ class Pace:
         now = time.monotonic()
         if now < self._lively_until:
             interval = _FASTEST if self._cost < _DEAR else _FASTEST_WHEN_DEAR
-            time.sleep(max(0.0, self._began + interval - now))
+            # Also before its time, where the worker has answered and waits for the next question.
+            time.sleep(max(0.0, self._began + _FASTEST - now))
+            self.wake.wait(max(0.0, self._began + interval - time.monotonic()))
             self.wake.clear()
             self._watch.moved()
             return
