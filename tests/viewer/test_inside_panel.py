@@ -6,7 +6,7 @@ import pytest
 from tests.viewer.driver import needs_display
 from tests.viewer.test_reconstruct_panel import begin, shown_at
 from viewer.colours import mapped
-from viewer.state.inside_channels import Mosaic
+from viewer.state.inside.channels import Mosaic
 
 pytestmark = needs_display
 

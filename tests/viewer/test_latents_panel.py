@@ -94,7 +94,7 @@ def through_learned_latents(viewer, learned):
     wide, high = viewer.ask("rect('latent plane')")[2:]
     screen = viewer.screen("points")
     colour = viewer.ask(
-        f"__import__('viewer.panels.latent_dots', fromlist=['x']).class_colour("
+        f"__import__('viewer.panels.latents.dots', fromlist=['x']).class_colour("
         f"{OWN}.space.classes.index({int(labels[lonely])}), len({OWN}.space.classes))"
     )
     assert np.abs(screen[at[1], at[0]].astype(int) - colour).max() <= 3

@@ -8,8 +8,8 @@ from viewer.detail import RunDetail
 from viewer.protocol import Reply
 from viewer.settings import Settings
 from viewer.state.image_choice import ImageChoice
-from viewer.state.inside import Inside
-from viewer.state.latent_space import LatentSpace
+from viewer.state.inside.inside import Inside
+from viewer.state.latents.space import LatentSpace
 from viewer.state.reconstruction import Reconstruction
 from viewer.state.runs_list import RunsList
 from viewer.state.undo import Undo

@@ -9,10 +9,10 @@ from viewer.client import WorkerClient
 from viewer.panels.frame import Frame
 from viewer.panels.help import HelpOverlay
 from viewer.panels.image_side import ImageSide
-from viewer.panels.inside import InsidePanel
-from viewer.panels.latents import LatentsPanel
-from viewer.panels.reconstruct import ReconstructPanel
-from viewer.panels.runs import RunsPanel
+from viewer.panels.inside.panel import InsidePanel
+from viewer.panels.latents.panel import LatentsPanel
+from viewer.panels.reconstruct.panel import ReconstructPanel
+from viewer.panels.runs.panel import RunsPanel
 from viewer.settings import Settings, save_settings
 from viewer.state.app import PANELS, AppState
 from viewer.state.view import View

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from viewer.worker.gallery import Gallery
 from viewer.worker.images import Images
-from viewer.worker.inside import Inside
-from viewer.worker.inside_diagram import Diagrams
-from viewer.worker.latents import Latents
+from viewer.worker.inside.diagram import Diagrams
+from viewer.worker.inside.inside import Inside
+from viewer.worker.latents.latents import Latents
 from viewer.worker.main import Handler
 from viewer.worker.models import Models
 from viewer.worker.reconstruction import Reconstruction

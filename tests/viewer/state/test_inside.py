@@ -6,8 +6,8 @@ import pytest
 from tests.viewer.state.played import PlayedWorker
 from tests.viewer.state.test_inside_mosaic import channel_arrays
 from viewer.protocol import ImageSource
-from viewer.state.inside import Inside
-from viewer.state.inside_words import change_words, channel_words
+from viewer.state.inside.inside import Inside
+from viewer.state.inside.words import change_words, channel_words
 from viewer.state.undo import Undo
 from viewer.state.variants import Variant
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from viewer.colours import mapped
-from viewer.panels.inside_layout import IMAGES, arrange
-from viewer.panels.inside_paint import OFF, SCALED, Colours, paint
-from viewer.state.inside_channels import Channels, Mosaic
+from viewer.panels.inside.layout import IMAGES, arrange
+from viewer.panels.inside.paint import OFF, SCALED, Colours, paint
+from viewer.state.inside.channels import Channels, Mosaic
 from viewer.state.view import View
 
 

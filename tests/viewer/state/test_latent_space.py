@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from viewer.protocol import ImageSource
-from viewer.state import latent_place, latent_questions
-from viewer.state.latent_frame import Frame, ticks
-from viewer.state.latent_geometry import NOTHING
-from viewer.state.latent_space import STEPS
+from viewer.state.latents import place, questions
+from viewer.state.latents.frame import Frame, ticks
+from viewer.state.latents.geometry import NOTHING
+from viewer.state.latents.space import STEPS
 from viewer.state.view import View
 
 SIZE = 5
@@ -20,7 +20,7 @@ class Play:
     def __init__(self, state, worker, monkeypatch):
         self.state, self.worker, self.own = state, worker, state.latents
         self.now = 100.0
-        monkeypatch.setattr(latent_questions.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(questions.time, "monotonic", lambda: self.now)
         worker.sent.clear()
         state.images.open_file("first.png")
         state.open_panel("latents")
@@ -360,7 +360,7 @@ def test_after_a_restart_all_is_asked_again_and_nothing_is_lost(play):
 
 
 def test_undo_forgets_what_would_fill_the_memory(play, monkeypatch):
-    monkeypatch.setattr(latent_place, "_MOST_NUMBERS", 4 * SIZE)
+    monkeypatch.setattr(place, "_MOST_NUMBERS", 4 * SIZE)
     play.settle()
     own, state = play.own, play.state
     for step in range(8):

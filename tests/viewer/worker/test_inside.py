@@ -13,10 +13,10 @@ from runs import Checkpoint, list_runs
 from tests.specs import INVERTER, LATENTS, loaded
 from viewer.protocol import ImageSource
 from viewer.worker.images import Images
-from viewer.worker.inside import Inside
-from viewer.worker.inside_diagram import Diagrams
-from viewer.worker.inside_maps import packed
-from viewer.worker.inside_network import Network
+from viewer.worker.inside.diagram import Diagrams
+from viewer.worker.inside.inside import Inside
+from viewer.worker.inside.maps import packed
+from viewer.worker.inside.network import Network
 from viewer.worker.models import Models
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches

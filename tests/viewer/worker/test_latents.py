@@ -163,13 +163,13 @@ def test_without_its_data_an_autoencoder_says_what_is_missing(handlers, autoenco
 
 
 def test_codes_too_long_are_refused(handlers, autoencoder, tmp_path, monkeypatch):
-    from viewer.worker import latent_spaces
+    from viewer.worker.latents import spaces
 
     copy = shutil.copytree(autoencoder, tmp_path / "runs" / "long" / "20260101-000000-long")
-    monkeypatch.setattr(latent_spaces, "_LONGEST_CODE", 8)
+    monkeypatch.setattr(spaces, "_LONGEST_CODE", 8)
     with pytest.raises(RequestError, match="16 numbers for each image"):
         ask(handlers, "latent space", str(copy))
-    monkeypatch.setattr(latent_spaces, "_LONGEST_CODE", 100)
-    monkeypatch.setattr(latent_spaces, "_MOST_NUMBERS", 16 * 20)
+    monkeypatch.setattr(spaces, "_LONGEST_CODE", 100)
+    monkeypatch.setattr(spaces, "_MOST_NUMBERS", 16 * 20)
     values, _ = ask(handlers, "latent space", str(copy))
     assert (values["count"], values["total"]) == (20, 64)

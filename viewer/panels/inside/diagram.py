@@ -1,0 +1,103 @@
+"""The network as a diagram."""
+
+import dearpygui.dearpygui as dpg
+import numpy as np
+from PIL import Image as Pillow
+
+from viewer.panels.inside.layout import Box
+from viewer.panels.inside.zoom import Zoom
+from viewer.state.inside.inside import Inside
+from viewer.state.view import View
+from viewer.window.items import set_text
+from viewer.window.pane import Pane
+from viewer.window.textures import Textures
+from viewer.window.theme import Looks
+
+
+class DiagramView:
+    """See the module.
+
+    Args:
+        state: The state of the panel.
+        looks: Themes and sizes.
+        textures: Where pixels come from.
+    """
+
+    def __init__(self, state: Inside, looks: Looks, textures: Textures):
+        self._state, self._looks = state, looks
+        self._sheet: tuple[np.ndarray, _Sheet] | None = None
+        self._pane = Pane(textures, "inside diagram")
+        dpg.add_text("", tag="inside diagram hint", wrap=100)
+        self.zoom = Zoom(
+            self._pane,
+            lambda: None if state.diagram is None else (state.diagram.shape[1], state.diagram.shape[0]),
+            lambda: state.views["diagram"],
+            lambda view: state.set_view("diagram", view),
+        )
+
+    def layout(self, box: Box) -> None:
+        """Takes its place, in pixels."""
+        px = self._looks.px
+        left, top, width, height = box
+        dpg.configure_item("inside diagram place", pos=(left, top))
+        self._pane.resize(width, height)
+        dpg.configure_item("inside diagram hint", pos=(left + px(14), top + px(12)), wrap=left + width - px(14))
+
+    def draw(self, hint: str, failure: bool) -> None:
+        """Brings the screen up to date.
+
+        Args:
+            hint: What is said where there is no diagram.
+            failure: Whether that is one.
+        """
+        state, looks = self._state, self._looks
+        diagram, view = state.diagram, state.views["diagram"]
+        set_text("inside diagram hint", hint if diagram is None else "", looks.text("failure" if failure else "quiet"))
+        if diagram is None:
+            self._sheet = None
+            self._pane.show(None, view, looks.palette.picture_ground)
+            return
+        if self._sheet is None or self._sheet[0] is not diagram:
+            self._sheet = diagram, _Sheet(diagram)
+        sheet = self._sheet[1]
+        self._pane.paint((id(sheet), view), sheet, lambda region: sheet.paint(region, view))
+
+
+class _Sheet:
+    """A large drawing, smooth at any size, unlike pictures whose pixels matter.
+
+    Args:
+        image: uint8 [height, width, 3].
+    """
+
+    def __init__(self, image: np.ndarray):
+        self._levels = [Pillow.fromarray(image)]
+
+    def paint(self, target: np.ndarray, view: View) -> None:
+        """Fills a buffer with what a view shows.
+
+        Args:
+            target: float32 [height, width, 4], written in place.
+            view: Which part.
+        """
+        target[...] = 1.0  # the drawing's white margin goes on to the edges of the pane
+        size = target.shape[1], target.shape[0]
+        whole = self._levels[0].size
+        scale, left, top = view.placed(size, whole)
+        x0, x1 = max(0, round(left)), min(size[0], round(left + scale * whole[0]))
+        y0, y1 = max(0, round(top)), min(size[1], round(top + scale * whole[1]))
+        level = self._level(scale)
+        corners = ((x0 - left) / scale, (y0 - top) / scale, (x1 - left) / scale, (y1 - top) / scale)
+        shares = (at / most for at, most in zip(corners, whole * 2))
+        box = tuple(min(1.0, max(0.0, share)) * most for share, most in zip(shares, level.size * 2))
+        seen = level.resize((x1 - x0, y1 - y0), Pillow.Resampling.HAMMING, box=box)
+        np.multiply(np.asarray(seen), np.float32(1 / 255), out=target[y0:y1, x0:x1, :3])
+
+    def _level(self, scale: float) -> Pillow.Image:
+        """Halved as often as a pixel is left for each that is shown: the rest is soon done."""
+        wanted = 0
+        while scale <= 0.5 and min(self._levels[0].size) >> (wanted + 1) >= 1:
+            scale, wanted = scale * 2, wanted + 1
+        while len(self._levels) <= wanted:
+            self._levels.append(self._levels[-1].reduce(2))
+        return self._levels[wanted]

@@ -1,0 +1,145 @@
+"""A run of the comparison: its heading and checkpoint, what it makes of the image, where that errs, and the figures."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.panels.reconstruct.pictures import Pictures
+from viewer.panels.reconstruct.places import Places
+from viewer.panels.reconstruct.words import fitting_heading
+from viewer.pixels import Picture
+from viewer.state.app import AppState
+from viewer.state.columns import checkpoint_name, run_names
+from viewer.state.variants import Result
+from viewer.window.items import fitting, set_text
+from viewer.window.pane import Pane
+from viewer.window.textures import Textures
+from viewer.window.theme import Looks
+from viewer.words import figure_label, figure_text
+
+_BUTTON, _BUTTON_GAP = 20, 4
+_PARTS = ("title", "add", "remove", "checkpoint", "step", "figures", "message")
+
+
+class ColumnView:
+    """See the module.
+
+    Args:
+        state: The whole state.
+        index: Which column it is.
+        looks: Themes and sizes.
+        textures: Where pixels come from.
+        pictures: The comparison's pictures.
+    """
+
+    def __init__(self, state: AppState, index: int, looks: Looks, textures: Textures, pictures: Pictures):
+        self._state, self._index, self._looks, self._pictures = state, index, looks, pictures
+        self._heading_width = 1
+        dpg.add_text("", tag=f"variant title {index}")
+        dpg.add_button(label="+", tag=f"variant add {index}", callback=lambda: state.add_checkpoint(index))
+        dpg.add_button(label="×", tag=f"variant remove {index}", callback=lambda: state.remove_column(index))
+        dpg.add_slider_int(tag=f"variant checkpoint {index}", callback=self._moved, no_input=True)
+        dpg.add_text("", tag=f"variant step {index}")
+        self.image = Pane(textures, f"reconstruction {index}")
+        self.error = Pane(textures, f"error {index}")
+        dpg.add_text("", tag=f"variant figures {index}")
+        dpg.add_text("", tag=f"variant message {index}", wrap=100)
+
+    def hide(self) -> None:
+        """There is no such column."""
+        for part in _PARTS:
+            dpg.configure_item(f"variant {part} {self._index}", show=False)
+        for pane in (self.image, self.error):
+            dpg.configure_item(pane.place, show=False)
+
+    def arrange(self, places: Places) -> None:
+        """Takes its place."""
+        px, index = self._looks.px, self._index
+        left = places.lefts[1 + index]
+        self.image.resize(places.width, places.height)
+        self.error.resize(places.width, places.height)
+        add = left + places.width - px(_BUTTON) * (1 if places.single else 2)
+        self._heading_width = add - left - px(_BUTTON_GAP)
+        several = len(self._state.reconstruct.variants[index].checkpoints) > 1
+        line = places.head - px(30)
+        put(f"variant title {index}", (left, 0))
+        put(f"variant add {index}", (add, px(2)))
+        put(f"variant remove {index}", (add + px(_BUTTON), px(2)), not places.single)
+        for button in ("add", "remove"):
+            dpg.configure_item(f"variant {button} {index}", width=px(_BUTTON))
+            dpg.bind_item_theme(f"variant {button} {index}", self._looks.sign())
+        put(f"variant checkpoint {index}", (left, line), several)
+        dpg.configure_item(f"variant checkpoint {index}", width=places.width)
+        put(f"variant step {index}", (left, line), not several)
+        put(self.image.place, (left, places.head))
+        put(self.error.place, places.error_of(index))
+        put(f"variant figures {index}", (left, places.figures))
+        put(f"variant message {index}", (left + px(10), places.head + px(10)), False)
+        dpg.configure_item(f"variant message {index}", wrap=left + places.width - px(10))
+
+    def draw(self, waiting: bool) -> None:
+        """Brings the screen up to date.
+
+        Args:
+            waiting: Whether an answer is awaited.
+        """
+        own, looks, index = self._state.reconstruct, self._looks, self._index
+        variant, result = own.variants[index], own.results[index]
+        ground = looks.palette.picture_ground
+        names, checkpoint = run_names(own.variants, index), checkpoint_name(own.variants, index)
+        heading = fitting_heading(names, checkpoint, self._heading_width)
+        set_text(f"variant title {index}", heading, looks.text("text"))
+        slider = f"variant checkpoint {index}"
+        last = len(variant.checkpoints) - 1
+        text = fitting(variant.checkpoint_texts, self.image.width - looks.px(12))
+        # A percent sign would be read as the place of a number.
+        dpg.configure_item(slider, min_value=0, max_value=max(1, last), format=text.replace("%", ""))
+        dpg.set_value(slider, variant.position)
+        set_text(f"variant step {index}", text, looks.text("quiet"))
+        original, image = (result.original, result.image) if result is not None else (None, None)
+        picture = self._pictures.of_array(f"image {index}", image)
+        self.image.show(picture, own.view, ground, self._pictures.of_array(f"original {index}", original), own.split)
+        self.error.show(self._error(result), own.view, ground)
+        self._draw_words(result, waiting)
+
+    def picture(self) -> Picture | None:
+        """What its panes show; an error map lies as the reconstruction does."""
+        return self._pictures.there(f"image {self._index}")
+
+    def _error(self, result: Result | None) -> Picture | None:
+        own = self._state.reconstruct
+        if result is None or own.error_values(result) is None:
+            return None
+        key = (own.error_map, own.error_range())
+        return self._pictures.made(f"error {self._index}", result, key, lambda: own.error_image(result))
+
+    def _draw_words(self, result: Result | None, waiting: bool) -> None:
+        looks, tag = self._looks, f"variant figures {self._index}"
+        if result is not None and result.figures:
+            names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
+            texts = [f"{figure_label(name)} {figure_text(name, result.figures[name])}" for name in names]
+            fewer = ["   ".join(texts[:most]) for most in range(len(texts), 0, -1)]
+            set_text(
+                tag, fitting(fewer, self.image.width), looks.text("quiet" if waiting and not self._plays else "text")
+            )
+        else:
+            searches = self._state.reconstruct.variants[self._index].searches
+            work = "searching its latent …" if searches else "at work …"
+            set_text(tag, work if waiting else "", looks.text("quiet"))
+        message = result.error if result is not None else ""
+        dpg.configure_item(f"variant message {self._index}", show=bool(message))
+        set_text(f"variant message {self._index}", message, looks.text("failure"))
+
+    @property
+    def _plays(self) -> bool:
+        """Whether the next answer is always on its way, so that it need not be told."""
+        return self._state.images.playing is not None
+
+    def _moved(self, sender, position: int) -> None:
+        own = self._state.reconstruct
+        variant = own.variants[self._index]
+        if position < len(variant.checkpoints):
+            own.set_checkpoint(self._index, variant.checkpoints[position][0])
+
+
+def put(tag: str, place: tuple[int, int], shown: bool = True) -> None:
+    """Moves an item to a place, or hides it."""
+    dpg.configure_item(tag, pos=place, show=shown)

@@ -1,0 +1,203 @@
+"""The Runs panel: all runs on the left; curves, samples, figures and differing spec values of the selected ones."""
+
+import dearpygui.dearpygui as dpg
+
+from viewer.panels.runs.curves import Curves
+from viewer.panels.runs.samples import Samples
+from viewer.panels.runs.table import RunTable
+from viewer.state.app import AppState
+from viewer.window.items import set_text
+from viewer.window.textures import Textures
+from viewer.window.theme import Looks
+from viewer.words import duration_text, figure_label, figure_text, shortened
+
+_MOST_ROWS = 60
+_LIST_SHARE = 0.58
+
+
+class RunsPanel:
+    """See the module.
+
+    Args:
+        state: The whole state.
+        looks: Themes and sizes.
+        textures: For the grid of samples.
+    """
+
+    def __init__(self, state: AppState, looks: Looks, textures: Textures):
+        self._state, self._looks = state, looks
+        self._shown: tuple | None = None
+        with dpg.group(horizontal=True, tag="runs panel", show=False):
+            with dpg.child_window(
+                tag="runs left", no_scrollbar=True, no_scroll_with_mouse=True, always_use_window_padding=True
+            ):
+                with dpg.group(horizontal=True):
+                    dpg.add_input_text(
+                        tag="runs search",
+                        hint="Search: name, state, date …",
+                        callback=lambda sender, text: state.runs.search(text),
+                        escape_clears_all=True,
+                    )
+                    dpg.add_text("", tag="runs count")
+                self._table = RunTable(state.runs, looks)
+            with dpg.child_window(tag="runs right", always_use_window_padding=True):
+                dpg.add_text("", tag="runs title", wrap=0)
+                dpg.add_text("", tag="runs progress", wrap=0)
+                with dpg.group(horizontal=True, tag="runs actions"):
+                    dpg.add_button(
+                        label="Reconstruct with these", tag="runs compare", callback=lambda: state.compare_selected()
+                    )
+                self._curves = Curves(state.runs, looks)
+                self._samples = Samples(textures)
+                dpg.add_text("", tag="runs figures title")
+                dpg.add_group(tag="runs figures")
+                dpg.add_text("", tag="runs differences title")
+                dpg.add_group(tag="runs differences")
+
+    def layout(self, width: int, height: int) -> None:
+        """Takes its place, in pixels."""
+        gap = self._looks.px(8)
+        left = int((width - gap) * _LIST_SHARE)
+        dpg.configure_item("runs left", width=left, height=height)
+        dpg.configure_item("runs right", width=width - gap - left, height=height)
+        dpg.configure_item("runs search", width=left - self._looks.px(150))
+        for side in ("runs left", "runs right"):
+            dpg.bind_item_theme(side, self._looks.panel())
+        inner = width - gap - left - self._looks.px(24 + 12)
+        self._table.layout(left - self._looks.px(24), height - self._looks.px(52))
+        self._curves.layout(inner, max(self._looks.px(110), min(self._looks.px(230), height // 5)))
+        self._samples.layout(inner, self._looks.px(150))
+        self._shown = None
+
+    def wheel(self, steps: float) -> bool:
+        """The mouse wheel was turned; whether it was meant for the list."""
+        return self._table.wheel(steps)
+
+    def press(self) -> bool:
+        """The mouse was pressed; buttons and rows see that themselves."""
+        return False
+
+    def double_click(self) -> None:
+        """The mouse was pressed twice, which means nothing here."""
+
+    @property
+    def page(self) -> int:
+        """Rows of the list on screen."""
+        return self._table.page
+
+    def draw(self) -> None:
+        """Brings the screen up to date."""
+        runs, looks = self._state.runs, self._looks
+        self._table.draw()
+        shown = (runs.version, self._state.version)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        if dpg.get_value("runs search") != runs.query:
+            dpg.set_value("runs search", runs.query)
+        count, total = len(runs.shown()), len(runs.rows)
+        set_text("runs count", f"{count} of {total} runs" if runs.query else f"{total} runs", looks.text("quiet"))
+        self._draw_head()
+        self._curves.draw()
+        chosen = runs.chosen()
+        newest = next((detail for detail in reversed(chosen) if detail.samples is not None), None)
+        self._samples.show(newest, looks)
+        self._draw_figures()
+        self._draw_differences()
+
+    def _draw_head(self) -> None:
+        runs, looks = self._state.runs, self._looks
+        rows = [row for path in runs.selected if (row := runs.row(path)) is not None]
+        dpg.configure_item("runs actions", show=bool(rows))
+        if not rows:
+            empty = "No runs here yet: train one with ./trainer.sh specs/quickstart.yaml"
+            set_text("runs title", "Select a run." if runs.rows or not runs.complete else empty, looks.text("quiet"))
+            set_text("runs progress", "")
+            return
+        if len(rows) > 1:
+            set_text("runs title", f"{len(rows)} runs selected", looks.text("text"))
+            set_text("runs progress", "Ctrl-click adds and removes runs.", looks.text("quiet"))
+            dpg.configure_item("runs compare", label="Reconstruct with these")
+            return
+        row = rows[0]
+        dpg.configure_item("runs compare", label="Reconstruct with this")
+        set_text("runs title", shortened(row.path, 62), looks.text("text"))
+        if row.status == "training":
+            left = "" if row.seconds_left is None else f", {duration_text(row.seconds_left)} left"
+            set_text("runs progress", f"training: epoch {row.epoch} of {row.epochs}{left}", looks.text("accent"))
+        else:
+            kind = {"failed": "failure", "unreadable": "failure", "interrupted": "warning"}.get(row.status, "quiet")
+            of = f" after {row.epoch} of {row.epochs} epochs" if row.epochs else ""
+            best = "" if row.best is None else f", best {row.monitor} {row.best:.4f}"
+            why = f": {row.message}" if row.message else ""
+            set_text("runs progress", f"{row.status}{of}{best}{why}", looks.text(kind))
+
+    def _draw_figures(self) -> None:
+        chosen = [detail for detail in self._state.runs.chosen() if detail.figures]
+        dpg.delete_item("runs figures", children_only=True)
+        metrics = list(dict.fromkeys(metric for detail in chosen for metric in detail.figures))
+        dpg.configure_item("runs figures title", show=bool(metrics))
+        if not metrics:
+            return
+        measured = sorted({detail.evaluation for detail in chosen})
+        set_text("runs figures title", f"Figures ({', '.join(measured)})", self._looks.text("quiet"))
+        rows = []
+        for metric in metrics:
+            values = []
+            for detail in self._state.runs.chosen():
+                mean, std, _ = detail.figures.get(metric, (None, None, None))
+                spread = f" ± {std:.2g}" if std is not None and len(chosen) == 1 else ""
+                values.append(figure_text(metric, mean) + spread)
+            rows.append((figure_label(metric), values))
+        if len(chosen) == 1:
+            for metric, row in zip(metrics, rows):
+                row[1].append(figure_text(metric, chosen[0].figures[metric][2]))
+        self._table_of("runs figures", rows, ["mean colour"] if len(chosen) == 1 else [])
+
+    def _draw_differences(self) -> None:
+        runs = self._state.runs
+        dpg.delete_item("runs differences", children_only=True)
+        several = len(runs.chosen()) > 1
+        dpg.configure_item("runs differences title", show=several)
+        if not several:
+            return
+        differences = list(runs.differences().items())
+        if not differences:
+            set_text("runs differences title", "The specs are equal.", self._looks.text("quiet"))
+            return
+        more = f", the first {_MOST_ROWS}" if len(differences) > _MOST_ROWS else ""
+        text = f"The specs differ in {len(differences)} values{more}"
+        set_text("runs differences title", text, self._looks.text("quiet"))
+        rows = [(path, [_short(value) for value in values]) for path, values in differences[:_MOST_ROWS]]
+        self._table_of("runs differences", rows, [])
+
+    def _table_of(self, parent: str, rows: list, further: list[str]) -> None:
+        """A table with a column for each selected run, its title in the colour of the run's curves."""
+        runs, looks = self._state.runs, self._looks
+        titles = [(runs.row(detail.path), index) for index, detail in enumerate(runs.chosen())]
+        with dpg.table(
+            parent=parent,
+            header_row=False,
+            borders_innerH=True,
+            policy=dpg.mvTable_SizingFixedFit,
+            scrollX=len(titles) > 3,
+            height=looks.px(26) * (len(rows) + 1) + looks.px(18) if len(titles) > 3 else 0,
+        ):
+            for _ in range(1 + len(titles) + len(further)):
+                dpg.add_table_column()
+            with dpg.table_row():
+                dpg.add_text("")
+                for row, index in titles:
+                    dpg.add_text(row.short if row else "", color=looks.series_colour(index))
+                for title in further:
+                    dpg.add_text(title, color=(*looks.text("quiet"), 255))
+            for name, values in rows:
+                with dpg.table_row():
+                    dpg.add_text(shortened(name, 40), color=(*looks.text("quiet"), 255))
+                    for value in values:
+                        dpg.add_text(value)
+
+
+def _short(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return text if len(text) <= 24 else f"{text[:23]}…"

@@ -1,0 +1,1 @@
+"""What the Latent space panel shows."""

@@ -1,0 +1,1 @@
+"""What the worker answers about the inside of networks."""

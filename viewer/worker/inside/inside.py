@@ -1,0 +1,148 @@
+"""What the layers of a network hold of an image, and what becomes of the image when channels are changed."""
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from builders.errors import RequestError
+from viewer.protocol import ImageSource
+from viewer.worker.images import Images
+from viewer.worker.inside.maps import packed
+from viewer.worker.inside.network import Network, Opened, Place
+from viewer.worker.main import Answer
+from viewer.worker.models import Models
+from viewer.worker.reconstruction import Reconstruction
+from viewer.worker.searches import Searches, digest, version_of
+from workflows.restore import Restored
+
+# A network that is not asked for any more still holds its model; an image's activations may be many.
+_MOST_NETWORKS, _MOST_IMAGES = 3, 4
+
+
+@dataclass
+class _Seen:
+    """An image in a network: what its chain begins with, and what passes at the places asked for."""
+
+    original: np.ndarray
+    plain: np.ndarray
+    figures: dict[str, float]
+    start: Any
+    opened: dict[str, Opened] = field(default_factory=dict)
+
+
+class Inside:
+    """Answers `inside places` and `inside`.
+
+    Args:
+        models: Restored runs.
+        images: Opened images.
+        reconstruction: Gives the reconstruction as it is, and figures.
+        searches: Latents found before.
+    """
+
+    def __init__(self, models: Models, images: Images, reconstruction: Reconstruction, searches: Searches):
+        self._models, self._images = models, images
+        self._reconstruction, self._searches = reconstruction, searches
+        self._networks: OrderedDict[str, tuple[Restored, Network]] = OrderedDict()
+        self._seen: OrderedDict[tuple, _Seen] = OrderedDict()
+
+    def places(self, run: str, checkpoint: str) -> Answer:
+        """Where one can look into a run's network.
+
+        Returns:
+            Value `places`: dictionaries of `name`, `title`, `shape` (for one image) and `kind` (maps, vector, other),
+            from the image on.
+        """
+        restored, _ = self._models.get(run, checkpoint)
+        return {"places": [asdict(place) for place in self._network(run, restored).places]}, {}
+
+    def inside(
+        self,
+        source: ImageSource,
+        run: str,
+        checkpoint: str,
+        place: str,
+        scales: tuple[tuple[int, float], ...] = (),
+        want_maps: bool = True,
+    ) -> Answer:
+        """What passes at a place of a network, and the image when some of it is scaled.
+
+        Args:
+            source: The image.
+            run: The run's directory.
+            checkpoint: `best`, `last` or a step.
+            place: The name of one of `places`.
+            scales: (channel, factor) of those that are changed.
+            want_maps: Also what does not depend on `scales`.
+
+        Returns:
+            Values `step`, `figures` and `plain_figures` (name → float, of the changed image and of the reconstruction
+            as it is) and `difference` (mean absolute, between these two); array `changed`, float32 [height, width,
+            channels] in [0, 1]. Where maps are wanted also arrays `original` and `plain`, and the values and arrays
+            of `inside_maps.packed`, these unless the place cannot be shown.
+        """
+        restored, found = self._models.get(run, checkpoint)
+        network = self._network(run, restored)
+        where = next((each for each in network.places if each.name == place), None)
+        if where is None:
+            raise RequestError(f"{run}: its network has no place called '{place}'")
+        original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
+        seen = self._look(network, restored, version_of(run, found), original)
+        if place not in seen.opened:
+            seen.opened[place] = network.open(place, seen.start)
+        changed = self._change(network, seen, where, scales)
+        values = {
+            "step": found.step,
+            "figures": seen.figures if changed is seen.plain else self._reconstruction.figures(original, changed),
+            "plain_figures": seen.figures,
+            "difference": float(np.abs(changed - seen.plain).mean()),
+        }
+        arrays = {"changed": changed}
+        if want_maps:
+            arrays |= {"original": seen.original, "plain": seen.plain}
+            if where.kind != "other":
+                more_values, more_arrays = packed(seen.opened[place].value.numpy())
+                values |= more_values
+                arrays |= more_arrays
+        return values, arrays
+
+    def _change(self, network: Network, seen: _Seen, place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:
+        factors = np.ones(place.shape[-1], np.float32)
+        for channel, factor in scales:
+            if not 0 <= channel < len(factors):
+                raise RequestError(f"{place.title}: has {len(factors)} channels, not {channel + 1}")
+            factors[channel] = factor
+        # Cut in two, the network may round differently in the last bit; unchanged it must give what it gives.
+        if (factors == 1).all():
+            return seen.plain
+        return network.change(place.name, seen.opened[place.name], tf.constant(factors)).numpy()[0]
+
+    def _network(self, run: str, restored: Restored) -> Network:
+        kept = self._networks.get(run)
+        if kept is None or kept[0] is not restored:
+            kept = restored, Network(restored.model, list(restored.spec.encoder.taps))
+            self._networks[run] = kept
+            while len(self._networks) > _MOST_NETWORKS:
+                self._networks.popitem(last=False)
+        self._networks.move_to_end(run)
+        return kept[1]
+
+    def _look(self, network: Network, restored: Restored, version: tuple, original: np.ndarray) -> _Seen:
+        key = (version, digest(original))
+        if key not in self._seen:
+            model = restored.model
+            plain = self._reconstruction.rebuilt(model, version, original)
+            if isinstance(model, LatentDecoder):
+                beginning = self._searches.latent(model, version, original)
+            else:
+                beginning = original
+            start = network.start(tf.constant(beginning[np.newaxis]))
+            self._seen[key] = _Seen(original, plain, self._reconstruction.figures(original, plain), start)
+            while len(self._seen) > _MOST_IMAGES:
+                self._seen.popitem(last=False)
+        self._seen.move_to_end(key)
+        return self._seen[key]

@@ -1,0 +1,171 @@
+"""Where the images of a run lie in its latent space, read once for each checkpoint."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from builders.dataset_builder import Split
+from builders.errors import RequestError
+from builders.images import to_float
+from viewer.worker.latents.codes import Codec
+from viewer.worker.latents.images import LatentImages
+from viewer.worker.models import Models
+from viewer.worker.searches import version_of
+from workflows.latents.components import Components, principal_components
+
+# Codes are computed of so many images, in about so many seconds, with so many numbers in all.
+_FEWEST_IMAGES, _MOST_IMAGES = 200, 2000
+_SECONDS = 4.0
+_MOST_NUMBERS = 20_000_000
+# A longer code would not pass through shared memory together with its components.
+_LONGEST_CODE = 1_000_000
+# Dimensions whose values are sent to the window.
+_MOST_DIMENSIONS = 256
+_MOST_COMPONENTS, _MOST_COMPONENT_NUMBERS = 64, 2_000_000
+# Spaces and codecs that are kept, and the numbers that all of the spaces may hold.
+_MOST_KEPT, _KEPT_NUMBERS = 3, 40_000_000
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Space:
+    """Vectors of images at one checkpoint.
+
+    Args:
+        version: Tells it apart: the run, the step, and when the checkpoint was written.
+        vectors: float32 [images, size].
+        labels: int64 [images], -1 where an image has no class.
+        indices: int64 [images], of the images in the dataset.
+        split: Which images these are: train, validation or test.
+        total: How many the split has.
+    """
+
+    version: tuple
+    vectors: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    split: str
+    total: int
+
+    @cached_property
+    def components(self) -> Components:
+        """The directions in which the vectors vary."""
+        size = self.vectors.shape[1]
+        return principal_components(self.vectors, min(_MOST_COMPONENTS, max(2, _MOST_COMPONENT_NUMBERS // size)))
+
+    @cached_property
+    def dimensions(self) -> np.ndarray:
+        """int64, ascending: the dimensions in which the vectors differ most; of few, all."""
+        size = self.vectors.shape[1]
+        if size <= _MOST_DIMENSIONS:
+            return np.arange(size)
+        return np.sort(np.argpartition(self.vectors.var(axis=0), -_MOST_DIMENSIONS)[-_MOST_DIMENSIONS:])
+
+    def placed(self, vectors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """What the window needs to draw points.
+
+        Args:
+            vectors: float32 [n, size].
+            labels: int64 [n].
+
+        Returns:
+            `scores`, float32 [n, components]: places along the components; `values`, float32 [n, dimensions]; `labels`.
+        """
+        found = self.components
+        scores = (vectors - found.center) @ found.axes.T
+        return {"scores": scores, "values": vectors[:, self.dimensions], "labels": labels.astype(np.int64)}
+
+    @cached_property
+    def _squares(self) -> np.ndarray:
+        return np.einsum("nd,nd->n", self.vectors, self.vectors)
+
+    def nearest(self, vector: np.ndarray) -> tuple[int, float]:
+        """The row of the image that lies nearest to a point, and its distance."""
+        # |a - b|² without |b|², which is the same for all; rounding counts only where two are equally near.
+        row = int(np.argmin(self._squares - 2 * (self.vectors @ vector)))
+        return row, float(np.linalg.norm(self.vectors[row] - vector))
+
+
+class Spaces:
+    """Run and checkpoint → its space.
+
+    Args:
+        models: Restored runs.
+        images: Their data.
+    """
+
+    def __init__(self, models: Models, images: LatentImages):
+        self._models = models
+        self._images = images
+        self._spaces: OrderedDict[tuple, Space] = OrderedDict()
+        self._codecs: OrderedDict[str, Codec] = OrderedDict()
+        self._positions: dict[str, np.ndarray] = {}
+
+    def codec(self, run: str, checkpoint: str) -> tuple[Codec, tuple]:
+        """A run's codec with the weights of a checkpoint, and their version."""
+        restored, found = self._models.get(run, checkpoint)
+        codec = self._codecs.get(run)
+        if codec is None or codec.model is not restored.model:
+            codec = self._codecs[run] = Codec(restored.model)
+        self._codecs.move_to_end(run)
+        while len(self._codecs) > _MOST_KEPT:
+            self._codecs.popitem(last=False)
+        return codec, version_of(run, found)
+
+    def get(self, run: str, checkpoint: str) -> tuple[Space, Codec]:
+        """A run's space at a checkpoint, and its codec.
+
+        Raises:
+            RequestError: There are no images whose codes could be shown, or the codes are too long.
+        """
+        codec, version = self.codec(run, checkpoint)
+        if version not in self._spaces:
+            self._images.try_again(run)
+            if codec.learned:
+                self._spaces[version] = _learned(codec, version)
+            else:
+                self._spaces[version] = self._encoded(self._images.encoded(run), codec, version)
+        self._spaces.move_to_end(version)
+        while len(self._spaces) > 1 and (len(self._spaces) > _MOST_KEPT or self._numbers() > _KEPT_NUMBERS):
+            self._spaces.popitem(last=False)
+        return self._spaces[version], codec
+
+    def _numbers(self) -> int:
+        return sum(space.vectors.size for space in self._spaces.values())
+
+    def _encoded(self, split: Split, codec: Codec, version: tuple) -> Space:
+        """The codes of some of a split's images, of the same ones at every checkpoint."""
+        run = version[0]
+        if codec.size > _LONGEST_CODE:
+            raise RequestError(
+                f"{run}: its code holds {codec.size:,} numbers for each image, and {_LONGEST_CODE:,} are the most that "
+                "can be looked into; choose a run that taps a deeper layer"
+            )
+        if run not in self._positions:
+            most = min(_MOST_IMAGES, split.count, max(1, _MOST_NUMBERS // codec.size))
+            soon = max(_FEWEST_IMAGES, int(_SECONDS / _seconds_each(split, codec)))
+            self._positions[run] = np.linspace(0, split.count - 1, min(most, soon)).astype(np.int64)
+        positions = self._positions[run]
+        vectors = np.empty((len(positions), codec.size), np.float32)
+        for start in range(0, len(positions), _BATCH):
+            images = to_float(split.images(positions[start : start + _BATCH]))
+            vectors[start : start + _BATCH] = codec.encode(images)
+        return Space(version, vectors, split.labels[positions], split.indices[positions], split.name, split.count)
+
+
+def _learned(codec: Codec, version: tuple) -> Space:
+    model = codec.model
+    vectors = model.latents.numpy()
+    return Space(version, vectors, model.image_labels.numpy(), model.image_indices.numpy(), "train", len(vectors))
+
+
+def _seconds_each(split: Split, codec: Codec) -> float:
+    """How long it takes to read and encode an image."""
+    rows = np.arange(min(_BATCH, split.count))
+    codec.encode(to_float(split.images(rows)))  # the first call also reads ahead and compiles
+    began = time.perf_counter()
+    codec.encode(to_float(split.images(rows)))
+    return (time.perf_counter() - began) / len(rows)
