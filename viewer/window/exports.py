@@ -10,7 +10,7 @@ from viewer.capture import Column, crop, save_comparison
 from viewer.state.app import AppState
 from viewer.state.columns import heading
 from viewer.window.theme import font_file
-from viewer.words import figure_label, figure_text
+from words import labelled
 
 _SECONDS_UNTIL_GIVEN_UP = 10
 _MAP_TITLES = {"absolute": "Absolute error", "signed": "Signed error", "ssim": "Local SSIM"}
@@ -48,7 +48,7 @@ class Exports:
         for index, result in results:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
             caption = [own.variants[index].text_of(result.step)]
-            caption += [f"{figure_label(name)} {figure_text(name, result.figures[name])}" for name in names]
+            caption += [labelled(name, result.figures[name]) for name in names]
             columns.append(Column(heading(own.variants, index), caption, result.image, own.error_image(result)))
         path = save_comparison(
             self._name("comparison"),

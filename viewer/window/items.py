@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import dearpygui.dearpygui as dpg
 
 from viewer.window.theme import Looks
-from viewer.words import shortened
+from words import shortened
 
 Item = int | str
 

@@ -9,13 +9,10 @@ after its buffer has changed: one fills the buffer on the way, the next the text
 textures leaks, so they are given back and used again.
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import dearpygui.dearpygui as dpg
 import numpy as np
-
-if TYPE_CHECKING:
-    from viewer.window.pane import Pane
 
 TILE_WIDTH, TILE_HEIGHT = 128, 128
 _FRAMES, _FIRST_FRAMES = 2, 4
@@ -37,6 +34,15 @@ class Tile:
         )
 
 
+class Holder(Protocol):
+    """Something that shows tiles."""
+
+    tag: str
+
+    def release(self) -> None:
+        """Gives all tiles back."""
+
+
 class Textures:
     """All tiles there are. One instance, made after the context and before the first frame.
 
@@ -47,7 +53,7 @@ class Textures:
     def __init__(self):
         dpg.add_texture_registry(tag=_REGISTRY)
         dpg.add_stage(tag=_STAGE)
-        self.panes: list[Pane] = []
+        self.panes: list[Holder] = []
         self._free: list[Tile] = []
         self._canvas = np.empty(0, np.float32)
         # Tag → frames for which it still has to be in the registry.

@@ -7,7 +7,7 @@ import numpy as np
 from architectures.metrics import METRICS
 from builders.images import fit_image, to_float
 from builders.spec import Image
-from viewer.worker.main import Answer
+from viewer.worker.answers import Answer
 from viewer.worker.models import Models
 
 # So many thumbnails are enough to find the worst and the best, and few enough to compute at once.

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
+from viewer.worker.answers import Handler
 from viewer.worker.gallery import Gallery
 from viewer.worker.images import Images
 from viewer.worker.inside.diagram import Diagrams
 from viewer.worker.inside.inside import Inside
 from viewer.worker.latents.latents import Latents
-from viewer.worker.main import Handler
 from viewer.worker.models import Models
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches

@@ -13,8 +13,8 @@ from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
 from builders.spec import Image
 from viewer.protocol import ImageSource
+from viewer.worker.answers import Answer
 from viewer.worker.camera import Camera
-from viewer.worker.main import Answer
 from viewer.worker.models import Models
 from viewer.worker.shrinking import LONGEST_SIDE, shrunk
 

@@ -7,18 +7,13 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any
-
-import numpy as np
 
 from builders.errors import RequestError
 from viewer.arena import Arena
 from viewer.protocol import ACKNOWLEDGED, READY, Reply, Request
-
-Answer = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
-Handler = Callable[..., Answer]
+from viewer.worker.answers import Handler
 
 _HALVES = 2
 

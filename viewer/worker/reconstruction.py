@@ -10,8 +10,8 @@ from architectures.metrics import METRICS
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from viewer.protocol import ImageSource
+from viewer.worker.answers import Answer
 from viewer.worker.images import Images
-from viewer.worker.main import Answer
 from viewer.worker.models import Models
 from viewer.worker.searches import Searches, digest, version_of
 

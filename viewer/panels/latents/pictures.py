@@ -14,7 +14,7 @@ from viewer.window.items import set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from viewer.words import figure_text, shortened
+from words import metric_text, shortened
 
 _NAMES = ("decoded", "original", "nearest")
 _LINE, _GAP = 21, 12
@@ -118,7 +118,7 @@ class Pictures:
         if state.space is None or state.place is None:
             return ("Decoded",), ()
         if state.psnr is not None:
-            figure = figure_text("psnr", state.psnr)
+            figure = metric_text("psnr", state.psnr, with_unit=True)
             return ("Decoded",), (f"PSNR {figure}", figure)
         length = float(np.linalg.norm(state.place.vector))
         if state.space.constraint == "sphere" and abs(length - 1) > _LENGTH_ERROR:

@@ -13,7 +13,7 @@ from viewer.window.items import fitting, set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from viewer.words import figure_label, figure_text
+from words import labelled
 
 _BUTTON, _BUTTON_GAP = 20, 4
 _PARTS = ("title", "add", "remove", "checkpoint", "step", "figures", "message")
@@ -115,7 +115,7 @@ class ColumnView:
         looks, tag = self._looks, f"variant figures {self._index}"
         if result is not None and result.figures:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
-            texts = [f"{figure_label(name)} {figure_text(name, result.figures[name])}" for name in names]
+            texts = [labelled(name, result.figures[name]) for name in names]
             fewer = ["   ".join(texts[:most]) for most in range(len(texts), 0, -1)]
             set_text(
                 tag, fitting(fewer, self.image.width), looks.text("quiet" if waiting and not self._plays else "text")

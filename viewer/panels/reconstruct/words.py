@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from viewer.window.items import fitting
-from viewer.words import shortened
+from words import shortened
 
 # Fewer letters of a run's name tell nothing.
 _LEAST = 4

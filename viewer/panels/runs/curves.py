@@ -6,7 +6,7 @@ import numpy as np
 from viewer.detail import RunDetail
 from viewer.state.runs_list import MOST_SELECTED, RunsList
 from viewer.window.theme import Looks
-from viewer.words import figure_label
+from words import metric_label
 
 _PLOTS = ("upper", "lower")
 
@@ -51,9 +51,9 @@ class Curves:
                 continue
             if self._column[plot] not in columns:
                 self._column[plot] = columns[0]
-            labels = [figure_label(column) for column in columns]
+            labels = [metric_label(column, with_unit=False) for column in columns]
             dpg.configure_item(f"curves column {plot}", items=labels)
-            dpg.set_value(f"curves column {plot}", figure_label(self._column[plot]))
+            dpg.set_value(f"curves column {plot}", metric_label(self._column[plot], with_unit=False))
             for index in range(MOST_SELECTED):
                 self._draw_run(plot, index, chosen[index] if index < len(chosen) else None)
             for axis in ("x", "y"):
@@ -72,7 +72,7 @@ class Curves:
 
     def _choose(self, sender, label: str, plot: str) -> None:
         for column in self._runs.columns():
-            if figure_label(column) == label:
+            if metric_label(column, with_unit=False) == label:
                 self._column[plot] = column
         self.draw()
 

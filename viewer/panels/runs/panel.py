@@ -9,7 +9,7 @@ from viewer.state.app import AppState
 from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from viewer.words import duration_text, figure_label, figure_text, shortened
+from words import duration_text, metric_label, metric_text, shortened
 
 _MOST_ROWS = 60
 _LIST_SHARE = 0.58
@@ -147,11 +147,11 @@ class RunsPanel:
             for detail in self._state.runs.chosen():
                 mean, std, _ = detail.figures.get(metric, (None, None, None))
                 spread = f" ± {std:.2g}" if std is not None and len(chosen) == 1 else ""
-                values.append(figure_text(metric, mean) + spread)
-            rows.append((figure_label(metric), values))
+                values.append(metric_text(metric, mean, with_unit=True) + spread)
+            rows.append((metric_label(metric, with_unit=False), values))
         if len(chosen) == 1:
             for metric, row in zip(metrics, rows):
-                row[1].append(figure_text(metric, chosen[0].figures[metric][2]))
+                row[1].append(metric_text(metric, chosen[0].figures[metric][2], with_unit=True))
         self._table_of("runs figures", rows, ["mean colour"] if len(chosen) == 1 else [])
 
     def _draw_differences(self) -> None:

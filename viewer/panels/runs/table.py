@@ -7,7 +7,7 @@ from viewer.state.runs_list import COLUMNS, RunsList
 from viewer.window.items import inside
 from viewer.window.modifiers import CONTROL, SHIFT, held
 from viewer.window.theme import Looks
-from viewer.words import age_text, figure_text
+from words import age_text, metric_text
 
 _MOST_ROWS = 100
 _ROW_HEIGHT = 22
@@ -149,9 +149,9 @@ class RunTable:
         texts = {
             "status": row.status,
             "epoch": f"{row.epoch}/{row.epochs}" if row.epochs else "–",
-            "best": figure_text("best", row.best),
-            "psnr": figure_text("psnr", row.psnr),
-            "ssim": figure_text("ssim", row.ssim),
+            "best": metric_text("best", row.best, with_unit=True),
+            "psnr": metric_text("psnr", row.psnr, with_unit=True),
+            "ssim": metric_text("ssim", row.ssim, with_unit=True),
             "age": age_text(row.started),
         }
         for key, text in texts.items():

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from runs import Run
-from viewer.worker.main import Answer
+from viewer.worker.answers import Answer
 from workflows.placing import placed
 
 _MOST_KEPT = 16

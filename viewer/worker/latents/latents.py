@@ -7,11 +7,11 @@ import numpy as np
 from builders.images import to_float
 from runs import Run
 from viewer.protocol import ImageSource
+from viewer.worker.answers import Answer
 from viewer.worker.images import Images
 from viewer.worker.latents.codes import Codec
 from viewer.worker.latents.images import LatentImages
 from viewer.worker.latents.spaces import Space, Spaces
-from viewer.worker.main import Answer
 from viewer.worker.models import Models
 from viewer.worker.searches import Searches
 
