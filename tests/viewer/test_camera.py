@@ -265,4 +265,4 @@ def test_checkpoints_of_one_run_side_by_side(shared_viewer, mixed):
     viewer.wait("len(app.state.reconstruct.variants) == 2")
     assert viewer.ask("[each.step for each in app.state.reconstruct.variants]") == [steps[0], steps[2]]
     viewer.click("save figure")
-    viewer.wait("app.state.message.text.endswith('.png')")
+    viewer.wait("app.state.message and app.state.message.text.endswith('.png')")

@@ -125,7 +125,7 @@ def test_an_image_through_a_run(open_viewer, runs_dir, tmp_path):
     # Exports.
     viewer.click("save figure")
     viewer.key("ctrl+s")
-    viewer.wait("app.state.message.text.endswith('.png') and not app._exports.busy")
+    viewer.wait("app.state.message and app.state.message.text.endswith('.png') and not app._exports.busy")
     names = sorted(path.name.split("-")[1] for path in viewer.folder.glob("retrace-*.png"))
     assert names == ["comparison", "reconstruct"]
 
@@ -187,7 +187,7 @@ def test_checkpoints_files_and_what_breaks(open_viewer, runs_dir, tmp_path):
     viewer.click("variant checkpoint 0", x=0.96)
     viewer.wait(f"{DONE} and app.state.reconstruct.results[0].step == {steps[-1]}")
     shutil.rmtree(run.path)
-    viewer.wait("'no longer on disk' in app.state.message.text", 8)
+    viewer.wait("app.state.message and 'no longer on disk' in app.state.message.text", 8)
     viewer.key("Right")
     viewer.wait("app.worker.waiting() is None")
     assert viewer.ask("app.worker.status") == "ready"

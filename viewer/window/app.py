@@ -184,7 +184,6 @@ class App:
             inner = max(200, inner[0] - self._side.layout(inner[1]) - px(8)), inner[1]
         for name in PANELS:
             dpg.configure_item(f"{name} panel", show=self.state.panel == name)
-        self._textures.take_from_hidden()
         self._panels[self.state.panel].layout(*inner)
 
     def _lively(self) -> bool:

@@ -52,7 +52,7 @@ class Pane:
         while len(self._tiles) > len(boxes):
             self._textures.give_back(self._tiles.pop())
         while len(self._tiles) < len(boxes):
-            self._tiles.append(self._textures.take())
+            self._tiles.append(self._textures.take(self))
         while len(self._images) < len(boxes):
             # Before the marks, which lie over the picture.
             image = dpg.draw_image(self._tiles[0].tag, (0, 0), (1, 1), parent=self.tag, before=self._edge)
@@ -75,7 +75,7 @@ class Pane:
         ]
 
     def release(self) -> None:
-        """Gives the tiles back, because the pane is hidden; what it shows next brings others."""
+        """Gives the tiles back while the pane is hidden; what it shows next brings others."""
         while self._tiles:
             self._textures.give_back(self._tiles.pop())
         self._drawn = None

@@ -59,8 +59,12 @@ class Textures:
         # Tag → frames for which it still has to be in the registry.
         self._uploading: dict[int | str, int] = {}
 
-    def take(self) -> Tile:
-        """A tile that nothing shows."""
+    def take(self, holder: Holder) -> Tile:
+        """A tile for a pane: one that is free, or that another pane holds which is not shown, or else a new one."""
+        if not self._free:
+            for other in self.panes:
+                if other is not holder and not _is_shown(other.tag):
+                    other.release()
         if self._free:
             return self._free.pop()
         tile = Tile()
@@ -77,12 +81,6 @@ class Textures:
         if self._canvas.size < needed:
             self._canvas = np.empty(needed, np.float32)
         return self._canvas[:needed].reshape(height, width, 4)
-
-    def take_from_hidden(self) -> None:
-        """Takes back what panes hold that are not shown, so that all panels together need no more than one."""
-        for pane in self.panes:
-            if not _is_shown(pane.tag):
-                pane.release()
 
     def write(self, tile: Tile, pixels: np.ndarray) -> None:
         """Fills a tile's upper left part, and uploads it in the next frames where that changes it.

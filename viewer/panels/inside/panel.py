@@ -32,7 +32,6 @@ class InsidePanel:
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
-        self._textures = textures
         self._size = (1, 1)
         self._laid_out = ""
         self._shown: tuple | None = None
@@ -67,11 +66,10 @@ class InsidePanel:
         self._laid_out, self._shown = "", None
 
     def _lay_out(self, mode: str) -> None:
-        """Gives what the mode shows its place; what it does not show needs no pixels."""
+        """Gives what the mode shows its place."""
         if self._laid_out == mode:
             return
         self._laid_out = mode
-        self._textures.take_from_hidden()
         layout = arrange(*self._size, self._looks.px)
         dpg.configure_item("inside mode", pos=layout.modes)
         dpg.configure_item("inside place", pos=layout.place[:2], width=layout.place[2])
