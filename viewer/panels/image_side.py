@@ -23,12 +23,20 @@ class ImageSide:
         state: The whole state.
         looks: Themes and sizes.
         textures: Where pixels come from.
+
+    Attributes:
+        actions: What keys do here, by the names that shortcuts give it.
     """
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
         images = state.images
+        self.actions = {
+            "left": lambda: images.step(-1),
+            "right": lambda: images.step(1),
+            "pause": images.pause,
+        }
         with dpg.child_window(
             tag="image side", no_scrollbar=True, no_scroll_with_mouse=True, always_use_window_padding=True, show=False
         ):

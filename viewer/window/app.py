@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from functools import partial
 
 import dearpygui.dearpygui as dpg
 
@@ -15,7 +16,6 @@ from viewer.panels.reconstruct.panel import ReconstructPanel
 from viewer.panels.runs.panel import RunsPanel
 from viewer.settings import Settings, save_settings
 from viewer.state.app import PANELS, AppState
-from viewer.state.view import View
 from viewer.watch import RunsWatcher
 from viewer.window.exports import Exports
 from viewer.window.pace import Pace
@@ -73,17 +73,28 @@ class App:
             arguments = (self.state, self._looks, self._textures)
             with dpg.group(horizontal=True):
                 self._side = ImageSide(*arguments)
-                self._runs = RunsPanel(*arguments)
-                self._reconstruct = ReconstructPanel(*arguments, self._exports.save_figure)
                 self._panels = {
-                    "runs": self._runs,
-                    "reconstruct": self._reconstruct,
+                    "runs": RunsPanel(*arguments),
+                    "reconstruct": ReconstructPanel(*arguments, self._exports.save_figure),
                     "inside": InsidePanel(*arguments),
                     "latents": LatentsPanel(*arguments),
                 }
             self._frame.add_status()
         self._help = HelpOverlay(self.state, self._looks)
-        self._keys = Keys(self._actions(), self._typing)
+        state = self.state
+        self._actions = {
+            "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
+            "open": self._open_image,
+            "undo": state.undo_last,
+            "redo": state.redo,
+            "save": self._save_panel,
+            "figure": self._exports.save_figure,
+            "theme": state.toggle_theme,
+            "help": state.toggle_help,
+            "escape": self._escape,
+            **{f"panel {number}": partial(state.open_panel, name) for number, name in enumerate(PANELS)},
+        }
+        self._keys = Keys(self._perform, self._typing)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._turned)
             dpg.add_mouse_release_handler(callback=lambda: self.state.undo.seal())
@@ -199,47 +210,13 @@ class App:
 
     # Input
 
-    def _actions(self) -> dict:
-        state, own, images = self.state, self._reconstruct, self.state.images
-
-        def here(panel: str, action):
-            return lambda: action() if state.panel == panel else None
-
-        def whole() -> None:
-            here("reconstruct", lambda: state.reconstruct.set_view(View()))()
-            here("inside", state.inside.show_whole)()
-            here("latents", state.latents.plane.show_all)()
-
-        return {
-            "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
-            "compare": here("runs", state.compare_selected),
-            "open": self._open_image,
-            "whole": whole,
-            "divide": here("reconstruct", own.toggle_divider),
-            "error": here("reconstruct", own.next_error_map),
-            "undo": state.undo_last,
-            "redo": state.redo,
-            "save": self._save_panel,
-            "figure": self._exports.save_figure,
-            "theme": state.toggle_theme,
-            "first end": here("latents", lambda: state.latents.set_end("first")),
-            "last end": here("latents", lambda: state.latents.set_end("last")),
-            "to image": here("latents", state.latents.to_image),
-            "to mean": here("latents", state.latents.to_mean),
-            "pause": lambda: images.pause() if self._with_image else None,
-            "help": state.toggle_help,
-            "escape": self._escape,
-            "up": here("runs", lambda: state.runs.step(-1, self._runs.page)),
-            "down": here("runs", lambda: state.runs.step(1, self._runs.page)),
-            "page up": here("runs", lambda: state.runs.step(-self._runs.page, self._runs.page)),
-            "page down": here("runs", lambda: state.runs.step(self._runs.page, self._runs.page)),
-            "left": lambda: images.step(-1) if self._with_image else None,
-            "right": lambda: images.step(1) if self._with_image else None,
-            **{
-                f"panel {number}": lambda number=number: state.open_panel(PANELS[number])
-                for number in range(len(PANELS))
-            },
-        }
+    def _perform(self, action: str) -> None:
+        """Does what a key stands for: everywhere the same, or what the open panel makes of it."""
+        panel = self._panels[self.state.panel]
+        for actions in (self._actions, panel.actions, self._side.actions if self._with_image else {}):
+            if action in actions:
+                actions[action]()
+                return
 
     def _typing(self) -> bool:
         return any(dpg.is_item_active(field) for field in _TEXT_FIELDS) or self._side.asking

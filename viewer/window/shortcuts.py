@@ -60,12 +60,12 @@ class Keys:
     """Turns key presses into actions, except while a person types.
 
     Args:
-        actions: Name → what to do.
+        perform: Called with the name of an action.
         typing: Whether a text field has the keyboard.
     """
 
-    def __init__(self, actions: dict[str, Callable[[], None]], typing: Callable[[], bool]):
-        self._actions, self._typing = actions, typing
+    def __init__(self, perform: Callable[[str], None], typing: Callable[[], bool]):
+        self._perform, self._typing = perform, typing
         self._bound = {
             (shortcut.key, shortcut.control, shortcut.shift): shortcut.action
             for shortcut in SHORTCUTS
@@ -100,4 +100,4 @@ class Keys:
             return
         if self._typing() and action in ("undo", "redo"):
             return  # the text field's own
-        self._actions[action]()
+        self._perform(action)

@@ -28,6 +28,9 @@ class InsidePanel:
         state: The whole state.
         looks: Themes and sizes.
         textures: Where pixels come from.
+
+    Attributes:
+        actions: What keys do here, by the names that shortcuts give it.
     """
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
@@ -36,6 +39,7 @@ class InsidePanel:
         self._laid_out = ""
         self._shown: tuple | None = None
         own = state.inside
+        self.actions = {"whole": own.show_whole}
         with (
             dpg.group(tag="inside panel", show=False),
             dpg.child_window(tag="inside area", no_scrollbar=True, no_scroll_with_mouse=True),

@@ -32,6 +32,9 @@ class LatentsPanel:
         state: The whole state.
         looks: Themes and sizes.
         textures: Where pixels come from.
+
+    Attributes:
+        actions: What keys do here, by the names that shortcuts give it.
     """
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
@@ -42,6 +45,13 @@ class LatentsPanel:
         self._axes_of: tuple | None = None
         self._plane_width = self._below = 1
         own = state.latents
+        self.actions = {
+            "whole": own.plane.show_all,
+            "first end": lambda: own.set_end("first"),
+            "last end": lambda: own.set_end("last"),
+            "to image": own.to_image,
+            "to mean": own.to_mean,
+        }
         with (
             dpg.group(tag="latents panel", show=False),
             dpg.child_window(tag="latents area", no_scrollbar=True, no_scroll_with_mouse=True),

@@ -23,6 +23,9 @@ class ReconstructPanel:
         looks: Themes and sizes.
         textures: Where pixels come from.
         export: Called to save the comparison as a figure.
+
+    Attributes:
+        actions: What keys do here, by the names that shortcuts give it.
     """
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures, export):
@@ -31,6 +34,11 @@ class ReconstructPanel:
         self._size = (1, 1)
         self._wrapped = False
         own = state.reconstruct
+        self.actions = {
+            "whole": lambda: own.set_view(View()),
+            "divide": self.toggle_divider,
+            "error": self.next_error_map,
+        }
         with dpg.group(tag="reconstruct panel", show=False):
             with dpg.group(horizontal=True, tag="reconstruct tools"):
                 with dpg.group(horizontal=True, tag="error tools"):

@@ -22,11 +22,21 @@ class RunsPanel:
         state: The whole state.
         looks: Themes and sizes.
         textures: For the grid of samples.
+
+    Attributes:
+        actions: What keys do here, by the names that shortcuts give it.
     """
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
+        self.actions = {
+            "compare": state.compare_selected,
+            "up": lambda: state.runs.step(-1, self.page),
+            "down": lambda: state.runs.step(1, self.page),
+            "page up": lambda: state.runs.step(-self.page, self.page),
+            "page down": lambda: state.runs.step(self.page, self.page),
+        }
         with dpg.group(horizontal=True, tag="runs panel", show=False):
             with dpg.child_window(
                 tag="runs left", no_scrollbar=True, no_scroll_with_mouse=True, always_use_window_padding=True
