@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 from viewer.arena import Arena
-from viewer.protocol import ACKNOWLEDGED, READY, Outbox, Reply, Request
+from viewer.protocol import ACKNOWLEDGED, READY, Outbox, Reply
 from viewer.worker.main import serve
 
 Status = Literal["off", "starting", "ready", "dead"]
@@ -31,7 +31,7 @@ class WorkerClient:
         self._connection: Connection | None = None
         self._arena: Arena | None = None
         self._reader: threading.Thread | None = None
-        self._send = threading.Lock()
+        self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.status: Status = "off"
         self.why_dead = ""
 
@@ -54,10 +54,17 @@ class WorkerClient:
         )
         self._process.start()
         theirs.close()
+        self._outgoing = queue.SimpleQueue()
         self._reader = threading.Thread(
-            target=self._read, args=(self._connection, self._arena, self._process), name="worker-replies", daemon=True
+            target=self._read,
+            args=(self._connection, self._arena, self._process, self._outgoing),
+            name="worker-replies",
+            daemon=True,
         )
         self._reader.start()
+        threading.Thread(
+            target=_write, args=(self._connection, self._outgoing), name="worker-requests", daemon=True
+        ).start()
 
     def restart(self) -> None:
         """Ends the worker, whatever it does, and starts a new one."""
@@ -74,25 +81,21 @@ class WorkerClient:
             return
         self.start()
         if (request := self._outbox.ask(topic, kind, arguments)) is not None:
-            self._post(request)
-
-    def forget(self, topic: str) -> None:
-        """Drops what was asked under a topic."""
-        self._outbox.forget(topic)
+            self._outgoing.put(request)
 
     def waiting(self, topic: str | None = None) -> float | None:
         """Seconds since the topic, or the oldest of all, was asked; None where nothing is awaited."""
         return self._outbox.waiting(topic)
 
     def replies(self) -> list[Reply]:
-        """What has arrived and is still wanted."""
+        """What has arrived."""
         found = []
         while not self._replies.empty():
             reply = self._replies.get()
-            wanted, following = self._outbox.accept(reply)
+            awaited, following = self._outbox.accept(reply)
             if following is not None:
-                self._post(following)
-            if wanted:
+                self._outgoing.put(following)
+            if awaited:
                 found.append(reply)
         return found
 
@@ -101,21 +104,14 @@ class WorkerClient:
         self._discard()
         self.status = "off"
 
-    def _post(self, request: Request) -> None:
-        # Where the worker is gone its reader notices, and says so.
-        with self._send, contextlib.suppress(OSError, ValueError):
-            if self._connection is not None:
-                self._connection.send(request)
-
-    def _read(self, connection: Connection, arena: Arena, process: Any) -> None:
+    def _read(self, connection: Connection, arena: Arena, process: Any, outgoing: queue.SimpleQueue) -> None:
         """In a thread of its own: copies arrays out of the shared memory and hands the half back."""
         while True:
             try:
                 message = connection.recv()
                 if isinstance(message, Reply):
                     arrays = arena.read(message.places)
-                    with self._send:
-                        connection.send(ACKNOWLEDGED)
+                    outgoing.put(ACKNOWLEDGED)
                     self._replies.put(Reply(**{**vars(message), "arrays": arrays, "places": {}}))
                 elif message == READY and process is self._process:
                     self.status = "ready"
@@ -134,6 +130,7 @@ class WorkerClient:
         connection = self._connection
         self._process = self._reader = self._arena = self._connection = None
         self._outbox.clear()
+        self._outgoing.put(None)
         if process is not None and process.is_alive():
             process.terminate()
             process.join(2)
@@ -146,6 +143,16 @@ class WorkerClient:
             connection.close()
         if arena is not None:
             arena.close()
+
+
+def _write(connection: Connection, outgoing: queue.SimpleQueue) -> None:
+    """In a thread of its own: a message larger than the pipe waits there until the worker has time to read it.
+
+    Ends with None. Where the worker is gone its reader notices, and says so.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        while (message := outgoing.get()) is not None:
+            connection.send(message)
 
 
 def _why(code: int | None) -> str:

@@ -110,7 +110,6 @@ class Outbox:
         self._count = 0
         self._sent: dict[str, tuple[int, float]] = {}
         self._next: dict[str, Request] = {}
-        self._unwanted: set[int] = set()
 
     def ask(self, topic: str, kind: str, arguments: Mapping[str, Any]) -> Request | None:
         """The request to send now, or None where it has to wait for its topic."""
@@ -122,35 +121,22 @@ class Outbox:
         return self._mark(request)
 
     def accept(self, reply: Reply) -> tuple[bool, Request | None]:
-        """Whether a reply is wanted, and the request to send next."""
+        """Whether a reply was awaited, and the request to send next."""
         number, _ = self._sent.get(reply.topic, (0, 0.0))
         if number != reply.number:
             return False, None
         del self._sent[reply.topic]
-        wanted = number not in self._unwanted
-        self._unwanted.discard(number)
         following = self._next.pop(reply.topic, None)
-        return wanted, following and self._mark(following)
-
-    def forget(self, topic: str) -> None:
-        """Nobody wants an answer about this topic any more."""
-        self._next.pop(topic, None)
-        if topic in self._sent:
-            self._unwanted.add(self._sent[topic][0])
+        return True, following and self._mark(following)
 
     def clear(self) -> None:
         """Nothing is awaited any more."""
         self._sent.clear()
         self._next.clear()
-        self._unwanted.clear()
 
     def waiting(self, topic: str | None = None) -> float | None:
         """Seconds since the topic, or the oldest of all, was sent; None where nothing is awaited."""
-        times = [
-            sent
-            for name, (number, sent) in self._sent.items()
-            if number not in self._unwanted and topic in (None, name)
-        ]
+        times = [sent for name, (_, sent) in self._sent.items() if topic in (None, name)]
         return time.monotonic() - min(times) if times else None
 
     def _mark(self, request: Request) -> Request:

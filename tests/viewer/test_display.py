@@ -1,13 +1,11 @@
 """Without a display there is one sentence, never a crash; and the window's process stays free of TensorFlow."""
 
-import json
 import subprocess
 import sys
 
 import pytest
 
 from tests.viewer.driver import ROOT, needs_display
-from viewer.settings import Settings, load_settings, save_settings
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
@@ -40,17 +38,3 @@ def test_the_windows_process_never_loads_tensorflow_and_is_quick(open_viewer, tm
     assert "No runs here yet" in viewer.ask("dpg.get_value('runs title')")
     viewer.key("2")
     assert "Choose runs" in viewer.ask("dpg.get_value('comparison hint')")
-
-
-def test_settings_survive_damage(tmp_path, monkeypatch):
-    path = tmp_path / "deep" / "viewer.json"
-    monkeypatch.setenv("RETRACE_VIEWER_SETTINGS", str(path))
-    assert load_settings() == Settings()
-    assert save_settings(Settings(theme="light", width=1000, folder="/photos", scale=1.5))
-    assert load_settings() == Settings(theme="light", width=1000, folder="/photos", scale=1.5)
-    for damage in ("{", "[]", json.dumps({"width": "wide", "theme": 3, "scale": 77, "x": True, "future": 1})):
-        path.write_text(damage)
-        assert load_settings() == Settings()
-    path.unlink()
-    path.mkdir()
-    assert not save_settings(Settings())

@@ -1,6 +1,5 @@
 """What is seldom and must not go wrong, on the screen."""
 
-import json
 import os
 import signal
 import struct
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from runs import list_runs
-from tests.viewer.driver import Viewer, needs_display
+from tests.viewer.driver import needs_display
 from tests.viewer.test_reconstruct_panel import compare, result, shown_at
 
 pytestmark = needs_display
@@ -182,56 +181,6 @@ def test_a_latent_decoder_searches(shared_viewer, mixed):
             assert figures[name] == pytest.approx(evaluated[name]["values"][position], abs=1e-3)
 
 
-def outside(viewer):
-    """Items on the screen that reach over the window's edge: [tag, right, bottom]."""
-    return viewer.ask(
-        "[(dpg.get_item_alias(item) or item, state['rect_max']) "
-        "for item in dpg.get_all_items() for state in [dpg.get_item_state(item)] "
-        "if state.get('visible') and 'rect_max' in state and dpg.is_item_shown(item) "
-        "and (state['rect_max'][0] > dpg.get_viewport_client_width() + 1 "
-        "or state['rect_max'][1] > dpg.get_viewport_client_height() + 1)]"
-    )
-
-
-def test_light_and_large(shared_viewer):
-    viewer = compare(shared_viewer, "colour", "narrow")
-    for theme, ground, text in (("dark", (25, 27, 33), 180), ("light", (250, 250, 252), 90)):
-        if viewer.ask("app.state.settings.theme") != theme:
-            viewer.click("theme")
-        viewer.move(5, 5)
-        screen = viewer.screen(theme)
-        assert (np.abs(screen[330:690, 600:1190].reshape(-1, 3).astype(int) - ground).max(axis=-1) <= 1).mean() > 0.3
-        title = viewer.part("original title", theme)
-        ink = title.mean(axis=-1).max() if theme == "dark" else 255 - title.mean(axis=-1).min()
-        assert ink > text
-    assert viewer.ask("dpg.get_item_label('theme')") == "Dark"
-
-    # 150 %, by the list at the top right: every entry is as high as its text and the space between entries.
-    width, height = viewer.ask("rect('original title')")[2:]
-    assert outside(viewer) == []
-    viewer.click("scale")
-    x, y = viewer.place("scale", 0.5, 1.0)
-    viewer.move(x, round(y + 10 + 3.4 * 22))
-    viewer.hand("click", 1)
-    viewer.wait("app.state.settings.scale == 1.5")
-    viewer.settle()
-    viewer.wait("app.state.reconstruct.answered")
-    larger = viewer.ask("rect('original title')")[2:]
-    assert larger[0] / width == pytest.approx(1.5, abs=0.1) and larger[1] / height == pytest.approx(1.5, abs=0.1)
-    assert viewer.ask("rect('image side')")[2] == pytest.approx(1.5 * 236, abs=2)
-    viewer.move(5, 5)
-    assert outside(viewer) == []
-    size = viewer.ask("rect('reconstruction 0')")[2:]
-    for index in (0, 1):
-        seen, wanted = shown_at(viewer.part(f"reconstruction {index}", "large"), result(viewer, index), size)
-        assert np.abs(seen - wanted).max() <= 2
-    # The list of runs too.
-    viewer.key("1")
-    viewer.settle()
-    viewer.screen("large runs")
-    assert outside(viewer) == []
-
-
 def test_slow_frames_lose_no_key_and_no_click(shared_viewer):
     """All that a person does within one frame arrives in it at once."""
     viewer = compare(shared_viewer, "narrow")
@@ -269,42 +218,3 @@ def test_slow_frames_lose_no_key_and_no_click(shared_viewer):
         viewer.settle()
         viewer.hand("keydown", "ctrl", "mousemove", *rows[1], "click", 1, "keyup", "ctrl")
         viewer.wait("len(app.state.runs.selected) == 2", 3)
-
-
-def test_what_is_chosen_is_there_again_after_a_restart(display, mixed, tmp_path):
-    viewer = Viewer(mixed, display, tmp_path / "first")
-    try:
-        shown = viewer.ask("[row.name for row in app.state.runs.shown()]")
-        viewer.click(f"runs name {shown.index('latents')}")
-        viewer.click("runs sort psnr")
-        viewer.click("theme")
-        viewer.hand(
-            "search",
-            "--all",
-            "--pid",
-            viewer.process.pid,
-            "--name",
-            "Retrace",
-            "windowmove",
-            60,
-            40,
-            "windowsize",
-            1010,
-            640,
-        )
-        viewer.wait("dpg.get_viewport_width() == 1010 and list(dpg.get_viewport_pos()) == [60, 40]", 10)
-        before = viewer.ask("app.state.runs.selected")
-    finally:
-        viewer.close()
-    kept = json.loads((tmp_path / "first" / "settings.json").read_text())
-    again = Viewer(mixed, display, tmp_path / "again", kept)
-    try:
-        again.wait("app.state.runs.selected")
-        assert again.ask("app.state.runs.selected") == before
-        assert again.ask("[app.state.runs.sort, app.state.runs.descending]") == ["psnr", True]
-        assert again.ask("[dpg.get_viewport_width(), dpg.get_viewport_height()]") == [1010, 640]
-        place = again.ask("list(dpg.get_viewport_pos())")
-        assert place == [60, 40]
-        assert again.screen("again")[-60:, 300:, :].mean() > 200
-    finally:
-        again.close()

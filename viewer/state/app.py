@@ -233,10 +233,17 @@ class AppState:
         for part in (self.images, self.reconstruct, self.inside, self.latents):
             part.take(reply)
         if reply.error is not None:
-            self.say(reply.error, failure=True, kind=reply.kind)
+            if self._concerns(reply):
+                self.say(reply.error, failure=True, kind=reply.kind)
         elif self.message is not None and self.message.kind == reply.kind:
             self.message = None
             self.version += 1
+
+    def _concerns(self, reply: Reply) -> bool:
+        """Whether an answer is about an image and a run that are still looked at."""
+        source, run = reply.arguments.get("source"), reply.arguments.get("run")
+        runs = {variant.run for variant in self.reconstruct.variants}
+        return source in (None, self.images.source) and (run is None or run in runs)
 
     def _play(self) -> None:
         """Lets a camera go on once nobody waits for an answer about its last frame any more."""

@@ -32,6 +32,29 @@ class Columns:
         return self._count
 
 
+def with_checkpoint(variants: Sequence[Variant], index: int, most: int) -> list[Variant] | str:
+    """The columns and one more: another checkpoint of a column's run, left of it where it is an earlier one.
+
+    Args:
+        variants: The columns.
+        index: Which of them is meant.
+        most: So many columns there may be.
+
+    Returns:
+        The columns, or why there can be no other, in a sentence.
+    """
+    variant = variants[index]
+    if len(variant.checkpoints) < 2:
+        return f"{variant.title} has one checkpoint only; training.checkpoints.keep_last keeps more."
+    if len(variants) >= most:
+        return f"{most} columns fit side by side; take one away first."
+    step = variant.beside([each.step for each in variants if each.run == variant.run])
+    if step is None:
+        return f"All checkpoints of {variant.title} are on screen."
+    place = index if step < variant.step else index + 1
+    return [*variants[:place], replace(variant, step=step, column=0), *variants[place:]]
+
+
 def run_names(variants: Sequence[Variant], index: int) -> list[str]:
     """What a column's run is called, the longest first.
 

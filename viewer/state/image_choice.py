@@ -74,7 +74,9 @@ class ImageChoice:
         order = self.gallery.order(self.order)
         positions = [self.gallery.positions[number] for number in order]
         current = self.source
-        known = current is not None and current.kind == "split" and current.position in positions
+        shown = self.gallery.run, self.gallery.split
+        known = current is not None and current.kind == "split" and (current.run, current.split) == shown
+        known = known and current.position in positions
         place = positions.index(current.position) + by if known else 0
         self.open_from_gallery(order[max(0, min(len(order) - 1, place))])
 
@@ -154,6 +156,9 @@ class ImageChoice:
         """Asks for the test images of a run, unless they are there or on their way."""
         if variant is None or (variant.run == self.run and not again):
             return
+        if variant.run != self.run:
+            self.gallery, self.first = None, 0
+            self.version += 1
         self.run, self.message = variant.run, ""
         self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step), split="test")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from viewer.protocol import ImageSource, Reply
-from viewer.state.columns import Columns, heading
+from viewer.state.columns import Columns, heading, with_checkpoint
 from viewer.state.error_maps import ERROR_MAPS, error_image, error_range, error_values
 from viewer.state.image_choice import ImageChoice
 from viewer.state.pixel_words import words_at
@@ -67,7 +67,7 @@ class Reconstruction:
         self._infer()
 
     def add_checkpoint(self, index: int) -> str:
-        """Adds a column with another checkpoint of a column's run, where its training had it: earlier ones left.
+        """Adds a column with another checkpoint of a column's run.
 
         Args:
             index: The column's number.
@@ -75,17 +75,10 @@ class Reconstruction:
         Returns:
             Why it cannot, in a sentence; empty where it could.
         """
-        variant = self.variants[index]
-        if len(variant.checkpoints) < 2:
-            return f"{variant.title} has one checkpoint only; training.checkpoints.keep_last keeps more."
-        if len(self.variants) >= MOST_VARIANTS:
-            return f"{MOST_VARIANTS} columns fit side by side; take one away first."
-        step = variant.beside([each.step for each in self.variants if each.run == variant.run])
-        if step is None:
-            return f"All checkpoints of {variant.title} are on screen."
-        place = index if step < variant.step else index + 1
-        added = replace(variant, step=step, column=0)
-        self.show([*self.variants[:place], added, *self.variants[place:]])
+        added = with_checkpoint(self.variants, index, MOST_VARIANTS)
+        if isinstance(added, str):
+            return added
+        self.show(added)
         return ""
 
     def remove(self, index: int) -> None:

@@ -18,6 +18,7 @@ from viewer.settings import Settings, save_settings
 from viewer.state.app import PANELS, AppState
 from viewer.watch import RunsWatcher
 from viewer.window.exports import Exports
+from viewer.window.memory import return_large_arrays
 from viewer.window.pace import Pace
 from viewer.window.shortcuts import Keys
 from viewer.window.textures import Textures
@@ -39,6 +40,7 @@ class App:
     """
 
     def __init__(self, runs_dir: str, run: str | None, settings: Settings):
+        return_large_arrays()
         self._input = InputWatch()
         self.pace = Pace(self._input)
         self.worker = WorkerClient(self.pace.wake.set)
@@ -47,6 +49,7 @@ class App:
         self._watcher = RunsWatcher(runs_dir, self.pace.wake.set)
         self._laid_out: tuple | None = None
         self._jobs = 0
+        self._released = False
         self._now: tuple = ()
         self._build(settings)
 
@@ -97,7 +100,7 @@ class App:
         self._keys = Keys(self._perform, self._typing)
         with dpg.handler_registry():
             dpg.add_mouse_wheel_handler(callback=self._turned)
-            dpg.add_mouse_release_handler(callback=lambda: self.state.undo.seal())
+            dpg.add_mouse_release_handler(callback=self._release)
             dpg.add_mouse_click_handler(dpg.mvMouseButton_Left, callback=self._pressed)
             dpg.add_mouse_double_click_handler(dpg.mvMouseButton_Left, callback=self._pressed_twice)
         dpg.create_viewport(
@@ -131,6 +134,10 @@ class App:
         self.state.step(self._watcher.seen)
         self._watcher.want(self.state.wanted_details())
         self._draw()
+        if self._released:
+            # Only now: where a frame is slow, panels note the end of a drag after the button was let go.
+            self._released = False
+            self.state.undo.seal()
         dpg.render_dearpygui_frame()
         self._textures.after_frame()
         self._exports.step()
@@ -231,6 +238,9 @@ class App:
             self._side.close_dialog()
         elif self.state.help_open:
             self.state.toggle_help()
+
+    def _release(self) -> None:
+        self._released = True
 
     def _turned(self, sender, steps: float) -> None:
         if not self._covered:

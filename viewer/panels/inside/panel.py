@@ -123,7 +123,7 @@ class InsidePanel:
             self._images.draw(waiting)
             self._controls.draw(waiting)
         else:
-            self._diagram.draw(own.message or "Drawing the network …", bool(own.message))
+            self._diagram.draw(own.diagram_message or "Drawing the network …", bool(own.diagram_message))
 
     def _hint(self) -> str:
         """What is said in place of maps."""

@@ -135,9 +135,11 @@ class ColumnView:
 
     def _moved(self, sender, position: int) -> None:
         own = self._state.reconstruct
-        variant = own.variants[self._index]
-        if position < len(variant.checkpoints):
-            own.set_checkpoint(self._index, variant.checkpoints[position][0])
+        if self._index >= len(own.variants):  # the column was taken away in the same frame
+            return
+        checkpoints = own.variants[self._index].checkpoints
+        if position < len(checkpoints):
+            own.set_checkpoint(self._index, checkpoints[position][0])
 
 
 def put(tag: str, place: tuple[int, int], shown: bool = True) -> None:

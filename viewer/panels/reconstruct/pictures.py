@@ -1,4 +1,4 @@
-"""Pictures of the comparison, made anew only where what they show is another."""
+"""Pictures of panes, made anew only where what they show is another."""
 
 from collections.abc import Callable, Hashable
 
@@ -15,7 +15,10 @@ class Pictures:
 
     def of_array(self, name: str, array: np.ndarray | None) -> Picture | None:
         """The picture of an array, [height, width, 1 or 3]; None where there is none."""
-        return None if array is None else self.made(name, array, None, lambda: array)
+        if array is None:
+            self._kept.pop(name, None)
+            return None
+        return self.made(name, array, None, lambda: array)
 
     def made(self, name: str, owner: object, key: Hashable, make: Callable[[], np.ndarray]) -> Picture:
         """A picture that has to be drawn first.

@@ -33,7 +33,8 @@ class Inside:
         shown: What the worker answered last.
         ranking: Numbers of the channels, the strongest first.
         diagram: The network, uint8 [height, width, 3].
-        message: What cannot be done and why.
+        message: Why there are no maps.
+        diagram_message: Why there is no diagram.
         version: Counts changes of what is shown.
     """
 
@@ -52,6 +53,7 @@ class Inside:
         self.ranking: np.ndarray = np.arange(0)
         self.diagram: np.ndarray | None = None
         self.message = ""
+        self.diagram_message = ""
         self.version = 0
         self._run = ""
         self._source: ImageSource | None = None
@@ -66,7 +68,8 @@ class Inside:
         if run != self._run:
             # Place and changes stay, until the new run's places are known.
             self._run, self.places, self.shown, self.diagram = run, (), None, None
-            self.message = ""
+            self.message = self.diagram_message = ""
+            self._asked.clear()  # what was asked before has been thrown away
             self.version += 1
         self._source = source
         if variant is None:
@@ -192,6 +195,7 @@ class Inside:
             return
         if place != self.place:
             self.views["maps"], self.shown, self.message = View(), None, ""
+            self._asked.pop("inside", None)
         self.place, self.scales, self.selected = place, scales, selected
         self.version += 1
 
@@ -226,7 +230,7 @@ class Inside:
 
     def _take_diagram(self, reply: Reply) -> None:
         self.diagram = reply.arrays.get("diagram")
-        self.message = reply.error or ""
+        self.diagram_message = reply.error or ""
 
     def _take_inside(self, reply: Reply) -> None:
         asked = reply.arguments

@@ -116,6 +116,8 @@ class LatentSpace:
         if key is None or not self.ready or self.place is None:
             return
         if source != self._source:
+            if source is None or not source.follows(self._source):
+                self.original = None
             self._source = self._wanted = source
             self._noted = False
             self._count()
@@ -247,13 +249,17 @@ class LatentSpace:
 
     def _take_code(self, reply: Reply) -> None:
         self._questions.forget_code()
-        if reply.arguments["source"] != self._wanted or self.place is None:
-            return
-        source, self._wanted = self._wanted, None
-        if reply.error is not None:
-            return
-        if source == self._source:
+        source = reply.arguments["source"]
+        if reply.error is None and source == self._source:
             self.original = reply.arrays["original"]
+        if source != self._wanted or self.place is None:
+            return
+        self._wanted = None
+        if reply.error is not None:
+            if self.place.source == source:  # an image that is gone must not be asked for again and again
+                self._now = self._memories.keep(replace(self.place, source=None, checkpoint=""))
+            self._noted = False
+            return
         vector, checkpoint = reply.arrays["vector"], reply.arguments["checkpoint"]
         place = replace(self.place, vector=vector, source=source, checkpoint=checkpoint, share=None)
         if self._noted:
@@ -280,6 +286,9 @@ class LatentSpace:
             self.strip = reply.arrays["images"]
 
     def _take_held_out(self, reply: Reply) -> None:
+        known = 0 if self.plane.held_out is None else len(self.plane.held_out.labels)
+        if reply.arguments["first"] != known:
+            return  # asked before another checkpoint was looked at in between
         count = 0 if reply.error is not None else reply.values["count"]
         if count and self.space is not None:
             self.plane.add_held_out(Points.of(reply.arrays, self.space.signs))

@@ -20,7 +20,7 @@ from viewer.worker.searches import Searches, digest, version_of
 from workflows.restore import Restored
 
 # A network that is not asked for any more still holds its model; an image's activations may be many.
-_MOST_NETWORKS, _MOST_IMAGES = 3, 4
+_MOST_NETWORKS, _MOST_IMAGES, _MOST_PLACES = 3, 4, 4
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Seen:
     plain: np.ndarray
     figures: dict[str, float]
     start: Any
-    opened: dict[str, Opened] = field(default_factory=dict)
+    opened: OrderedDict[str, Opened] = field(default_factory=OrderedDict)
 
 
 class Inside:
@@ -83,7 +83,7 @@ class Inside:
             Values `step`, `figures` and `plain_figures` (name → float, of the changed image and of the reconstruction
             as it is) and `difference` (mean absolute, between these two); array `changed`, float32 [height, width,
             channels] in [0, 1]. Where maps are wanted also arrays `original` and `plain`, and the values and arrays
-            of `inside_maps.packed`, these unless the place cannot be shown.
+            of `maps.packed`, these unless the place cannot be shown.
         """
         restored, found = self._models.get(run, checkpoint)
         network = self._network(run, restored)
@@ -94,6 +94,9 @@ class Inside:
         seen = self._look(network, restored, version_of(run, found), original)
         if place not in seen.opened:
             seen.opened[place] = network.open(place, seen.start)
+            while len(seen.opened) > _MOST_PLACES:
+                seen.opened.popitem(last=False)
+        seen.opened.move_to_end(place)
         changed = self._change(network, seen, where, scales)
         values = {
             "step": found.step,

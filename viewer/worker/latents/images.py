@@ -37,10 +37,10 @@ class LatentImages:
 
     def named(self, run: str, name: str) -> Split | None:
         """A split; None where it is gone or takes long to open."""
-        if name not in self._quick_splits(run) or (run, name) in self._missing:
+        if (run, name) in self._missing:
             return None
         try:
-            return self._models.split(run, name)
+            return self._models.split(run, name) if name in self._quick_splits(run) else None
         except (RequestError, OSError):
             self._missing.add((run, name))
             return None
