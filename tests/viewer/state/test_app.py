@@ -169,3 +169,14 @@ def test_a_slider_moved_back_ends_with_what_it_shows(state, worker):
     assert [request.arguments["checkpoint"] for request in worker.sent] == ["10"]
     worker.answer_image(0.3)
     assert worker.sent == []
+
+
+def test_failures_about_what_is_left_behind_are_not_said(state, worker):
+    worker.sent.clear()
+    state.images.open_file("gone.png")
+    state.advance()
+    state.images.open_file("there.png")
+    state.advance()
+    worker.answer(error="gone.png: No such file or directory")
+    state.advance()
+    assert state.message is None or "gone.png" not in state.message.text

@@ -221,3 +221,42 @@ def test_words_about_the_channel_under_the_mouse(person):
     assert channel_words(state) == ["channel 1 (× 0.50): mean 35.5, max 47, at 4, 2: 40"]
     state.hovered = None
     assert channel_words(state) == ["channel 0: mean 11.5, max 23", "3 maps of 4 × 6"]
+
+
+def test_there_and_back_waits_for_nothing_that_was_thrown_away(person):
+    own = person.state
+    person.look(OTHER)  # and back before its network has loaded
+    person.look(RUN)
+    person.settle()
+    assert own.shown is not None and own.shown.key[:2] == (FIRST, RUN.run)
+
+    own.set_mode("diagram")
+    person.settle()
+    assert own.diagram is not None
+    own.set_mode("maps")
+    for variant in (OTHER, RUN):
+        person.look(variant)
+        person.settle()
+    own.set_mode("diagram")
+    person.settle()
+    assert own.diagram is not None
+
+    own.set_mode("maps")
+    own.set_place("code")
+    own.set_mode("diagram")
+    person.undo.back()
+    person.undo.again()
+    own.set_mode("maps")
+    person.settle()
+    assert own.shown is not None and own.shown.key[3] == "code"
+
+
+def test_what_fails_in_one_mode_is_not_said_in_the_other(person):
+    own = person.state
+    person.look(source=SECOND)
+    person.answer(error="second.png: is no image")
+    own.set_mode("diagram")
+    person.look()
+    assert own.message == "second.png: is no image" and own.diagram_message == ""
+    person.answer(error="no memory for it")
+    assert own.message == "second.png: is no image" and own.diagram_message == "no memory for it"

@@ -391,3 +391,27 @@ def test_axes_are_exchanged_and_frames_are_found_back(play):
     assert narrow.top - narrow.bottom < 2  # spreads too different for one scale
     assert ticks(-2.3, 4.1, 5) == [-2, 0, 2, 4]
     assert ticks(0.011, 0.019, 5) == pytest.approx([0.012, 0.014, 0.016, 0.018])
+
+
+def test_an_image_that_is_gone_is_asked_for_once(play):
+    play.settle()
+    vector = play.vector
+    play.state.reconstruct.set_checkpoint(0, 10)  # the point follows its image there
+    play.state.advance()
+    play.answer_space(seed=1)
+    play.answer("latent code", error="first.png: No such file or directory")
+    for _ in range(3):
+        play.state.advance()
+    assert not play.asked("latent code") and play.own.place.source is None
+    assert play.vector is vector and play.state.message.text.startswith("first.png")
+
+
+def test_the_original_is_the_chosen_image_wherever_the_point_is(play):
+    play.settle()
+    play.state.images.open_file("second.png")
+    play.state.advance()
+    assert play.own.original is None
+    play.own.drag_to(3, 3)  # before the code has come
+    moved = play.vector
+    play.answer_code((9, 9, 9, 9, 9))
+    assert play.own.original is not None and play.vector is moved
