@@ -81,7 +81,7 @@ class Viewer:
         assert "error" not in answer, f"{expression}: {answer['error']}"
         return answer["value"]
 
-    def wait(self, expression: str, seconds: float = 40):
+    def wait(self, expression: str, seconds: float = 90):
         """Waits until an expression holds, and returns its value."""
         until = time.monotonic() + seconds
         while not (value := self.ask(expression)):
