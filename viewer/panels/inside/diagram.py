@@ -13,6 +13,9 @@ from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
+# The filter takes pixels so far around each into account; a level is never reduced to less than half.
+_REACH = 3
+
 
 class DiagramView:
     """See the module.
@@ -71,7 +74,7 @@ class _Sheet:
     """
 
     def __init__(self, image: np.ndarray):
-        self._levels = [Pillow.fromarray(image)]
+        self._levels = [image]
 
     def paint(self, target: np.ndarray, view: View) -> None:
         """Fills a buffer with what a view shows.
@@ -81,23 +84,28 @@ class _Sheet:
             view: Which part.
         """
         target[...] = 1.0  # the drawing's white margin goes on to the edges of the pane
-        size = target.shape[1], target.shape[0]
-        whole = self._levels[0].size
+        size, image = (target.shape[1], target.shape[0]), self._levels[0]
+        whole = image.shape[1], image.shape[0]
         scale, left, top = view.placed(size, whole)
         x0, x1 = max(0, round(left)), min(size[0], round(left + scale * whole[0]))
         y0, y1 = max(0, round(top)), min(size[1], round(top + scale * whole[1]))
         level = self._level(scale)
+        high, wide = level.shape[:2]
         corners = ((x0 - left) / scale, (y0 - top) / scale, (x1 - left) / scale, (y1 - top) / scale)
-        shares = (at / most for at, most in zip(corners, whole * 2))
-        box = tuple(min(1.0, max(0.0, share)) * most for share, most in zip(shares, level.size * 2))
-        seen = level.resize((x1 - x0, y1 - y0), Pillow.Resampling.HAMMING, box=box)
+        shares = (min(1.0, max(0.0, at / most)) for at, most in zip(corners, whole * 2))
+        box = [share * most for share, most in zip(shares, (wide, high) * 2)]
+        # Only what is seen, and what the filter reaches beyond it, becomes a picture of Pillow's, which takes more memory.
+        first = max(0, int(box[0]) - _REACH), max(0, int(box[1]) - _REACH)
+        part = level[first[1] : int(box[3]) + 1 + _REACH, first[0] : int(box[2]) + 1 + _REACH]
+        box = [at - first[number % 2] for number, at in enumerate(box)]
+        seen = Pillow.fromarray(part).resize((x1 - x0, y1 - y0), Pillow.Resampling.HAMMING, box=box)
         np.multiply(np.asarray(seen), np.float32(1 / 255), out=target[y0:y1, x0:x1, :3])
 
-    def _level(self, scale: float) -> Pillow.Image:
+    def _level(self, scale: float) -> np.ndarray:
         """Halved as often as a pixel is left for each that is shown: the rest is soon done."""
         wanted = 0
-        while scale <= 0.5 and min(self._levels[0].size) >> (wanted + 1) >= 1:
+        while scale <= 0.5 and min(self._levels[0].shape[:2]) >> (wanted + 1) >= 1:
             scale, wanted = scale * 2, wanted + 1
         while len(self._levels) <= wanted:
-            self._levels.append(self._levels[-1].reduce(2))
+            self._levels.append(np.asarray(Pillow.fromarray(self._levels[-1]).reduce(2)))
         return self._levels[wanted]
