@@ -94,7 +94,7 @@ class _Sheet:
         corners = ((x0 - left) / scale, (y0 - top) / scale, (x1 - left) / scale, (y1 - top) / scale)
         shares = (min(1.0, max(0.0, at / most)) for at, most in zip(corners, whole * 2))
         box = [share * most for share, most in zip(shares, (wide, high) * 2)]
-        # Only what is seen, and what the filter reaches beyond it, becomes a picture of Pillow's, which takes more memory.
+        # Only what is seen, and what the filter reaches, becomes a picture of Pillow's, which takes more memory.
         first = max(0, int(box[0]) - _REACH), max(0, int(box[1]) - _REACH)
         part = level[first[1] : int(box[3]) + 1 + _REACH, first[0] : int(box[2]) + 1 + _REACH]
         box = [at - first[number % 2] for number, at in enumerate(box)]
