@@ -32,7 +32,7 @@ class Picture:
         while scale <= 0.5 and min(self._levels[0].shape[:2]) >> (wanted + 1) >= 1:
             scale, wanted = scale * 2, wanted + 1
         while len(self._levels) <= wanted:
-            self._levels.append(_halved(self._levels[-1]))
+            self._levels.append(halved(self._levels[-1]))
         return self._levels[wanted]
 
 
@@ -81,10 +81,17 @@ def _span(start: float, end: float, size: int) -> tuple[int, int]:
     return max(0, round(start)), min(size, round(end))
 
 
-def _halved(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    even = image[:height, :width]
-    return (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
+def halved(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Each square of four pixels as their mean; an odd row or column at the end is left out.
+
+    Args:
+        values: Floats, rows along `axis` and columns along the next one.
+        axis: See above.
+    """
+    height, width = (size // 2 * 2 for size in values.shape[axis : axis + 2])
+    before = (slice(None),) * axis
+    corners = [(slice(row, height, 2), slice(column, width, 2)) for row in (0, 1) for column in (0, 1)]
+    return sum(values[before + corner] for corner in corners) / 4
 
 
 def fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -76,7 +76,9 @@ class GalleryView:
         """Brings the screen up to date."""
         state, gallery = self._state, self._state.gallery
         self._draw_hint()
-        place = (state.order, state.first, state.source, self._page, self._width)
+        # A camera's frames change nothing here.
+        chosen = state.source if state.source is not None and state.source.kind == "split" else None
+        place = (state.order, state.first, chosen, self._page, self._width)
         shown = (gallery, place, self._looks.theme)
         if self._shown is not None and shown[0] is self._shown[0] and shown[1:] == self._shown[1:]:
             return

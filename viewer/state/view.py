@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 _LARGEST_ZOOM = 64.0
+_WHEEL_STEP = 1.25
 
 Size = tuple[int, int]
 Point = tuple[float, float]
@@ -45,6 +46,10 @@ class View:
         share = self.to_share(pane, image, point)
         moved = replace(self, zoom=zoom).to_share(pane, image, point)
         return View(self.x + share[0] - moved[0], self.y + share[1] - moved[1], zoom).kept_inside()
+
+    def turned(self, steps: float, pane: Size, image: Size, point: Point) -> "View":
+        """As `zoomed`, by so many steps of the mouse wheel."""
+        return self.zoomed(_WHEEL_STEP**steps, pane, image, point)
 
     def panned(self, pane: Size, image: Size, by: Point) -> "View":
         """Dragged by so many pixels of the screen."""

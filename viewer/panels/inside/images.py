@@ -6,7 +6,7 @@ import numpy as np
 from viewer.colours import mapped
 from viewer.panels.inside.layout import IMAGES, Box
 from viewer.panels.inside.zoom import Zoom
-from viewer.panels.reconstruct.pictures import Pictures
+from viewer.picture_cache import PictureCache
 from viewer.pixels import Picture
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.shown import Shown
@@ -31,7 +31,7 @@ class ImagesView:
 
     def __init__(self, state: Inside, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
-        self._pictures = Pictures()
+        self._pictures = PictureCache()
         self._panes: dict[str, Pane] = {}
         self.zooms: list[Zoom] = []
         self._boxes: dict[str, Box] = {}

@@ -4,7 +4,7 @@ import dearpygui.dearpygui as dpg
 
 from viewer.colours import scale_bar
 from viewer.panels.inside.layout import Box
-from viewer.panels.reconstruct.pictures import Pictures
+from viewer.picture_cache import PictureCache
 from viewer.state.inside.channels import Channels
 from viewer.state.inside.inside import ORDERS, Inside
 from viewer.state.view import View
@@ -31,7 +31,7 @@ class Tools:
         self._state, self._looks = state, looks
         self._box: Box = (0, 0, 1, 1)
         self._combo = 1
-        self._pictures = Pictures()
+        self._pictures = PictureCache()
         dpg.add_combo(
             list(_ORDERS.values()),
             tag="inside order",

@@ -7,7 +7,6 @@ import dearpygui.dearpygui as dpg
 from viewer.state.view import Point, View
 from viewer.window.pane import Pane
 
-_WHEEL_STEP = 1.25
 # A hand that clicks trembles by so many pixels.
 _STILL = 4
 
@@ -51,7 +50,7 @@ class Zoom:
         size, mouse = self._size(), self.pane.mouse()
         if size is None or mouse is None:
             return False
-        self._set_view(self._view().zoomed(_WHEEL_STEP**steps, self._pane_size, size, mouse))
+        self._set_view(self._view().turned(steps, self._pane_size, size, mouse))
         return True
 
     def press(self) -> bool:

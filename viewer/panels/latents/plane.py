@@ -18,7 +18,6 @@ from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import FONT_SIZE, Looks
 
-_WHEEL_STEP = 1.25
 # Room for the numbers left of and below the plane, and for the legend at its right.
 _LEFT, _BELOW = 44, 22
 _GRIP, _STILL = 14, 4
@@ -180,7 +179,7 @@ class PlaneView:
         if not self.legend.wheel(mouse, steps):
             (left, top, _, _), plane = self.box, self._state.plane
             at = (mouse[0] - left, mouse[1] - top)
-            plane.set_view(plane.view.zoomed(_WHEEL_STEP**steps, self._size, self._size, at))
+            plane.set_view(plane.view.turned(steps, self._size, self._size, at))
         return True
 
     def press(self) -> bool:

@@ -2,9 +2,9 @@
 
 import dearpygui.dearpygui as dpg
 
-from viewer.panels.reconstruct.pictures import Pictures
 from viewer.panels.reconstruct.places import Places
 from viewer.panels.reconstruct.words import fitting_heading
+from viewer.picture_cache import PictureCache
 from viewer.pixels import Picture
 from viewer.state.app import AppState
 from viewer.state.columns import checkpoint_name, run_names
@@ -30,7 +30,7 @@ class ColumnView:
         pictures: The comparison's pictures.
     """
 
-    def __init__(self, state: AppState, index: int, looks: Looks, textures: Textures, pictures: Pictures):
+    def __init__(self, state: AppState, index: int, looks: Looks, textures: Textures, pictures: PictureCache):
         self._state, self._index, self._looks, self._pictures = state, index, looks, pictures
         self._heading_width = 1
         dpg.add_text("", tag=f"variant title {index}")

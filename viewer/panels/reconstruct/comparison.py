@@ -5,8 +5,8 @@ import dearpygui.dearpygui as dpg
 from viewer.colours import scale_bar
 from viewer.panels.reconstruct.column import ColumnView, put
 from viewer.panels.reconstruct.mouse import ComparisonMouse, Shown
-from viewer.panels.reconstruct.pictures import Pictures
 from viewer.panels.reconstruct.places import Places, places
+from viewer.picture_cache import PictureCache
 from viewer.state.app import AppState
 from viewer.state.reconstruction import MOST_VARIANTS
 from viewer.state.view import View
@@ -35,7 +35,7 @@ class Comparison:
 
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._own, self._looks = state, state.reconstruct, looks
-        self._pictures = Pictures()
+        self._pictures = PictureCache()
         self._size = (1, 1)
         self._shown: tuple | None = None
         with dpg.child_window(tag="comparison", no_scrollbar=True, no_scroll_with_mouse=True):

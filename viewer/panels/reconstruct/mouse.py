@@ -12,7 +12,6 @@ from viewer.window.pane import Pane
 from viewer.window.theme import Looks
 
 _GRIP = 9
-_WHEEL_STEP = 1.25
 # Pixels smaller than this on the screen are not framed.
 _LEAST_FRAMED = 3
 
@@ -64,7 +63,7 @@ class ComparisonMouse:
         if found is None:
             return False
         shown, mouse = found
-        self._state.set_view(self._state.view.zoomed(_WHEEL_STEP**steps, *shown.sizes, mouse))
+        self._state.set_view(self._state.view.turned(steps, *shown.sizes, mouse))
         return True
 
     def press(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from viewer.pixels import halved
 from viewer.state.view import Point, Size
 
 # Between maps, as a share of the longer side of one.
@@ -115,7 +116,7 @@ class Channels:
         while scale <= 0.5 and min(self.values.shape[1:]) >> (wanted + 1) >= 1:
             scale, wanted = scale * 2, wanted + 1
         while len(self._levels) <= wanted:
-            self._levels.append(_halved(self._levels[-1].astype(np.float32, copy=False)))
+            self._levels.append(halved(self._levels[-1].astype(np.float32, copy=False), axis=1))
         return self._levels[wanted]
 
 
@@ -178,9 +179,3 @@ class Mosaic:
             left, top, width, height = left + pixel[0], top + pixel[1], 1, 1
         across, down = self.size
         return left / across, top / down, (left + width) / across, (top + height) / down
-
-
-def _halved(values: np.ndarray) -> np.ndarray:
-    height, width = values.shape[1] // 2 * 2, values.shape[2] // 2 * 2
-    even = values[:, :height, :width]
-    return (even[:, 0::2, 0::2] + even[:, 1::2, 0::2] + even[:, 0::2, 1::2] + even[:, 1::2, 1::2]) / 4

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from viewer.pixels import halved
+
 # What is larger goes as float16, and where that is too large still, with fewer pixels: a reply may take 16 to 32 MB,
 # and the window is to stay fluent.
 _MOST_BYTES = 8 * 2**20
@@ -32,7 +34,7 @@ def packed(value: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     }
     shrunk = 1
     while maps.size * 2 > _MOST_BYTES and min(maps.shape[1:]) > 1:
-        maps, shrunk = _halved(maps), shrunk * 2
+        maps, shrunk = halved(maps, axis=1), shrunk * 2
     unit = 1.0
     if maps.nbytes > _MOST_BYTES:
         largest = float(np.nan_to_num(np.abs(maps)).max())
@@ -40,9 +42,3 @@ def packed(value: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         unit = largest / _LARGEST_HALF or 1.0
         maps = (maps / unit).astype(np.float16)
     return {"unit": unit, "shrunk": shrunk}, {"maps": maps, **arrays}
-
-
-def _halved(maps: np.ndarray) -> np.ndarray:
-    height, width = maps.shape[1] // 2 * 2, maps.shape[2] // 2 * 2
-    even = maps[:, :height, :width]
-    return (even[:, 0::2, 0::2] + even[:, 1::2, 0::2] + even[:, 0::2, 1::2] + even[:, 1::2, 1::2]) / 4

@@ -7,7 +7,7 @@ import numpy as np
 from viewer.pixels import Picture
 
 
-class Pictures:
+class PictureCache:
     """Name of a place → the picture there."""
 
     def __init__(self):
