@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from builders.errors import RequestError
-from runs import Run, RunState
+from run_state import RunState
+from runs import Run
 
 
 @dataclass(frozen=True)

@@ -19,53 +19,21 @@ import secrets
 import socket
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from builders.errors import RequestError
+from files import write_atomically, yaml_text
+from run_state import Checkpoint, RunState, process_lives
 
 if TYPE_CHECKING:
     from builders.spec import LoadedSpec
 
-Status = Literal["created", "training", "interrupted", "finished", "failed"]
-
+# In an evaluation's folder.
+LATENTS_FILE = "latents.npy"
 _CHECKPOINT_FILE = re.compile(r"step-(\d+)\.safetensors")
-# What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
-_NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
-
-
-@dataclass(frozen=True)
-class RunState:
-    """How far a run is.
-
-    `epoch` and `step` count what is finished; `seconds` is time spent training, over all resumptions; times are UTC in
-    ISO 8601. `best` is `{"step": int, "monitor": str, "value": float}`. `pid` and `host` name the process at work.
-    """
-
-    status: Status = "created"
-    epoch: int = 0
-    step: int = 0
-    epochs: int | None = None
-    steps_per_epoch: int | None = None
-    best: Mapping[str, Any] | None = None
-    last_step: int | None = None
-    started: str = ""
-    updated: str = ""
-    seconds: float = 0.0
-    pid: int | None = None
-    host: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A saved state of a run: its file, the step after which it was written, and the epochs finished by then."""
-
-    path: Path
-    step: int
-    epoch: int
 
 
 class Run:
@@ -155,7 +123,7 @@ class Run:
     def state(self) -> RunState:
         """How far the run is. A run whose process is gone is `interrupted`, whatever its file still says."""
         state = self._written_state()
-        if state.status in ("created", "training") and not _process_lives(state):
+        if state.status in ("created", "training") and not process_lives(state):
             state = replace(state, status="interrupted")
         return state
 
@@ -338,6 +306,10 @@ class Run:
         """The figures of an evaluation: `metrics.json`."""
         return self.evaluation_dir(split, checkpoint) / "metrics.json"
 
+    def latents_path(self, evaluation: str) -> Path:
+        """Where an evaluation (`test-best`) keeps the latents it found, float32 [images, dimensions]."""
+        return self.path / "evaluation" / evaluation / LATENTS_FILE
+
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Name of an evaluation, such as `test-best`, → what its metrics.json holds."""
         found = {}
@@ -407,49 +379,11 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
 
 
-@contextlib.contextmanager
-def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there takes its place, whole, or not at all."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
-    """Writes a file whole: under a temporary name, flushed to disk, then renamed."""
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-
-
 def _changed(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _process_lives(state: RunState) -> bool:
-    """Whether the process that wrote a state is still at work. Of another machine we cannot tell, and believe it."""
-    if state.pid is None:
-        return False
-    if state.host != socket.gethostname():
-        return True
-    import psutil
-
-    try:
-        born = psutil.Process(state.pid).create_time()
-    except psutil.Error:
-        return False
-    # A process born after the state was written only inherited the number. Two seconds for the clock's grain.
-    return not state.updated or born <= datetime.fromisoformat(state.updated).timestamp() + 2
 
 
 def _cell(value: float | int | str) -> str:
@@ -466,23 +400,3 @@ def _number(text: str) -> int | float | str | None:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
-
-
-def yaml_text(value: Any) -> str:
-    """Plain data as YAML that a YAML 1.2 reader understands as it was meant."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-            return super().increase_indent(flow, False)
-
-    def text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
-        if _NUMBER_IN_YAML_1_2.fullmatch(data):
-            return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="'")
-        return dumper.represent_str(data)
-
-    Dumper.add_representer(str, text)
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)

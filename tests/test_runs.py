@@ -12,6 +12,7 @@ import yaml
 
 import runs
 from builders.errors import RequestError
+from files import atomic_file, write_atomically
 from runs import Run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -155,8 +156,8 @@ def test_a_moved_run_is_the_same_run(run, tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    runs.write_atomically(tmp_path / "a.txt", "old")
-    with pytest.raises(ZeroDivisionError), runs.atomic_file(tmp_path / "a.txt") as temporary:
+    write_atomically(tmp_path / "a.txt", "old")
+    with pytest.raises(ZeroDivisionError), atomic_file(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]

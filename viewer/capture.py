@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from runs import atomic_file
+from files import atomic_file
 from viewer.colours import scale_bar
 from viewer.pixels import fitted
 

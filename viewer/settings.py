@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from runs import write_atomically
+from files import write_atomically
 
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 

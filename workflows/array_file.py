@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runs import atomic_file
+from files import atomic_file
 
 
 class ArrayFile:

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from architectures.reconstructors.base import Reconstructor
 from builders.errors import RequestError
-from runs import atomic_file
+from files import atomic_file
 
 
 def _generator_names(model: keras.Model) -> dict[int, str]:

@@ -27,7 +27,7 @@ from builders.dataset_builder import Splits
 from builders.errors import RequestError
 from builders.image_store import free_memory
 from builders.spec import Spec
-from runs import atomic_file
+from files import atomic_file
 from workflows.checkpoints import weights_hash
 from workflows.progress import Counting
 

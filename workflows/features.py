@@ -18,7 +18,8 @@ from builders.errors import RequestError
 from builders.feature_builder import build_features
 from builders.images import BadImageError, fit_image, open_image, to_float
 from builders.spec import Image, LoadedSpec
-from runs import Run, atomic_file
+from files import atomic_file
+from runs import Run
 from workflows.array_file import ArrayFile
 from workflows.console import follow, new_console, new_table
 from workflows.placing import placed

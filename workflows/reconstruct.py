@@ -12,7 +12,8 @@ from rich.console import Console
 
 from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
-from runs import Run, atomic_file, write_atomically
+from files import atomic_file, write_atomically
+from runs import Run
 from words import labelled
 from workflows.console import follow, new_console
 from workflows.evaluation import metrics_to_measure

@@ -5,7 +5,8 @@ import html
 from collections.abc import Mapping
 from pathlib import Path
 
-from runs import Run, write_atomically
+from files import write_atomically
+from runs import Run
 from words import duration_text, metric_label, metric_text
 
 _STYLE = """

@@ -10,7 +10,8 @@ from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, Spec
-from runs import Checkpoint, Run
+from run_state import Checkpoint
+from runs import Run
 from workflows.averages import use_averaged_weights
 from workflows.checkpoints import load_checkpoint, weights_hash
 from workflows.placing import placed

@@ -9,7 +9,8 @@ from PIL import Image
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.images import to_float
-from runs import Run, write_atomically
+from files import write_atomically
+from runs import Run
 
 _COLUMNS = 8
 _GAP = 2

@@ -16,7 +16,8 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import Split
 from builders.errors import RequestError
 from builders.spec import Spec
-from runs import Run, write_atomically
+from files import write_atomically
+from runs import Run
 from words import labelled, metric_label, metric_text
 from workflows.console import new_console, new_table
 from workflows.evaluation import MetricResult, evaluate

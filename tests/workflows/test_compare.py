@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from builders.errors import RequestError
-from runs import Run, write_atomically
+from files import write_atomically
+from runs import Run
 from workflows.compare import compare, print_comparison
 from workflows.console import new_console
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runs import Run, write_atomically
+from files import write_atomically
+from runs import Run
 from words import age_text
 from workflows.console import new_console
 from workflows.list_runs import as_json, list_runs, print_runs

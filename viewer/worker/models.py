@@ -5,7 +5,8 @@ from pathlib import Path
 
 from builders.dataset_builder import Split
 from builders.errors import RequestError
-from runs import Checkpoint, Run
+from run_state import Checkpoint
+from runs import Run
 from workflows.averages import use_averaged_weights
 from workflows.checkpoints import load_checkpoint
 from workflows.restore import Restored, restore

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import numpy as np
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from runs import Checkpoint
+from run_state import Checkpoint
 
 _MOST_KEPT = 512
 

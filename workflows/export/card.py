@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runs import folder_name, yaml_text
+from files import yaml_text
+from runs import folder_name
 from words import metric_label, metric_text
 from workflows.export.card_calls import calls
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from runs import atomic_file
+from files import atomic_file
 from workflows.figures.style import INK, SERIES, new_figure, quiet_axes, save, style
 
 _MOST_POINTS = 5000

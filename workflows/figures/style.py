@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from builders.errors import RequestError
-from runs import atomic_file
+from files import atomic_file
 
 INK = "#1f2430"
 FAINT = "#8a90a0"

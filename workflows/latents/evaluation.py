@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from runs import write_atomically
+from files import write_atomically
+from runs import LATENTS_FILE
 from workflows.figures.latent_space import save_search_curve
 from workflows.latents.neighbours import neighbour_accuracy
 from workflows.latents.pictures import HeldOutLatents, draw_evaluation
@@ -62,7 +63,7 @@ class LatentProbe:
         write_atomically(directory / "held_out.csv", _table(curve))
         buffer = io.BytesIO()
         np.save(buffer, self.latents)
-        write_atomically(directory / "latents.npy", buffer.getvalue())
+        write_atomically(directory / LATENTS_FILE, buffer.getvalue())
         held_out = HeldOutLatents(self.latents, labels)
         return [
             *draw_evaluation(directory, self.model, held_out, class_names, title),

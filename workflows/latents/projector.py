@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from tensorboard.plugins import projector
 
-from runs import atomic_file, write_atomically
+from files import atomic_file, write_atomically
 
 # The browser holds them all, and the sprite has to stay under 8,192 pixels a side.
 MOST_POINTS = 5000

@@ -15,7 +15,8 @@ import filelock
 
 from builders.errors import RequestError
 from builders.spec import LoadedSpec, load_spec
-from runs import Run, folder_name, write_atomically, yaml_text
+from files import write_atomically, yaml_text
+from runs import Run, folder_name
 
 
 class SweepFolder:

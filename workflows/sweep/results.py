@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.text import Text
 
-from runs import is_run, write_atomically, yaml_text
+from files import write_atomically, yaml_text
+from runs import is_run
 from workflows.console import new_table
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.hparams import write_hparams

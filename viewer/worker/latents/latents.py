@@ -1,7 +1,5 @@
 """The latent space of a run: where images lie, what a point decodes to, and which image is nearest to it."""
 
-from pathlib import Path
-
 import numpy as np
 
 from builders.images import to_float
@@ -163,8 +161,9 @@ def _spread(count: int, most: int) -> np.ndarray:
 def _kept(run: str, space: Space, codec: Codec) -> tuple[str, np.ndarray] | None:
     """The split and the latents float32 [n, d] of an evaluation of this checkpoint, where there is one."""
     step = space.version[1]
-    for name, evaluation in Run.open(run).evaluations().items():
-        path = Path(run) / "evaluation" / name / "latents.npy"
+    opened = Run.open(run)
+    for name, evaluation in opened.evaluations().items():
+        path = opened.latents_path(name)
         if codec.learned and evaluation.get("step") == step and evaluation.get("split") != "train" and path.is_file():
             try:
                 latents = np.load(path, mmap_mode="r")
