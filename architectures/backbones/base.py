@@ -1,5 +1,6 @@
 """What every backbone answers: its taps, and itself cut at some of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Tap:
     description: str
 
 
-class Backbone:
+class Backbone(ABC):
     """A pretrained network. An entry of BACKBONES is a subclass; its first docstring line describes it.
 
     Attributes:
@@ -51,9 +52,9 @@ class Backbone:
     published_without_head: RemoteFile | None = None
     head: tuple[str, ...] = ()
 
+    @abstractmethod
     def network(self, image_shape: tuple[int, int, int]) -> keras.Model:
         """The whole network as a functional Keras model, from preprocessed images; called `without_values`."""
-        raise NotImplementedError(f"{type(self).__name__} must implement network")
 
     def tap_names(self, network: keras.Model) -> dict[str, str]:
         """Name of each operation → its stable name, which is also that of its tap."""

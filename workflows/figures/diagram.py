@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from workflows.figures.pen import Line, Pen, block_size
@@ -72,7 +73,7 @@ def name_lines(name: str, widest: int = 17) -> list[str]:
     return lines
 
 
-class Piece:
+class Piece(ABC):
     """Something on the line of flow. Sizes are in inches: `up` and `down` from the line, `enter` and `leave` from the
     left edge, where the line meets it. `heart` is how far its blocks reach; `settle` says where labels begin."""
 
@@ -90,12 +91,12 @@ class Piece:
         """Where it goes on."""
         return self.width
 
-    def settle(self, drop: float) -> None:
+    def settle(self, drop: float) -> None:  # noqa: B027 (most pieces have no labels)
         """Takes the distance from the line of flow to labels, common to a row."""
 
+    @abstractmethod
     def draw(self, pen: Pen, x: float, y: float) -> None:
         """Draws itself with its left edge at x and the line of flow at y."""
-        raise NotImplementedError
 
 
 class Block(Piece):

@@ -1,15 +1,11 @@
 """The network as a diagram."""
 
-import dearpygui.dearpygui as dpg
 import numpy as np
 from PIL import Image as Pillow
 
-from viewer.panels.inside.layout import Box
-from viewer.panels.inside.zoom import Zoom
+from viewer.panels.inside.hinted import HintedPane
 from viewer.state.inside.inside import Inside
 from viewer.state.view import View
-from viewer.window.items import set_text
-from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
@@ -29,22 +25,14 @@ class DiagramView:
     def __init__(self, state: Inside, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._sheet: tuple[np.ndarray, _Sheet] | None = None
-        self._pane = Pane(textures, "inside diagram")
-        dpg.add_text("", tag="inside diagram hint", wrap=100)
-        self.zoom = Zoom(
-            self._pane,
+        self._hinted = HintedPane(
+            state,
+            looks,
+            textures,
+            "diagram",
             lambda: None if state.diagram is None else (state.diagram.shape[1], state.diagram.shape[0]),
-            lambda: state.views["diagram"],
-            lambda view: state.set_view("diagram", view),
         )
-
-    def layout(self, box: Box) -> None:
-        """Takes its place, in pixels."""
-        px = self._looks.px
-        left, top, width, height = box
-        dpg.configure_item("inside diagram place", pos=(left, top))
-        self._pane.resize(width, height)
-        dpg.configure_item("inside diagram hint", pos=(left + px(14), top + px(12)), wrap=left + width - px(14))
+        self._pane, self.zoom, self.layout = self._hinted.pane, self._hinted.zoom, self._hinted.layout
 
     def draw(self, hint: str, failure: bool) -> None:
         """Brings the screen up to date.
@@ -55,7 +43,7 @@ class DiagramView:
         """
         state, looks = self._state, self._looks
         diagram, view = state.diagram, state.views["diagram"]
-        set_text("inside diagram hint", hint if diagram is None else "", looks.text("failure" if failure else "quiet"))
+        self._hinted.hint(hint if diagram is None else "", failure)
         if diagram is None:
             self._sheet = None
             self._pane.show(None, view, looks.palette.picture_ground)

@@ -1,17 +1,13 @@
 """The mosaic of all channels."""
 
-import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.panels.inside.layout import Box
+from viewer.panels.inside.hinted import HintedPane
 from viewer.panels.inside.paint import AS_IS, OFF, SCALED, Colours, paint
-from viewer.panels.inside.zoom import Zoom
 from viewer.state.inside.channels import Mosaic
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.shown import Scales
 from viewer.state.view import Point, View
-from viewer.window.items import set_text
-from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Colour, Looks
 
@@ -33,22 +29,10 @@ class MapsView:
         self._mosaic: Mosaic | None = None
         self._order = np.arange(0)
         self._states: tuple[Scales, np.ndarray] = ((), np.arange(0))
-        self._pane = Pane(textures, "inside maps")
-        dpg.add_text("", tag="inside maps hint", wrap=100)
-        self.zoom = Zoom(
-            self._pane,
-            lambda: self._mosaic.size if self._mosaic is not None else None,
-            lambda: state.views["maps"],
-            lambda view: state.set_view("maps", view),
+        self._hinted = HintedPane(
+            state, looks, textures, "maps", lambda: self._mosaic.size if self._mosaic is not None else None
         )
-
-    def layout(self, box: Box) -> None:
-        """Takes its place, in pixels."""
-        px = self._looks.px
-        left, top, width, height = box
-        dpg.configure_item("inside maps place", pos=(left, top))
-        self._pane.resize(width, height)
-        dpg.configure_item("inside maps hint", pos=(left + px(14), top + px(12)), wrap=left + width - px(14))
+        self._pane, self.zoom, self.layout = self._hinted.pane, self._hinted.zoom, self._hinted.layout
 
     def draw(self, hint: str, failure: bool) -> None:
         """Brings the screen up to date.
@@ -59,9 +43,7 @@ class MapsView:
         """
         state, looks = self._state, self._looks
         channels = state.shown.channels if state.shown is not None else None
-        set_text(
-            "inside maps hint", "" if channels is not None else hint, looks.text("failure" if failure else "quiet")
-        )
+        self._hinted.hint("" if channels is not None else hint, failure)
         palette = looks.palette
         ground = palette.picture_ground
         if channels is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Place:
     name: str
     title: str
     shape: tuple[int, ...]
-    kind: str
+    kind: Literal["maps", "vector", "other"]
 
     @property
     def channels(self) -> int:

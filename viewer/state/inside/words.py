@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from viewer.state.inside.inside import Inside
-from words import metric_label, metric_text
+from words import labelled, metric_text
 
 
 def channel_words(state: Inside) -> list[str]:
@@ -57,8 +57,7 @@ def figure_words(figures: Mapping[str, float]) -> list[str]:
     """The figures of a reconstruction, from long to short, so that the first that fits can be taken."""
     names = [name for name in ("psnr", "ssim") if name in figures]
     texts = [metric_text(name, figures[name], with_unit=True) for name in names]
-    labelled = [f"{metric_label(name, with_unit=False)} {text}" for name, text in zip(names, texts)]
-    return ["   ".join(labelled), "   ".join(texts), *texts[:1]]
+    return ["   ".join(labelled(name, figures[name]) for name in names), "   ".join(texts), *texts[:1]]
 
 
 def _number(value: float) -> str:

@@ -10,10 +10,11 @@ import tensorflow as tf
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.errors import RequestError
 from viewer.protocol import ImageSource
+from viewer.state.inside.channels import Place
 from viewer.worker.answers import Answer
 from viewer.worker.images import Images
 from viewer.worker.inside.maps import packed
-from viewer.worker.inside.network import Network, Opened, Place
+from viewer.worker.inside.network import Network, Opened
 from viewer.worker.models import Models
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches, digest, version_of

@@ -12,6 +12,7 @@ from architectures.layers.output import Output
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
+from viewer.state.inside.channels import Place
 
 # What leaves them are the numbers that enter; or, of an Output, an image besides the one that is looked at.
 _NOTHING_NEW = (
@@ -25,23 +26,6 @@ _NOTHING_NEW = (
         )
     ),
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where one can look into a network.
-
-    Args:
-        name: The same in every run whose spec builds the same there.
-        title: What a person reads.
-        shape: Of what passes there for one image.
-        kind: Whether these are maps [height, width, channels], a vector, or something that cannot be shown.
-    """
-
-    name: str
-    title: str
-    shape: tuple[int, ...]
-    kind: Literal["maps", "vector", "other"]
 
 
 @dataclass(frozen=True)
