@@ -39,6 +39,22 @@ loss: {mse: 1}
 training: {epochs: 2}
 """
 
+# Maps rather than vectors.
+CONVOLUTIONAL = """
+version: 1
+dataset:
+  source: digits
+  image: {size: 28, channels: 1}
+  split: {train: 64, validation: 16, test: 16}
+  batch_size: 16
+encoder:
+  layers: [Conv2D: {filters: 12, kernel_size: 3, strides: 2, padding: same, activation: relu}]
+decoder:
+  layers: [UpSampling2D, Conv2D: {filters: 1, kernel_size: 3, padding: same, activation: sigmoid}]
+loss: {mse: 1}
+training: {epochs: 2}
+"""
+
 LATENTS = """
 version: 1
 dataset:

@@ -1,7 +1,10 @@
+import os
 import shutil
 
+import filelock
 import pytest
 
+from tests.specs import AUTOENCODER, CONVOLUTIONAL, INVERTER, LATENTS, write_spec
 from tests.viewer.driver import Display, Viewer, why_not
 
 
@@ -30,84 +33,75 @@ def open_viewer(display, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def runs_made_once(tmp_path_factory):
+    """Trains what a fixture needs in one of the test processes; the others find it on disk."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    shared = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.getbasetemp()
+
+    def made(name, make):
+        folder = shared / f"viewer-{name}"
+        with filelock.FileLock(f"{folder}.lock"):
+            if not (folder / "done").exists():
+                folder.mkdir()
+                make(folder)
+                (folder / "done").touch()
+        return folder / "runs"
+
+    return made
+
+
+def train(folder, spec, name, settings=(), checkpoint=None):
+    """Trains a small run, and validates a checkpoint of it where one is named."""
+    from rich.console import Console
+
+    from workflows.import_tensorflow import import_tensorflow
+
+    import_tensorflow()
+    from workflows.train import train as work
+    from workflows.validate import validate
+
+    run = work(str(write_spec(folder, spec, name)), list(settings), str(folder / "runs"), verbose=0)
+    if checkpoint is not None:
+        validate(run, "test", checkpoint, None, Console(quiet=True))
+
+
+THREE_CHECKPOINTS = ("training.epochs=3", "training.checkpoints.keep_last=3")
+
+
+@pytest.fixture(scope="session")
+def trained(runs_made_once):
     """A folder with two small trained and validated runs, each with three checkpoints; tests copy what they change."""
-    from rich.console import Console
 
-    from tests.specs import AUTOENCODER, write_spec
-    from workflows.import_tensorflow import import_tensorflow
+    def make(folder):
+        for name, units in (("wide", 16), ("narrow", 4)):
+            spec = AUTOENCODER.replace("units: 16", f"units: {units}")
+            train(folder, spec, name, (*THREE_CHECKPOINTS, "logging.samples.every=1 epochs"), "best")
 
-    import_tensorflow()
-    from workflows.train import train
-    from workflows.validate import validate
-
-    folder = tmp_path_factory.mktemp("trained")
-    for name, units in (("wide", 16), ("narrow", 4)):
-        spec = write_spec(folder, AUTOENCODER.replace("units: 16", f"units: {units}"), name)
-        settings = ["training.epochs=3", "training.checkpoints.keep_last=3", "logging.samples.every=1 epochs"]
-        run = train(str(spec), settings, str(folder / "runs"), verbose=0)
-        validate(run, "test", "best", None, Console(quiet=True))
-    return folder / "runs"
+    return runs_made_once("trained", make)
 
 
 @pytest.fixture(scope="session")
-def convolutional(tmp_path_factory):
+def convolutional(runs_made_once):
     """A folder with one small trained run whose layers give maps; tests copy what they change."""
-    from tests.specs import write_spec
-    from workflows.import_tensorflow import import_tensorflow
-
-    import_tensorflow()
-    from workflows.train import train
-
-    spec = """
-version: 1
-dataset:
-  source: digits
-  image: {size: 28, channels: 1}
-  split: {train: 64, validation: 16, test: 16}
-  batch_size: 16
-encoder:
-  layers: [Conv2D: {filters: 12, kernel_size: 3, strides: 2, padding: same, activation: relu}]
-decoder:
-  layers: [UpSampling2D, Conv2D: {filters: 1, kernel_size: 3, padding: same, activation: sigmoid}]
-loss: {mse: 1}
-training: {epochs: 2}
-"""
-    folder = tmp_path_factory.mktemp("convolutional")
-    train(str(write_spec(folder, spec, "maps")), [], str(folder / "runs"), verbose=0)
-    return folder / "runs"
+    return runs_made_once("convolutional", lambda folder: train(folder, CONVOLUTIONAL, "maps"))
 
 
 @pytest.fixture(scope="session")
-def learned(tmp_path_factory):
+def learned(runs_made_once):
     """A folder with one small run of learned 2-D latents: three checkpoints, the last validated; tests copy it."""
-    from rich.console import Console
-
-    from tests.specs import LATENTS, write_spec
-    from workflows.import_tensorflow import import_tensorflow
-
-    import_tensorflow()
-    from workflows.train import train
-    from workflows.validate import validate
-
-    folder = tmp_path_factory.mktemp("learned")
-    settings = ["training.epochs=3", "training.checkpoints.keep_last=3"]
-    run = train(str(write_spec(folder, LATENTS, "latents")), settings, str(folder / "runs"), verbose=0)
-    validate(run, "test", "last", None, Console(quiet=True))
-    return folder / "runs"
+    return runs_made_once("learned", lambda folder: train(folder, LATENTS, "latents", THREE_CHECKPOINTS, "last"))
 
 
 @pytest.fixture(scope="session")
-def mixed(trained, learned, tmp_path_factory):
+def mixed(trained, learned, runs_made_once):
     """A folder with a run of grey digits, one of colour photographs in another size, and a latent decoder."""
-    from tests.specs import INVERTER, write_spec
-    from workflows.train import train
 
-    folder = tmp_path_factory.mktemp("mixed")
-    shutil.copytree(trained / "narrow", folder / "runs" / "narrow")
-    shutil.copytree(learned / "latents", folder / "runs" / "latents")
-    train(str(write_spec(folder, INVERTER, "colour")), ["training.epochs=1"], str(folder / "runs"), verbose=0)
-    return folder / "runs"
+    def make(folder):
+        shutil.copytree(trained / "narrow", folder / "runs" / "narrow")
+        shutil.copytree(learned / "latents", folder / "runs" / "latents")
+        train(folder, INVERTER, "colour", ("training.epochs=1",))
+
+    return runs_made_once("mixed", make)
 
 
 @pytest.fixture(scope="session")

@@ -83,10 +83,12 @@ class Viewer:
 
     def wait(self, expression: str, seconds: float = 90):
         """Waits until an expression holds, and returns its value."""
-        until = time.monotonic() + seconds
+        until, pause = time.monotonic() + seconds, 0.02
         while not (value := self.ask(expression)):
             assert time.monotonic() < until, f"after {seconds} s still not: {expression}"
-            time.sleep(0.05)
+            # Each question draws a frame: what takes long is asked for seldom.
+            time.sleep(pause)
+            pause = min(0.25, pause * 1.3)
         return value
 
     def hand(self, *words) -> None:

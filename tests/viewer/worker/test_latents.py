@@ -14,6 +14,9 @@ from workflows.restore import restore
 
 @pytest.fixture(scope="module")
 def handlers(trained, learned):
+    from workflows.import_tensorflow import import_tensorflow
+
+    import_tensorflow()
     from viewer.worker.handlers import handlers
 
     return handlers()
