@@ -93,12 +93,12 @@ def learned(runs_made_once):
 
 
 @pytest.fixture(scope="session")
-def mixed(trained, learned, runs_made_once):
-    """A folder with a run of grey digits, one of colour photographs in another size, and a latent decoder."""
+def mixed(trained, convolutional, learned, runs_made_once):
+    """A folder with all of these, and with a run of colour photographs in another size."""
 
     def make(folder):
-        shutil.copytree(trained / "narrow", folder / "runs" / "narrow")
-        shutil.copytree(learned / "latents", folder / "runs" / "latents")
+        for run in (trained / "narrow", trained / "wide", convolutional / "maps", learned / "latents"):
+            shutil.copytree(run, folder / "runs" / run.name)
         train(folder, INVERTER, "colour", ("training.epochs=1",))
 
     return runs_made_once("mixed", make)

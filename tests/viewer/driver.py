@@ -96,9 +96,9 @@ class Viewer:
         subprocess.run(["xdotool", *map(str, words)], env=self._environment, check=True, stdout=subprocess.DEVNULL)
 
     def settle(self) -> None:
-        """Waits for what was done to be seen, acted on and drawn: each question comes after a frame, and draws one."""
-        for _ in range(2):
-            self.ask("app.frame()")
+        """Waits for what was done to be seen, acted on and drawn: before each question a frame is drawn."""
+        for _ in range(4):
+            self.ask("None")
 
     def place(self, tag: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
         """A point of an item on the screen."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.viewer.driver import needs_display
-from tests.viewer.test_reconstruct_panel import begin, shown_at
+from tests.viewer.test_reconstruct_panel import compare, shown_at
 from viewer.colours import mapped
 from viewer.state.inside.channels import Mosaic
 
@@ -53,9 +53,9 @@ def array(viewer, name):
     return np.array(viewer.ask(f"{OWN}.shown.{name}.tolist()"), np.float32)
 
 
-def test_a_person_at_the_panel(open_viewer, convolutional):
-    viewer = open_viewer(convolutional)
-    begin(viewer, 0)
+def test_a_person_at_the_panel(shared_viewer):
+    viewer = compare(shared_viewer, "maps")
+    viewer.ask("app.state.images.open_from_gallery(0)")
     viewer.key("3")
     viewer.wait(DONE, 60)
     viewer.move(5, 5)

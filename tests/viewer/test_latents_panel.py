@@ -5,7 +5,7 @@ import pytest
 
 from runs import list_runs
 from tests.viewer.driver import needs_display
-from tests.viewer.test_reconstruct_panel import shown_at
+from tests.viewer.test_reconstruct_panel import compare, shown_at
 
 pytestmark = needs_display
 
@@ -19,23 +19,9 @@ DONE = (
 )
 
 
-@pytest.fixture
-def runs_dir(learned, trained, tmp_path):
-    """A folder with one run of learned latents and one autoencoder."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    (folder / "latents").symlink_to(learned / "latents")
-    (folder / "wide").symlink_to(trained / "wide")
-    return folder
-
-
 def begin(viewer, name):
-    viewer.key("1")
-    viewer.ask(f"app.state.runs.search({name!r})")
-    viewer.settle()
-    viewer.click("runs name 0")
-    viewer.wait("len(app.state.runs.chosen()) == 1")
-    viewer.ask("app.state.compare_selected()")
+    compare(viewer, name)
+    viewer.ask("app.state.images.open_from_gallery(0)")
     viewer.key("4")
     viewer.wait(f"app.state.images.gallery is not None and {OWN}.place is not None", 60)
     viewer.wait(f"{OWN}.at_image and {DONE}", 30)
@@ -67,10 +53,9 @@ def assert_shows(viewer, tag, image, name):
     assert np.abs(seen - wanted).max() <= 2, tag
 
 
-def test_a_person_in_latent_space(open_viewer, runs_dir, learned):
-    viewer = open_viewer(runs_dir)
-    through_learned_latents(viewer, learned)
-    through_the_codes_of_an_autoencoder(viewer)
+def test_a_person_in_latent_space(shared_viewer, learned):
+    through_learned_latents(shared_viewer, learned)
+    through_the_codes_of_an_autoencoder(shared_viewer)
 
 
 def through_learned_latents(viewer, learned):

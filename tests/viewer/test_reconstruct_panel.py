@@ -28,9 +28,10 @@ def result(viewer, index=0, part="image"):
 
 def begin(viewer, *numbers):
     """Selects runs by their place in the list and puts them side by side."""
+    wanted = viewer.ask(f"[app.state.runs.shown()[number].path for number in {numbers}]")
     for place, number in enumerate(numbers):
         viewer.click(f"runs name {number}", key="ctrl" if place else "")
-    viewer.wait(f"len(app.state.runs.chosen()) == {len(numbers)}")
+    viewer.wait(f"app.state.runs.selected == {wanted} and len(app.state.runs.chosen()) == {len(numbers)}")
     viewer.key("Return")
     viewer.wait(f"app.state.images.gallery is not None and app.state.reconstruct.results and {DONE}", 60)
     viewer.settle()

@@ -62,9 +62,12 @@ def test_search_sort_select_and_overlay(open_viewer, runs_dir):
     viewer.wait("len(app.state.runs.selected) == 1")
     viewer.key("F1")
     viewer.wait("app.state.help_open")
-    viewer.settle()
-    left, _, width, height = viewer.ask("rect('help overlay')")
-    assert width > 300 and height > 300 and abs(left + width / 2 - 600) < 20
+    # It takes its place once its size is known.
+    viewer.wait(
+        "(lambda left, top, width, height: min(width, height) > 300 and abs(left + width / 2 - 600) < 20)"
+        "(*rect('help overlay'))",
+        5,
+    )
     viewer.key("Escape")
     viewer.wait("not app.state.help_open")
     before = viewer.screen()
