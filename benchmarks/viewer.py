@@ -6,9 +6,7 @@ Needs a display; on a server `xvfb-run -a -s "-screen 0 1400x900x24 +extension G
 """
 
 import math
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,39 +15,21 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.viewer_window import ViewerWindow, viewer_window
 from viewer.state.view import View
-
-WIDTH, HEIGHT = 1200, 700
-START_SECONDS = 120
 
 
 class Bench:
-    """The window, without its pauses.
+    """A stop watch beside the window.
 
     Args:
-        runs_dir: Where the runs are.
-        run: The run that is looked at.
+        window: What is measured.
         seconds: How long each figure is measured.
     """
 
-    def __init__(self, runs_dir: str, run: str, seconds: float):
-        began = time.perf_counter()
-        from viewer.settings import Settings
-        from viewer.window.app import App
-
-        self.app = App(runs_dir, run, Settings(width=WIDTH, height=HEIGHT, x=0, y=0, scale=1.0))
-        self.app.frame()
-        self.first_frame = time.perf_counter() - began
+    def __init__(self, window: ViewerWindow, seconds: float):
+        self.window, self.app, self.until = window, window.app, window.until
         self.seconds = seconds
-
-    def until(self, condition) -> None:
-        """Draws until something holds."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > START_SECONDS:
-                raise click.ClickException("the viewer did not get ready; is the run whole?")
-            self.app.frame()
-            self.app.pace.wait()
 
     def rate(self, before_frame=lambda: None, paced: bool = False) -> str:
         """Frames a second: as many as there can be; or, `paced`, as many as while a person moves the mouse."""
@@ -66,33 +46,25 @@ class Bench:
 
     def idle(self) -> float:
         """The share of one processor that the window takes while nothing happens."""
-        self.draw_for(3)
+        self.window.draw_for(3)
         processor, began = time.process_time(), time.perf_counter()
-        self.draw_for(self.seconds)
+        self.window.draw_for(self.seconds)
         return (time.process_time() - processor) / (time.perf_counter() - began)
-
-    def draw_for(self, seconds: float) -> None:
-        """The window's own loop, with its pauses."""
-        began = time.perf_counter()
-        while time.perf_counter() - began < seconds:
-            self.app.frame()
-            self.app.pace.wait()
 
 
 Lines = Iterator[tuple[str, str]]
 
 
-def measure(run: Path, seconds: float) -> Lines:
+def measure(window: ViewerWindow, seconds: float) -> Lines:
     """Words and figures, a line each."""
-    bench = Bench(str(run.parent.parent), str(run), seconds)
-    yield "first frame", f"{bench.first_frame:.2f} s"
+    bench = Bench(window, seconds)
+    yield "first frame", f"{window.first_frame:.2f} s"
     bench.until(lambda: bench.app.state.runs.chosen())
     yield "Runs panel", bench.rate()
     yield "Runs panel, idle", f"{bench.idle():.1%} of a processor"
     yield from _reconstruct(bench)
     yield from _inside(bench)
     yield from _latents(bench)
-    bench.app.close()
 
 
 def _reconstruct(bench: Bench) -> Lines:
@@ -169,9 +141,9 @@ def _latents(bench: Bench) -> Lines:
 @click.option("--seconds", default=10.0, show_default=True, help="How long each figure is measured.")
 def main(run: Path, seconds: float) -> None:
     """Prints what the viewer's window costs on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
-        for words, figure in measure(run.resolve(), seconds):
+    run = run.resolve()
+    with viewer_window(run.parent.parent, run) as window:
+        for words, figure in measure(window, seconds):
             click.echo(f"{words:36}{figure}")
 
 

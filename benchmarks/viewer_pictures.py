@@ -6,10 +6,8 @@ The runs lie in one folder. Needs a display; on a server
 `xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX" python benchmarks/viewer_pictures.py …`.
 """
 
-import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,40 +16,20 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-WIDTH, HEIGHT = 1200, 700
-WAIT_SECONDS = 180
+from benchmarks.viewer_window import ViewerWindow, viewer_window
 
 
-class Photographer:
-    """The viewer, and a camera before it.
+class Tour:
+    """What is photographed, panel by panel.
 
     Args:
-        runs_dir: Where the runs are.
+        window: Is photographed.
         out: Folder for the pictures.
     """
 
-    def __init__(self, runs_dir: str, out: Path):
-        from viewer.settings import Settings
-        from viewer.window.app import App
-
-        self.out = out
-        self.app = App(runs_dir, None, Settings(width=WIDTH, height=HEIGHT, x=0, y=0, scale=1.0))
-        self.until(lambda: self.app.state.runs.complete)
-
-    def until(self, condition) -> None:
-        """Draws until something holds, and a moment longer."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > WAIT_SECONDS:
-                raise click.ClickException("the viewer did not get ready; are the runs whole?")
-            self.draw()
-        for _ in range(8):
-            self.draw()
-
-    def draw(self) -> None:
-        """Draws a frame."""
-        self.app.frame()
-        self.app.pace.wait()
+    def __init__(self, window: ViewerWindow, out: Path):
+        self.window, self.out = window, out
+        self.state = window.app.state
 
     def take(self, name: str) -> None:
         """Takes a picture of the whole window."""
@@ -61,38 +39,26 @@ class Photographer:
         with tempfile.TemporaryDirectory() as folder:
             raw = Path(folder) / "raw.png"
             dpg.output_frame_buffer(str(raw))
-            self.until(lambda: raw.is_file() and raw.stat().st_size > 0)
+            self.window.until(lambda: raw.is_file() and raw.stat().st_size > 0)
             with Image.open(raw) as image:
                 image.convert("RGB").save(target, optimize=True)
         click.echo(str(target))
-
-
-class Tour:
-    """What is photographed, panel by panel.
-
-    Args:
-        camera: Takes the pictures.
-    """
-
-    def __init__(self, camera: Photographer):
-        self.camera = camera
-        self.state = camera.app.state
 
     def select(self, runs: Sequence[Path]) -> None:
         """Selects runs in the list."""
         self.state.open_panel("runs")
         for number, run in enumerate(runs):
             self.state.runs.select(str(run), toggle=number > 0)
-        self.camera.until(lambda: len(self.state.runs.chosen()) == len(runs))
+        self.window.until(lambda: len(self.state.runs.chosen()) == len(runs))
 
     def reconstruct(self, runs: Sequence[Path]) -> None:
         """Puts runs side by side, with an image in the middle between the worst and the best."""
         self.select(runs)
         self.state.compare_selected()
         images = self.state.images
-        self.camera.until(lambda: images.gallery is not None and images.run == str(runs[0]) and self._reconstructed())
+        self.window.until(lambda: images.gallery is not None and images.run == str(runs[0]) and self._reconstructed())
         images.open_from_gallery(images.gallery.order("worst")[len(images.gallery.positions) // 2])
-        self.camera.until(self._reconstructed)
+        self.window.until(self._reconstructed)
 
     def _reconstructed(self) -> bool:
         own = self.state.reconstruct
@@ -102,26 +68,26 @@ class Tour:
     def compare(self, runs: Sequence[Path]) -> None:
         """The list, and one image through all runs with a divider."""
         self.select(runs)
-        self.camera.take("runs")
+        self.take("runs")
         self.reconstruct(runs)
         self.state.reconstruct.set_split(0.5)
-        self.camera.until(self._reconstructed)
-        self.camera.take("compare")
+        self.window.until(self._reconstructed)
+        self.take("compare")
         self.state.reconstruct.set_split(None)
 
     def one(self, run: Path) -> None:
         """A single run with its signed errors; then its feature maps, the strongest channel switched off."""
         self.reconstruct([run])
         self.state.reconstruct.set_error_map("signed")
-        self.camera.take("reconstruct")
+        self.take("reconstruct")
         own = self.state.inside
         self.state.open_panel("inside")
         own.set_order("strength")
-        self.camera.until(lambda: own.shown is not None)
+        self.window.until(lambda: own.shown is not None)
         own.select(int(own.ranking[0]))
         own.set_factor(own.selected, 0.0)
-        self.camera.until(lambda: own.shown.scales == own.scales)
-        self.camera.take("inside")
+        self.window.until(lambda: own.shown.scales == own.scales)
+        self.take("inside")
 
     def latents(self, run: Path) -> None:
         """Latent space by class, and nine steps between two images."""
@@ -130,11 +96,11 @@ class Tour:
         self.state.open_panel("latents")
         for which, number in (("first", 0), ("last", -1)):
             images.open_from_gallery(images.gallery.order("best")[number])
-            self.camera.until(lambda: own.ready and own.place is not None and own.place.source == images.source)
+            self.window.until(lambda: own.ready and own.place is not None and own.place.source == images.source)
             own.set_end(which)
         own.set_share(0.5)
-        self.camera.until(lambda: own.strip is not None and own.decoded is not None and not own.reading)
-        self.camera.take("latents")
+        self.window.until(lambda: own.strip is not None and own.decoded is not None and not own.reading)
+        self.take("latents")
 
 
 @click.command()
@@ -144,15 +110,13 @@ class Tour:
 def main(runs: tuple[Path, ...], latents: Path | None, out: Path) -> None:
     """Pictures of the panels: of all runs side by side, of the first run alone, and of latent space."""
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
-        camera = Photographer(str(runs[0].parent.parent), out)
-        tour = Tour(camera)
+    runs = tuple(run.resolve() for run in runs)
+    with viewer_window(runs[0].parent.parent) as window:
+        tour = Tour(window, out)
         tour.compare(runs)
         tour.one(runs[0])
         if latents is not None:
-            tour.latents(latents)
-        camera.app.close()
+            tour.latents(latents.resolve())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ Whatever is not listed here takes the type of its default value.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from builders.spec.types import Choice, Duration, Named, Pattern, Range
+from builders.spec.notes import Named, Pattern, Range
+from builders.spec.types import Choice, Duration
 
 Activation = Literal[
     "celu",

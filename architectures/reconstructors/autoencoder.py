@@ -19,8 +19,7 @@ class Autoencoder(Reconstructor):
 
     def encode(self, images, training=False):
         """Codes of images, after the code stack."""
-        code = self.encoder(images, training=training)
-        return code if self.code_stack is None else self.code_stack(code, training=training)
+        return self.through_code_stack(self.encoder(images, training=training), training)
 
     @property
     def trained_parts(self) -> list[keras.Model]:

@@ -55,8 +55,7 @@ class BackboneInverter(Reconstructor):
         return [tf.cast(tf.cast(tap, tf.float32) / scale, self.compute_dtype) for tap, scale in zip(taps, scales)]
 
     def _code_of(self, taps: list[tf.Tensor], training: bool) -> tf.Tensor:
-        code = self.fuse_model(self.scaled(taps), training=training)
-        return code if self.code_stack is None else self.code_stack(code, training=training)
+        return self.through_code_stack(self.fuse_model(self.scaled(taps), training=training), training)
 
     def encode(self, images, training=False):
         """Codes of images: taps, fused, after the code stack."""

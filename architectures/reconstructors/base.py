@@ -153,6 +153,10 @@ class Reconstructor(keras.Model, ABC):
         for group in self.optimizer_groups:
             group.optimizer.build(list(group.variables))
 
+    def through_code_stack(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """What an encoder gave, made what the decoder takes."""
+        return code if self.code_stack is None else self.code_stack(code, training=training)
+
     def decode(self, code: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Images of codes, by name, float32 [batch, height, width, channels] in [0, 1].
 

@@ -105,7 +105,7 @@ class LatentDecoder(Reconstructor):
     def training_code(self, batch, images):
         """From the batch's rows of the table."""
         latents = tf.gather(self.latents.value, self._rows(batch))
-        return self._code_of(latents, training=True)
+        return self.through_code_stack(latents, training=True)
 
     def penalties(self, batch):
         """The mean squared length of the batch's latents, weighted."""
@@ -138,12 +138,12 @@ class LatentDecoder(Reconstructor):
             training: See Reconstructor.
             steps: Gradient steps, a number or a scalar tensor. Unset: the model's own.
         """
-        return self._code_of(self.find(images, steps).latents, training)
+        return self.through_code_stack(self.find(images, steps).latents, training)
 
     def validation_code(self, batch, images):
         """From the latents that a batch brings along, found before; else as `encode`, but from one starting point."""
         latents = batch["latents"] if "latents" in batch else self.find(images, restarts=1).latents
-        return self._code_of(latents, training=False)
+        return self.through_code_stack(latents)
 
     def find(self, images: tf.Tensor, steps: int | tf.Tensor | None = None, restarts: int | None = None) -> Found:
         """Searches the latents of images; changes nothing in the model.
@@ -192,19 +192,16 @@ class LatentDecoder(Reconstructor):
         """
         parts = []
         for start in range(0, len(latents), batch_size):
-            code = self._code_of(tf.convert_to_tensor(latents[start : start + batch_size], tf.float32), training=False)
+            code = self.through_code_stack(tf.convert_to_tensor(latents[start : start + batch_size], tf.float32))
             parts.append(self.decode(code))
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
     def _find_uint8_or_float(self, images, restarts):
         return self.find(to_unit_range(images), restarts=restarts)
 
-    def _code_of(self, latents: tf.Tensor, training: bool) -> tf.Tensor:
-        return latents if self.code_stack is None else self.code_stack(latents, training=training)
-
     def _frozen_decode(self, latents: tf.Tensor) -> dict[str, tf.Tensor]:
         # Unclipped: beyond the range of images a clipped value has no gradient to come back by.
-        outputs: Mapping[str, tf.Tensor] = self.decoder(self._code_of(latents, training=False), training=False)
+        outputs: Mapping[str, tf.Tensor] = self.decoder(self.through_code_stack(latents), training=False)
         return {name: tf.cast(image, tf.float32) for name, image in outputs.items()}
 
     def _search_loss(self, images, outputs, latents):

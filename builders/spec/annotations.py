@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from builders.spec import notes as field_notes
 from builders.spec import types as spec_types
 from builders.spec.shapes import (
     MISSING,
@@ -59,10 +60,10 @@ def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bound
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         notes = {type(note): note for note in arguments[1:]}
-        bounds = notes.get(spec_types.Range, bounds)
-        if named := notes.get(spec_types.Named):
+        bounds = notes.get(field_notes.Range, bounds)
+        if named := notes.get(field_notes.Named):
             return _replace_choice(arguments[0], Named(named.kind), objects)
-        if text := notes.get(spec_types.Pattern):
+        if text := notes.get(field_notes.Pattern):
             return _replace_text(arguments[0], Text(text.expression, text.hint), objects)
         return shape_of(arguments[0], objects, bounds)
     if origin in (typing.Union, types.UnionType):
@@ -123,8 +124,8 @@ def record_of(cls: type) -> Record:
     for item in dataclasses.fields(cls):
         annotation = hints[item.name]
         notes = {type(note): note for note in getattr(annotation, "__metadata__", ())}
-        name = notes[spec_types.Key].name if spec_types.Key in notes else item.name
-        doc = notes[spec_types.Doc].text if spec_types.Doc in notes else ""
+        name = notes[field_notes.Key].name if field_notes.Key in notes else item.name
+        doc = notes[field_notes.Doc].text if field_notes.Doc in notes else ""
         shape = shape_of(annotation)
         if name == "taps":
             shape = either(Items(Text()), shape)  # a list where every weight is 1
@@ -169,7 +170,7 @@ def field_names(cls: type) -> tuple[str, ...]:
     names = []
     for item in dataclasses.fields(cls):
         key = next(
-            (note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, spec_types.Key)), None
+            (note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, field_notes.Key)), None
         )
         names.append(key.name if key else item.name)
     return tuple(names)

@@ -1,8 +1,8 @@
 """The typed, frozen form of a spec: the one source of its field names, types, defaults and descriptions.
 
 The JSON Schema, the checker and the editor help are all generated from these classes (schema.py). A field's
-annotation holds its type and, in `Annotated`, what the schema needs besides: a `Doc`, and where they apply a
-`Range`, a `Pattern`, a `Named` registry or a `Key`. Everything here is data: no TensorFlow, no file access.
+annotation holds its type and, in `Annotated`, what the schema needs besides (notes.py). Everything here is data: no
+TensorFlow, no file access.
 """
 
 import math
@@ -10,55 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-
-@dataclass(frozen=True)
-class Doc:
-    """What a field is for, in one line, as an editor shows it."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Range:
-    """Bounds of a number. `above` is exclusive, the others inclusive."""
-
-    minimum: float | None = None
-    maximum: float | None = None
-    above: float | None = None
-    below: float | None = None
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """A regular expression that all of a text must match, and what it says in words."""
-
-    expression: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class Key:
-    """The field's name in a spec, where Python keeps that word for itself."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Named:
-    """The value is `Name` or `{Name: {arguments}}`, looked up in this kind of the catalogue."""
-
-    kind: Literal[
-        "source",
-        "backbone",
-        "layer",
-        "architecture",
-        "discriminator",
-        "optimizer",
-        "schedule",
-        "loss",
-        "metric",
-        "augmentation",
-    ]
+from builders.spec.notes import Doc, Key, Named, Pattern, Range
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Codec:
     def _images_of(self, vectors: tf.Tensor) -> tf.Tensor:
         model = self.model
         if self.learned:
-            code = vectors if model.code_stack is None else model.code_stack(vectors, training=False)
+            code = model.through_code_stack(vectors)
         else:
             code = tf.cast(tf.reshape(vectors, [-1, *self.shape]), model.compute_dtype)
         return model.decode(code)["image"]

@@ -1,0 +1,72 @@
+"""The viewer's window as a script drives it: what viewer.py measures and viewer_pictures.py photographs."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+WIDTH, HEIGHT = 1200, 700
+_MOST_SECONDS = 180
+
+
+class ViewerWindow:
+    """An ordinary window, of one size, that remembers nothing.
+
+    Args:
+        runs_dir: Where the runs are.
+        run: The run to select first; None selects none.
+
+    Attributes:
+        first_frame: Seconds until the first frame, imports included.
+    """
+
+    def __init__(self, runs_dir: Path, run: Path | None = None):
+        began = time.perf_counter()
+        from viewer.settings import Settings
+        from viewer.window.app import App
+
+        settings = Settings(width=WIDTH, height=HEIGHT, x=0, y=0, scale=1.0)
+        self.app = App(str(runs_dir), None if run is None else str(run), settings)
+        self.app.frame()
+        self.first_frame = time.perf_counter() - began
+
+    def draw(self) -> None:
+        """Draws a frame, and waits as long as the window does."""
+        self.app.frame()
+        self.app.pace.wait()
+
+    def draw_for(self, seconds: float) -> None:
+        """Draws as the window does while nobody touches it."""
+        began = time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            self.draw()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Draws until something holds, and a moment longer.
+
+        Raises:
+            click.ClickException: It does not come to hold.
+        """
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > _MOST_SECONDS:
+                raise click.ClickException("the viewer did not get ready; are the runs whole?")
+            self.draw()
+        for _ in range(8):
+            self.draw()
+
+
+@contextmanager
+def viewer_window(runs_dir: Path, run: Path | None = None) -> Iterator[ViewerWindow]:
+    """Opens a window, and closes it; the user's own settings are left alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
+        window = ViewerWindow(runs_dir, run)
+        try:
+            yield window
+        finally:
+            window.app.close()
