@@ -22,6 +22,8 @@ _ANCHORS = {
     "grey": ("#000000", "#ffffff"),
 }
 _STEPS = 256
+# Stands in no map.
+NO_NUMBER = (0.0, 1.0, 0.0)
 
 
 def _table(anchors: tuple[str, ...]) -> np.ndarray:
@@ -44,12 +46,13 @@ def mapped(name: str, values: np.ndarray, low: float, high: float) -> np.ndarray
         high: What the last one means.
 
     Returns:
-        float32 [..., 3] in [0, 1]; values outside of the range take the colour of its end.
+        float32 [..., 3] in [0, 1]; values outside of the range take the colour of its end, and NaN `NO_NUMBER`.
     """
     share = (np.asarray(values, np.float32) - low) / max(high - low, 1e-12)
-    # NaN has no place in the range and takes the first colour.
     steps = np.nan_to_num(share * (_STEPS - 1) + 0.5, nan=0.0, posinf=_STEPS, neginf=0.0)
-    return _TABLES[name][np.clip(steps, 0, _STEPS - 1).astype(np.int32)]
+    colours = _TABLES[name][np.clip(steps, 0, _STEPS - 1).astype(np.int32)]
+    colours[np.isnan(share)] = NO_NUMBER
+    return colours
 
 
 def scale_bar(name: str, width: int, height: int) -> np.ndarray:

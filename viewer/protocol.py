@@ -21,7 +21,8 @@ class ImageSource:
         run: The run whose dataset is meant.
         split: train, validation or test.
         position: Of the image in its split; of a frame, counted from 1 since the camera was opened.
-        opening: Counts how often a camera was opened, so that a frame's number means one frame only.
+        opening: Counts how often a camera was opened, so that a frame's number means one frame only; or how often one
+            file was chosen again.
     """
 
     kind: Literal["file", "split", "camera"]

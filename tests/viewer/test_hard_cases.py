@@ -98,7 +98,7 @@ def test_slow_frames_lose_no_key_and_no_click(shared_viewer):
     viewer = compare(shared_viewer, "narrow")
     with viewer.each_frame(before="time.sleep(0.1)"):
         position = viewer.ask("app.state.reconstruct.variants[0].position")
-        viewer.ask("app.state.undo.record('x', 0, 1, lambda value: setattr(app, 'undone', value))")
+        viewer.ask("app.state.undo.record('x', 0, 1, lambda value: [setattr(app, 'undone', value)])")
         for turn in range(3):
             viewer.ask("setattr(app, 'undone', None)")
             viewer.hand("keydown", "ctrl")

@@ -10,6 +10,7 @@ from viewer.window.items import set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from words import metric_text
 
 _COLUMNS = 4
 _GAP = 4
@@ -41,7 +42,7 @@ class GalleryView:
                 ),
             )
         self.pane = Pane(textures, "gallery")
-        dpg.add_text("", tag="gallery hint")
+        dpg.add_text("", tag="gallery hint", wrap=1)
 
     def layout(self, width: int, height: int) -> None:
         """Takes its place, in pixels."""
@@ -50,6 +51,7 @@ class GalleryView:
         cell = width / _COLUMNS
         self._page = max(1, int((height - px(64)) / cell))
         dpg.configure_item("gallery order", width=width - px(96))
+        dpg.configure_item("gallery hint", wrap=width)
         self._shown = None
 
     @property
@@ -119,11 +121,11 @@ class GalleryView:
         gallery = self._state.gallery
         number = self._under_mouse()
         if gallery is None:
-            text = "looking for the images …" if self._state.run else ""
+            text = self._state.message or ("looking for the images …" if self._state.run else "")
         elif number is None:
             text = f"{len(gallery.positions)} images"
         else:
-            text = f"{gallery.names[number][-22:]}: {gallery.psnr[number]:.2f} dB"
+            text = f"{gallery.names[number][-22:]}: {metric_text('psnr', gallery.psnr[number], with_unit=True)}"
         if dpg.get_value("gallery hint") != text:
             set_text("gallery hint", text, self._looks.text("quiet"))
 

@@ -6,6 +6,8 @@ from viewer.state.app import AppState
 from viewer.window.items import set_text
 from viewer.window.theme import Looks
 
+CHOOSE_RUNS = "Choose runs in the Runs panel first."
+
 
 class Subject:
     """A list of the compared runs, and a slider through the checkpoints of the one that is looked at.
@@ -33,7 +35,7 @@ class Subject:
         dpg.configure_item(f"{tag} run", show=variant is not None)
         several = variant is not None and len(variant.checkpoints) > 1
         dpg.configure_item(f"{tag} checkpoint", show=several)
-        hint = "Choose runs in the Runs panel first." if variant is None else ""
+        hint = CHOOSE_RUNS if variant is None else ""
         if variant is not None:
             titles = self._titles()
             dpg.configure_item(f"{tag} run", items=titles)

@@ -86,6 +86,8 @@ class AppState:
         self.help_open = False
         self.version = 0
         self._opened: str | None = None
+        # Runs to compare as soon as all of them have been read.
+        self._to_compare: list[str] = []
 
     # The window's life
 
@@ -97,6 +99,7 @@ class AppState:
         """Takes over what disk and worker have brought since the last frame."""
         self.runs.update(seen)
         self._open_first()
+        self._compare()
         for detail in self.runs.details.values():
             self.reconstruct.refresh(detail.path, detail.checkpoints, detail.best_step)
         for reply in self.worker.replies():
@@ -128,7 +131,8 @@ class AppState:
     def open_panel(self, panel: str) -> None:
         """Shows a panel. All but the list take the selected runs over when there are none to look at."""
         if panel != "runs" and not self.reconstruct.variants:
-            self.compare_selected()
+            self._to_compare = list(self.runs.selected)
+            self._compare()
         self.panel = panel
         self.version += 1
 
@@ -143,18 +147,29 @@ class AppState:
         self.version += 1
 
     def compare_selected(self) -> None:
-        """Puts the selected runs side by side in the reconstruct panel."""
-        chosen = self.runs.chosen() or [
-            self.runs.details[row.path] for row in self.runs.shown()[:1] if row.path in self.runs.details
-        ]
+        """Puts the selected runs side by side in the reconstruct panel; where none is selected, the first of the list."""
+        if not self.runs.selected and self.runs.shown():
+            self.runs.select(self.runs.shown()[0].path)
+        self._to_compare = list(self.runs.selected)
+        self.panel = "reconstruct"
+        self.version += 1
+        self._compare()
+
+    def _compare(self) -> None:
+        """Compares what was wished for once it has been read, which takes a moment after it was selected."""
+        wished = self._to_compare
+        if wished != self.runs.selected:
+            self._to_compare = []  # meanwhile the selection was changed, or a run is gone
+        if not self._to_compare or len(chosen := self.runs.chosen()) < len(wished):
+            return
+        self._to_compare = []
+        self.images.forget_failure()
         variants = [variant for detail in chosen if (variant := self._variant(detail)) is not None]
         without = [detail.path for detail in chosen if not detail.checkpoints]
-        self.panel = "reconstruct"
         self.subject = 0
         self.version += 1
-        self.reconstruct.show(variants)
-        if variants and self.reconstruct.message:
-            self.say(self.reconstruct.message)
+        if more := self.reconstruct.show(variants):
+            self.say(more)
         if without:
             self.say(f"{without[0]} has no checkpoint yet, so it cannot reconstruct anything.", failure=True)
 

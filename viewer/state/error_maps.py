@@ -25,10 +25,10 @@ def error_values(kind: str, result: Result) -> np.ndarray | None:
         return None
     if kind == "ssim":
         return result.ssim_map
-    difference = result.image - result.original
-    if kind == "signed":
-        return difference.mean(axis=-1)
-    return np.abs(difference).mean(axis=-1)
+    if kind not in result.errors:
+        difference = result.image - result.original
+        result.errors[kind] = (difference if kind == "signed" else np.abs(difference)).mean(axis=-1)
+    return result.errors[kind]
 
 
 def error_range(kind: str, scale: float, results: Iterable[Result | None]) -> tuple[float, float]:
@@ -44,8 +44,13 @@ def error_range(kind: str, scale: float, results: Iterable[Result | None]) -> tu
     largest = scale
     if not largest:
         values = [error_values(kind, result) for result in results if result is not None]
-        largest = max((float(np.abs(value).max()) for value in values if value is not None), default=0.0) or 1.0
+        largest = max((largest_finite(value) for value in values if value is not None), default=0.0) or 1.0
     return (-largest if kind == "signed" else 0.0), largest
+
+
+def largest_finite(values: np.ndarray) -> float:
+    """The largest size among values that are numbers; 0 where none is."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def error_image(kind: str, result: Result, limits: tuple[float, float]) -> np.ndarray | None:

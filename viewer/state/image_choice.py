@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from viewer.protocol import ImageSource, Reply
@@ -59,7 +60,11 @@ class ImageChoice:
         elif path.lower().endswith(VIDEO_SUFFIXES):
             self.open_camera(path)
         elif path:
-            self.open(ImageSource("file", path=path))
+            source, there = ImageSource("file", path=path), self.source
+            if there is not None and (there.kind, there.path) == (source.kind, source.path):
+                # Chosen again: the file may have been mended or changed since.
+                source = replace(there, opening=there.opening + 1)
+            self.open(source)
 
     def open_from_gallery(self, number: int) -> None:
         """Chooses one of the gallery's images."""
@@ -161,6 +166,11 @@ class ImageChoice:
             self.version += 1
         self.run, self.message = variant.run, ""
         self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step), split="test")
+
+    def forget_failure(self) -> None:
+        """Where there was no gallery, it is asked for again when it is wanted next."""
+        if self.message:
+            self.run = self.message = ""
 
     def take(self, reply: Reply) -> None:
         """Takes over what the worker answered."""

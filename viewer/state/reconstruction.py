@@ -31,7 +31,6 @@ class Reconstruction:
         view: What all panes show.
         split: Where the divider is, as a share of the width; None where nothing is divided.
         cursor: Point under the mouse, in shares of the image; None outside.
-        message: What cannot be done and why.
         version: Counts changes of what is shown.
     """
 
@@ -46,7 +45,6 @@ class Reconstruction:
         self.view = View()
         self.split: float | None = None
         self.cursor: tuple[float, float] | None = None
-        self.message = ""
         self.version = 0
         self._source: ImageSource | None = None
         self._columns = Columns()
@@ -55,16 +53,20 @@ class Reconstruction:
 
     # Choosing
 
-    def show(self, variants: list[Variant]) -> None:
-        """Compares these, in place of what was compared."""
+    def show(self, variants: list[Variant]) -> str:
+        """Compares these, in place of what was compared.
+
+        Returns:
+            Why some are left out, in a sentence; empty where none is.
+        """
         kept = {(variant.run, variant.step): result for variant, result in zip(self.variants, self.results)}
         self.variants = self._columns.numbered(variants[:MOST_VARIANTS], self.variants)
         self.results = [kept.get((variant.run, variant.step)) for variant in self.variants]
-        self.message = "" if self.variants else "Choose runs in the Runs panel first."
-        if len(variants) > MOST_VARIANTS:
-            self.message = f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."
         self.images.fetch(self.variants[0] if self.variants else None)
         self._infer()
+        if len(variants) <= MOST_VARIANTS:
+            return ""
+        return f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."
 
     def add_checkpoint(self, index: int) -> str:
         """Adds a column with another checkpoint of a column's run.
@@ -119,11 +121,13 @@ class Reconstruction:
         self.variants[index] = replace(variant, step=step)
         self._infer(index)
 
-    def _restore(self, column: int, step: int) -> None:
-        """Undoes a checkpoint's slider, unless its column has gone since."""
+    def _restore(self, column: int, step: int) -> bool:
+        """Undoes a checkpoint's slider, unless its column or the checkpoint has gone since."""
         index = self._index(column)
-        if index is not None:
-            self.set_checkpoint(index, step, record=False)
+        if index is None or step not in dict(self.variants[index].checkpoints):
+            return False
+        self.set_checkpoint(index, step, record=False)
+        return True
 
     def refresh(self, run: str, checkpoints: tuple[tuple[int, int], ...], best_step: int | None) -> None:
         """Takes note of a run's checkpoints; a run that trains writes new ones and deletes old ones."""
@@ -136,6 +140,9 @@ class Reconstruction:
             self.variants[index] = replace(variant, checkpoints=checkpoints, best_step=best_step, step=step)
             if step != variant.step:
                 self._infer(index)
+                if index == 0:  # it may have failed for the checkpoint that is gone
+                    self.images.forget_failure()
+                    self.images.fetch(self.variants[0])
             self.version += 1
 
     # Looking
@@ -145,12 +152,15 @@ class Reconstruction:
         self.error_map = name
         self.version += 1
 
-    def set_scale(self, scale: float, record: bool = True) -> None:
+    def set_scale(self, scale: float) -> None:
         """The error at the end of the colour scale; 0 takes the largest that is shown."""
-        if record:
-            self._undo.record("scale", self.scale, scale, lambda value: self.set_scale(value, record=False))
+        self._undo.record("scale", self.scale, scale, self._restore_scale, alone=True)
+        self._restore_scale(scale)
+
+    def _restore_scale(self, scale: float) -> bool:
         self.scale = scale
         self.version += 1
+        return True
 
     def set_split(self, split: float | None) -> None:
         """Moves the divider between original and reconstruction, or takes it away."""

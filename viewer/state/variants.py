@@ -1,5 +1,6 @@
 """What the reconstruct panel compares: runs at checkpoints, what they made of an image, and images to choose from."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -87,6 +88,7 @@ class Result:
         step: Of the checkpoint that made it.
         source: The image.
         error: Why there is nothing, in a sentence.
+        errors: Kind of error map → its values, once they were needed: they are drawn again with every move.
     """
 
     original: np.ndarray | None = None
@@ -96,6 +98,7 @@ class Result:
     step: int = 0
     source: ImageSource | None = None
     error: str = ""
+    errors: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -122,5 +125,7 @@ class Gallery:
         """Numbers of the images: `worst` first, `best` first, or in the split's `order`."""
         numbers = list(range(len(self.positions)))
         if by in ("worst", "best"):
-            numbers.sort(key=lambda number: self.psnr[number], reverse=by == "best")
+            # A figure that is no number is worse than any.
+            psnr = [-math.inf if math.isnan(value) else value for value in self.psnr]
+            numbers.sort(key=lambda number: psnr[number], reverse=by == "best")
         return numbers

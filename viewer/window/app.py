@@ -226,7 +226,9 @@ class App:
                 return
 
     def _typing(self) -> bool:
-        return any(dpg.is_item_active(field) for field in _TEXT_FIELDS) or self._side.asking
+        # Enter ends the typing, and comes in the frame in which the field gives the keyboard up.
+        typing = (dpg.is_item_active(field) or dpg.is_item_deactivated(field) for field in _TEXT_FIELDS)
+        return any(typing) or self._side.asking
 
     def _open_image(self) -> None:
         if not self._with_image:

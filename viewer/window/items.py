@@ -32,6 +32,11 @@ def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -
         dpg.configure_item(tag, color=(*colour, 255))
 
 
+def type_width() -> int:
+    """Tells sizes of type apart as they are on screen: one that was chosen is there a frame later."""
+    return text_width("0123456789")
+
+
 def text_width(text: str) -> int:
     """How wide a text is in the type that is bound, in pixels; 0 before the first frame."""
     size = dpg.get_text_size(text)

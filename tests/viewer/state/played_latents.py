@@ -15,7 +15,8 @@ class LatentsPlay:
         self.now = 100.0
         monkeypatch.setattr(questions.time, "monotonic", lambda: self.now)
         worker.sent.clear()
-        state.images.open_file("first.png")
+        if state.images.source is None:
+            state.images.open_file("first.png")
         state.open_panel("latents")
         state.advance()
 

@@ -60,7 +60,7 @@ class Person:
 def _inside(asked, level):
     image = np.full((4, 4, 3), level, np.float32)
     values = {"figures": {"psnr": 20 - len(asked["scales"])}, "plain_figures": {"psnr": 20.0}, "difference": 0.25}
-    arrays = {"changed": image}
+    arrays = {"changed": image, "difference": image[..., 0]}
     if asked["want_maps"]:
         arrays |= {"original": image, "plain": image}
         if asked["place"] != "decoder/tokens":

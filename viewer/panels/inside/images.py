@@ -8,6 +8,7 @@ from viewer.panels.inside.layout import IMAGES, Box
 from viewer.panels.inside.zoom import Zoom
 from viewer.picture_cache import PictureCache
 from viewer.pixels import Picture
+from viewer.state.error_maps import largest_finite
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.shown import Shown
 from viewer.state.inside.words import figure_words
@@ -56,9 +57,6 @@ class ImagesView:
                 dpg.configure_item(tag, show=name in boxes)
             if name in boxes:
                 left, top, width, height = boxes[name]
-                title = _LONG_TITLES.get(name, "")
-                fits = title and text_width(title) <= width
-                set_text(f"inside {name} title", title if fits else _TITLES[name])
                 dpg.configure_item(f"inside {name} title", pos=(left, top))
                 dpg.configure_item(f"inside {name} place", pos=(left, top + line))
                 dpg.configure_item(f"inside {name} figures", pos=(left, top + height - line))
@@ -75,6 +73,8 @@ class ImagesView:
         ground = looks.palette.picture_ground
         words = self._words(shown)
         for name, (_, _, width, _) in self._boxes.items():
+            title = _LONG_TITLES.get(name, "")
+            set_text(f"inside {name} title", title if title and text_width(title) <= width else _TITLES[name])
             picture = None if shown is None else self._picture(name, shown)
             self._panes[name].show(picture, state.views["images"], ground)
             fitting = next((text for text in words[name] if text_width(text) <= width), "")
@@ -93,14 +93,14 @@ class ImagesView:
         if shown is None:
             return {name: [] for name in IMAGES}
         height, width = shown.original.shape[:2]
-        largest = float(np.abs(shown.changed - shown.plain).max())
+        mean = f"mean {shown.difference:.4f}"
         return {
             "original": [f"{width} × {height}"],
             "plain": figure_words(shown.plain_figures),
             "changed": figure_words(shown.figures),
             "difference": ["none"]
-            if not largest
-            else [f"mean {shown.difference:.4f}, largest {largest:.3f}", f"mean {shown.difference:.4f}"],
+            if not shown.difference
+            else [f"{mean}, colours to ±{_end_of_scale(shown):.3f}", f"{mean}, to ±{_end_of_scale(shown):.3f}", mean],
         }
 
     def _size(self) -> tuple[float, float] | None:
@@ -110,6 +110,10 @@ class ImagesView:
 
 def _difference_image(shown: Shown) -> np.ndarray:
     """Where the changed image is brighter (red) or darker (blue) than the reconstruction as it is."""
-    difference = (shown.changed - shown.plain).mean(axis=-1)
-    largest = float(np.abs(difference).max())
-    return mapped("signed", difference, -largest, largest)
+    end = _end_of_scale(shown)
+    return mapped("signed", shown.difference_map, -end, end)
+
+
+def _end_of_scale(shown: Shown) -> float:
+    """The difference that has the strongest colour: never less than an image of 8 bits can hold."""
+    return max(1 / 255, largest_finite(shown.difference_map))

@@ -12,7 +12,7 @@ from viewer.panels.inside.zoom import Zoom
 from viewer.panels.subject import Subject
 from viewer.state.app import AppState
 from viewer.state.inside.inside import MODES
-from viewer.window.items import Choice
+from viewer.window.items import Choice, type_width
 from viewer.window.modifiers import CONTROL, held
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
@@ -94,7 +94,8 @@ class InsidePanel:
         if own.mode == "maps":
             self._maps.hover()
         waiting = tuple(self._state.worker.waiting(f"inside{part}") is not None for part in ("", " places", " diagram"))
-        shown = (own.version, self._state.version, self._state.images.version, waiting)
+        versions = own.version, self._state.version, self._state.images.version
+        shown = (*versions, waiting, type_width())
         if shown != self._shown:
             self._shown = shown
             self._draw_all(waiting[0])

@@ -6,16 +6,16 @@ from viewer.colours import scale_bar
 from viewer.panels.reconstruct.column import ColumnView, put
 from viewer.panels.reconstruct.mouse import ComparisonMouse, Shown
 from viewer.panels.reconstruct.places import Places, places
+from viewer.panels.subject import CHOOSE_RUNS
 from viewer.picture_cache import PictureCache
 from viewer.state.app import AppState
 from viewer.state.reconstruction import MOST_VARIANTS
 from viewer.state.view import View
-from viewer.window.items import fitting, set_text, text_width
+from viewer.window.items import fitting, set_text, text_width, type_width
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
-_PROBE = "0123456789"
 _BAR_HEIGHT = 12
 _ERROR_TITLES = {
     "absolute": "Absolute error",
@@ -39,7 +39,7 @@ class Comparison:
         self._size = (1, 1)
         self._shown: tuple | None = None
         with dpg.child_window(tag="comparison", no_scrollbar=True, no_scroll_with_mouse=True):
-            dpg.add_text("", tag="comparison hint", wrap=0)
+            dpg.add_text(CHOOSE_RUNS, tag="comparison hint", wrap=0)
             dpg.add_text("Original", tag="original title")
             dpg.add_text("", tag="original name")
             self._original = Pane(textures, "original")
@@ -52,7 +52,7 @@ class Comparison:
             ]
             dpg.add_text("", tag="cursor values")
         self._mouse = ComparisonMouse(self._own, looks, self._panes)
-        self.wheel, self.press = self._mouse.wheel, self._mouse.press
+        self.wheel, self.press, self.double_click = self._mouse.wheel, self._mouse.press, self._mouse.double_click
 
     def layout(self, width: int, height: int) -> None:
         """Takes its place, in pixels."""
@@ -66,13 +66,12 @@ class Comparison:
         own, looks = self._own, self._looks
         self._mouse.drag()
         waiting = tuple(self._state.worker.waiting(own.topic(index)) is not None for index in range(len(own.variants)))
-        # Type of another size is there a frame after it was chosen, and then needs other room.
-        shown = (own.version, looks.theme, text_width(_PROBE), self._size, waiting)
+        shown = (own.version, looks.theme, type_width(), self._size, waiting)
         if shown != self._shown:
             self._shown = shown
             there = bool(own.variants)
             dpg.configure_item("comparison hint", show=not there)
-            set_text("comparison hint", "" if there else own.message, looks.text("quiet"))
+            dpg.configure_item("comparison hint", color=(*looks.text("quiet"), 255))
             if there:
                 self._draw_all(waiting)
             else:

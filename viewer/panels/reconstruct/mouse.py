@@ -77,6 +77,12 @@ class ComparisonMouse:
         self._drag = _Drag(shown.pane, self._state.view, mouse, divider)
         return True
 
+    def double_click(self) -> None:
+        """The mouse was pressed twice: on a pane, all of the image is shown again."""
+        if self._under_mouse() is not None:
+            self._drag = None  # the second press began one
+            self._state.set_view(View())
+
     def drag(self) -> None:
         """The mouse may have moved with its button held, or have been let go."""
         if self._drag is None:

@@ -100,8 +100,7 @@ class ReconstructPanel:
 
     def double_click(self) -> None:
         """The mouse was pressed twice."""
-        if self._comparison.press():
-            self._state.reconstruct.set_view(View())
+        self._comparison.double_click()
 
     def toggle_divider(self) -> None:
         """Shows the divider in the middle, or takes it away."""

@@ -9,6 +9,7 @@ from viewer.window.theme import Looks
 from words import metric_label
 
 _PLOTS = ("upper", "lower")
+_SERIES = tuple((kind, index) for index in range(MOST_SELECTED) for kind in ("train", "val"))
 
 
 class Curves:
@@ -22,21 +23,22 @@ class Curves:
     def __init__(self, runs: RunsList, looks: Looks):
         self._runs, self._looks = runs, looks
         self._column = {"upper": "loss", "lower": "psnr"}
+        self._drawn: dict[str, tuple] = {}
         for plot in _PLOTS:
             with dpg.group(horizontal=True, tag=f"curves head {plot}"):
-                dpg.add_combo(tag=f"curves column {plot}", user_data=plot, callback=self._choose, width=looks.px(190))
+                dpg.add_combo(tag=f"curves column {plot}", user_data=plot, callback=self._choose)
                 dpg.add_checkbox(label="log", tag=f"curves log {plot}", user_data=plot, callback=self._set_log)
             with dpg.plot(tag=f"curves {plot}", no_menus=True, no_title=True, no_box_select=True):
                 dpg.add_plot_axis(dpg.mvXAxis, tag=f"curves x {plot}")
                 with dpg.plot_axis(dpg.mvYAxis, tag=f"curves y {plot}"):
-                    for index in range(MOST_SELECTED):
-                        for kind in ("train", "val"):
-                            dpg.add_line_series([], [], tag=f"curve {kind} {plot} {index}", skip_nan=True)
+                    for kind, index in _SERIES:
+                        dpg.add_line_series([], [], tag=f"curve {kind} {plot} {index}", skip_nan=True)
 
     def layout(self, width: int, height: int) -> None:
         """Takes its place, in pixels; `height` is that of one plot."""
         for plot in _PLOTS:
             dpg.configure_item(f"curves {plot}", width=width, height=height)
+            dpg.configure_item(f"curves column {plot}", width=self._looks.px(190))
 
     def draw(self) -> None:
         """Brings the screen up to date."""
@@ -56,8 +58,12 @@ class Curves:
             dpg.set_value(f"curves column {plot}", metric_label(self._column[plot], with_unit=False))
             for index in range(MOST_SELECTED):
                 self._draw_run(plot, index, chosen[index] if index < len(chosen) else None)
-            for axis in ("x", "y"):
-                dpg.fit_axis_data(f"curves {axis} {plot}")
+            # What somebody zoomed into stays, unless there is something else to see.
+            drawn = self._column[plot], [dpg.get_value(f"curve {kind} {plot} {index}")[:2] for kind, index in _SERIES]
+            if drawn != self._drawn.get(plot):
+                self._drawn[plot] = drawn
+                for axis in ("x", "y"):
+                    dpg.fit_axis_data(f"curves {axis} {plot}")
 
     def _draw_run(self, plot: str, index: int, detail: RunDetail | None) -> None:
         column = self._column[plot]

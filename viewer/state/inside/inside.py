@@ -181,23 +181,20 @@ class Inside:
 
     def _change(self, name: tuple, place: Place, scales: Scales, selected: int, alone: bool) -> None:
         before, after = (self.place, self.scales, self.selected), (place, scales, selected)
-        if alone:  # a click is a change of its own
-            self._undo.seal()
-        self._undo.record(("inside", *name), before, after, self._restore)
-        if alone:
-            self._undo.seal()
+        self._undo.record(("inside", *name), before, after, self._restore, alone)
         self._restore(after)
 
-    def _restore(self, value: tuple[Place, Scales, int]) -> None:
+    def _restore(self, value: tuple[Place, Scales, int]) -> bool:
         """Goes to a place and its changes, unless the run that is looked at now has no such place."""
         place, scales, selected = value
         if place not in self.places:
-            return
+            return False
         if place != self.place:
             self.views["maps"], self.shown, self.message = View(), None, ""
             self._asked.pop("inside", None)
         self.place, self.scales, self.selected = place, scales, selected
         self.version += 1
+        return True
 
     # The worker
 

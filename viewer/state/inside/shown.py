@@ -25,7 +25,8 @@ class Shown:
         scales: How they are.
         figures: MSE, PSNR and SSIM of the changed one.
         plain_figures: The same of the reconstruction as it is.
-        difference: Mean absolute difference of the two.
+        difference: How much the changes make, on the mean over all values.
+        difference_map: Where the changes make it brighter or darker, float32 [height, width].
     """
 
     key: tuple
@@ -33,6 +34,7 @@ class Shown:
     plain: np.ndarray
     channels: Channels | None
     changed: np.ndarray
+    difference_map: np.ndarray
     scales: Scales
     figures: Mapping[str, float] = field(default_factory=dict)
     plain_figures: Mapping[str, float] = field(default_factory=dict)
@@ -55,4 +57,4 @@ class Shown:
         else:
             return None
         figures = (values[name] for name in ("figures", "plain_figures", "difference"))
-        return cls(key, *parts, arrays["changed"], reply.arguments["scales"], *figures)
+        return cls(key, *parts, arrays["changed"], arrays["difference"], reply.arguments["scales"], *figures)

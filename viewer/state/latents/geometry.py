@@ -143,7 +143,8 @@ class Space:
         """`PC 1 · 34 %`, `dim 17`."""
         kind, number = axis
         if kind == "component":
-            return f"PC {number + 1} · {self.shares[number] * 100:.2g} %"
+            share = self.shares[number] * 100
+            return f"PC {number + 1} · {f'{share:.0f}' if share >= 10 else f'{share:.2g}'} %"
         return f"dim {number}" if kind == "dimension" else "nothing"
 
     def direction(self, axis: Axis) -> np.ndarray:

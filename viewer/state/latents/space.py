@@ -151,7 +151,7 @@ class LatentSpace:
     def put(self, across: float, up: float) -> None:
         """Puts the point somewhere in the plane."""
         if self.place is not None:
-            self._move("put", self.space.moved(self.place.vector, self.plane.axes, (across, up)))
+            self._move("put", self.space.moved(self.place.vector, self.plane.axes, (across, up)), alone=True)
 
     def set_amount(self, axis: Axis, amount: float) -> None:
         """Moves the point along one axis, until its slider stands at an amount."""
@@ -166,7 +166,7 @@ class LatentSpace:
     def to_mean(self) -> None:
         """Puts the point at the mean of all images."""
         if self.place is not None:
-            self._move("mean", self.space.center)
+            self._move("mean", self.space.center, alone=True)
 
     def to_image(self) -> None:
         """Puts the point at the chosen image, once its code is there."""
@@ -181,23 +181,25 @@ class LatentSpace:
             return
         place = replace(self.place, **{which: self.place.vector})
         share = (0.0 if which == "first" else 1.0) if place.ends is not None else None
-        self._change(("end", which), replace(place, share=share))
+        self._change(("end", which), replace(place, share=share), alone=True)
 
-    def _move(self, how: Hashable, vector: np.ndarray, share: float | None = None) -> None:
+    def _move(self, how: Hashable, vector: np.ndarray, share: float | None = None, alone: bool = False) -> None:
         self._wanted, self._noted = None, False  # else the image on its way would take the point back
-        self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share))
+        self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share), alone)
 
-    def _change(self, how: Hashable, place: Place) -> None:
+    def _change(self, how: Hashable, place: Place, alone: bool = False) -> None:
         before, after = self._now, self._memories.keep(place)
         self._now = after
-        self._undo.record(("latents", how), before, after, self._restore)
+        self._undo.record(("latents", how), before, after, self._restore, alone)
         self._count()
 
-    def _restore(self, memory: Memory) -> None:
+    def _restore(self, memory: Memory) -> bool:
         """Undoes a move, unless another run is looked at since, or it was too long ago."""
-        if self.space is not None and memory.place is not None and memory.place.run == self.space.run:
-            self._wanted, self._now = None, memory
-            self._count()
+        if self.space is None or memory.place is None or memory.place.run != self.space.run:
+            return False
+        self._wanted, self._now = None, memory
+        self._count()
+        return True
 
     # Sliders
 
@@ -263,7 +265,7 @@ class LatentSpace:
         vector, checkpoint = reply.arrays["vector"], reply.arguments["checkpoint"]
         place = replace(self.place, vector=vector, source=source, checkpoint=checkpoint, share=None)
         if self._noted:
-            self._change("image", place)
+            self._change("image", place, alone=True)
         else:
             self._now = self._memories.keep(place)
         self._noted = False

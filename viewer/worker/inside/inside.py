@@ -24,6 +24,18 @@ from workflows.restore import Restored
 _MOST_NETWORKS, _MOST_IMAGES, _MOST_PLACES = 3, 4, 4
 
 
+@dataclass(frozen=True)
+class _Looked:
+    """What passes at a place, and the image that comes of it unchanged.
+
+    That is the reconstruction but for rounding, which is another where the network is cut: in bfloat16 enough to be
+    taken for the effect of a channel.
+    """
+
+    opened: Opened
+    unchanged: np.ndarray
+
+
 @dataclass
 class _Seen:
     """An image in a network: what its chain begins with, and what passes at the places asked for."""
@@ -32,7 +44,7 @@ class _Seen:
     plain: np.ndarray
     figures: dict[str, float]
     start: Any
-    opened: OrderedDict[str, Opened] = field(default_factory=OrderedDict)
+    places: OrderedDict[str, _Looked] = field(default_factory=OrderedDict)
 
 
 class Inside:
@@ -82,9 +94,10 @@ class Inside:
 
         Returns:
             Values `step`, `figures` and `plain_figures` (name → float, of the changed image and of the reconstruction
-            as it is) and `difference` (mean absolute, between these two); array `changed`, float32 [height, width,
-            channels] in [0, 1]. Where maps are wanted also arrays `original` and `plain`, and the values and arrays
-            of `maps.packed`, these unless the place cannot be shown.
+            as it is) and `difference` (mean absolute, that the changes make); arrays `changed`, float32 [height,
+            width, channels] in [0, 1], and `difference`, float32 [height, width]: what the changes make, the mean of
+            the channels. Where maps are wanted also arrays `original` and `plain`, and the values and arrays of
+            `maps.packed`, these unless the place cannot be shown.
         """
         restored, found = self._models.get(run, checkpoint)
         network = self._network(run, restored)
@@ -93,37 +106,37 @@ class Inside:
             raise RequestError(f"{run}: its network has no place called '{place}'")
         original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
         seen = self._look(network, restored, version_of(run, found), original)
-        if place not in seen.opened:
-            seen.opened[place] = network.open(place, seen.start)
-            while len(seen.opened) > _MOST_PLACES:
-                seen.opened.popitem(last=False)
-        seen.opened.move_to_end(place)
-        changed = self._change(network, seen, where, scales)
+        factors = _factors(where, scales)
+        looked = self._look_at(network, seen, place)
+        if (factors == 1).all():  # nothing is changed: exactly the reconstruction
+            changed, figures, difference = seen.plain, seen.figures, np.zeros_like(seen.plain)
+        else:
+            changed = network.change(place, looked.opened, tf.constant(factors)).numpy()[0]
+            figures, difference = self._reconstruction.figures(original, changed), changed - looked.unchanged
         values = {
             "step": found.step,
-            "figures": seen.figures if changed is seen.plain else self._reconstruction.figures(original, changed),
+            "figures": figures,
             "plain_figures": seen.figures,
-            "difference": float(np.abs(changed - seen.plain).mean()),
+            "difference": float(np.abs(difference).mean()),
         }
-        arrays = {"changed": changed}
+        arrays = {"changed": changed, "difference": difference.mean(axis=-1)}
         if want_maps:
             arrays |= {"original": seen.original, "plain": seen.plain}
             if where.kind != "other":
-                more_values, more_arrays = packed(seen.opened[place].value.numpy())
+                more_values, more_arrays = packed(looked.opened.value.numpy())
                 values |= more_values
                 arrays |= more_arrays
         return values, arrays
 
-    def _change(self, network: Network, seen: _Seen, place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:
-        factors = np.ones(place.shape[-1], np.float32)
-        for channel, factor in scales:
-            if not 0 <= channel < len(factors):
-                raise RequestError(f"{place.title}: has {len(factors)} channels, not {channel + 1}")
-            factors[channel] = factor
-        # Cut in two, the network may round differently in the last bit; unchanged it must give what it gives.
-        if (factors == 1).all():
-            return seen.plain
-        return network.change(place.name, seen.opened[place.name], tf.constant(factors)).numpy()[0]
+    def _look_at(self, network: Network, seen: _Seen, place: str) -> _Looked:
+        if place not in seen.places:
+            opened = network.open(place, seen.start)
+            ones = tf.ones(opened.value.shape[-1])
+            seen.places[place] = _Looked(opened, network.change(place, opened, ones).numpy()[0])
+            while len(seen.places) > _MOST_PLACES:
+                seen.places.popitem(last=False)
+        seen.places.move_to_end(place)
+        return seen.places[place]
 
     def _network(self, run: str, restored: Restored) -> Network:
         kept = self._networks.get(run)
@@ -150,3 +163,13 @@ class Inside:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(key)
         return self._seen[key]
+
+
+def _factors(place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:
+    """One for each channel of a place, float32."""
+    factors = np.ones(place.shape[-1], np.float32)
+    for channel, factor in scales:
+        if not 0 <= channel < len(factors):
+            raise RequestError(f"{place.title}: has {len(factors)} channels, not {channel + 1}")
+        factors[channel] = factor
+    return factors
