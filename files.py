@@ -20,7 +20,11 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
     try:
+        temporary.touch()
+        usual = temporary.stat().st_mode
         yield temporary
+        # safetensors puts a file of its own in its place, which only its owner can read.
+        temporary.chmod(usual)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)

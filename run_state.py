@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Status = Literal["created", "training", "interrupted", "finished", "failed"]
 
@@ -32,6 +32,38 @@ class RunState:
     host: str = ""
     message: str = ""
 
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> "RunState":
+        """From what a file holds; names that are not known are left out.
+
+        Raises:
+            ValueError: A value is of another kind than this program writes.
+        """
+        found = {name: written[name] for name in _KINDS if name in written}
+        for name, value in found.items():
+            if not isinstance(value, _KINDS[name]) or (name == "status" and value not in get_args(Status)):
+                raise ValueError(f"{name} is {value!r:.60}, which no run writes")
+        return cls(**found)
+
+
+_COUNT, _COUNT_OR_NONE = int, (int, type(None))
+# What values may be, by name.
+_KINDS: dict[str, Any] = {
+    "status": str,
+    "epoch": _COUNT,
+    "step": _COUNT,
+    "epochs": _COUNT_OR_NONE,
+    "steps_per_epoch": _COUNT_OR_NONE,
+    "best": (dict, type(None)),
+    "last_step": _COUNT_OR_NONE,
+    "started": str,
+    "updated": str,
+    "seconds": (int, float),
+    "pid": _COUNT_OR_NONE,
+    "host": str,
+    "message": str,
+}
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -51,7 +83,10 @@ def process_lives(state: RunState) -> bool:
     import psutil
 
     try:
-        born = psutil.Process(state.pid).create_time()
+        process = psutil.Process(state.pid)
+        born = process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended; in containers nobody may have taken note
+            return False
     except psutil.Error:
         return False
     # A process born after the state was written only inherited the number. Two seconds for the clock's grain.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from builders.errors import RequestError
 from run_state import RunState
 from runs import Run
 
@@ -61,24 +60,26 @@ class RunSummary:
 
 def summarise(run: Run) -> RunSummary:
     """The row of a run; of one that cannot be read, a row that says so."""
-    path = str(run.path)
     try:
-        state = run.state()
-        name = str(run.resolved_spec().get("name") or run.path.parent.name)
-        evaluation, figures = telling_evaluation(run)
-    except (RequestError, OSError, ValueError, TypeError) as error:
-        return RunSummary(path, run.path.parent.name, "unreadable", message=str(error))
+        return _summary(run)
+    except Exception as error:  # whatever is wrong with one run, the others must be seen
+        return RunSummary(str(run.path), run.path.parent.name, "unreadable", message=str(error))
+
+
+def _summary(run: Run) -> RunSummary:
+    state = run.state()
+    evaluation, figures = telling_evaluation(run)
     best = state.best or {}
     return RunSummary(
-        path=path,
-        name=name,
+        path=str(run.path),
+        name=str(run.resolved_spec().get("name") or run.path.parent.name),
         status=state.status,
         epoch=state.epoch,
         epochs=state.epochs,
         monitor=best.get("monitor"),
-        best=best.get("value"),
-        psnr=figures.get("psnr", {}).get("mean"),
-        ssim=figures.get("ssim", {}).get("mean"),
+        best=_number(best.get("value")),
+        psnr=_number(figures.get("psnr", {}).get("mean")),
+        ssim=_number(figures.get("ssim", {}).get("mean")),
         evaluation=evaluation,
         started=state.started,
         updated=state.updated,
@@ -92,6 +93,10 @@ def telling_evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
     evaluations = run.evaluations()
     name = next((name for name in ("test-best", "test-last", *evaluations) if name in evaluations), None)
     return name, evaluations[name].get("metrics", {}) if name else {}
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _seconds_left(state: RunState) -> float | None:

@@ -19,7 +19,7 @@ import secrets
 import socket
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,29 @@ class Run:
         """What `write_environment` kept; empty where nothing was."""
         return self._read_json("environment.json") or {}
 
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images that its network takes.
+
+        Raises:
+            RequestError: It was not kept.
+        """
+        try:
+            height, width, channels = self.environment()["image_shape"]
+        except (KeyError, TypeError, ValueError):
+            raise RequestError(f"{self.path}: environment.json does not say which images its network takes") from None
+        return height, width, channels
+
+    def image_counts(self) -> dict[str, int]:
+        """Name of a split → how many images it had.
+
+        Raises:
+            RequestError: It was not kept.
+        """
+        try:
+            return dict(self.environment()["dataset"]["images"])
+        except (KeyError, TypeError, ValueError):
+            raise RequestError(f"{self.path}: environment.json does not say how many images it trained on") from None
+
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Keeps versions, devices, hashes and whatever else the figures of this run depend on."""
         self._write_json("environment.json", dict(environment))
@@ -128,28 +151,22 @@ class Run:
         return state
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes whenever the state, the history, the samples or an evaluation have changed on disk."""
-        evaluations = self.path / "evaluation"
+        """Changes whenever the state, the history, samples, checkpoints or an evaluation have changed on disk."""
+        evaluations: list[Path] = []
         with contextlib.suppress(OSError):
-            return tuple(
-                _changed(path)
-                for path in (
-                    self.path / "state.json",
-                    self.history_path,
-                    self.samples_dir,
-                    *sorted(evaluations.iterdir() if evaluations.is_dir() else ()),
-                )
-            )
-        return ()
+            evaluations = sorted((self.path / "evaluation").iterdir())
+        always = (self.path / "state.json", self.history_path, self.samples_dir, self.checkpoint_path(0).parent)
+        return tuple(_changed(path) for path in (*always, *evaluations))
 
     def update_state(self, **changes: Any) -> RunState:
         """Changes some fields of the state and stamps it with the time."""
         return self._write_state(replace(self._written_state(), **changes))
 
     def _written_state(self) -> RunState:
-        known = {field.name for field in fields(RunState)}
-        written = self._read_json("state.json") or {}
-        return RunState(**{key: value for key, value in written.items() if key in known})
+        try:
+            return RunState.read(self._read_json("state.json") or {})
+        except ValueError as error:
+            raise RequestError(f"{self.path / 'state.json'}: {error}; restore it from a copy of the run") from None
 
     def _write_state(self, state: RunState) -> RunState:
         state = replace(state, updated=datetime.now(UTC).isoformat())
@@ -212,8 +229,11 @@ class Run:
     def _history_rows(self) -> list[dict[str, str]]:
         if not self.history_path.is_file():
             return []
-        with self.history_path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        try:
+            with self.history_path.open(newline="", encoding="utf-8") as file:
+                return list(csv.DictReader(file))
+        except (csv.Error, ValueError) as error:
+            raise RequestError(f"{self.history_path}: cannot be read as a table ({error})") from None
 
     def _write_history(self, rows: list[dict[str, str]]) -> None:
         columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -314,8 +334,11 @@ class Run:
         """Name of an evaluation, such as `test-best`, → what its metrics.json holds."""
         found = {}
         for path in sorted((self.path / "evaluation").glob("*/metrics.json")):
-            with contextlib.suppress(OSError, ValueError):
-                found[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                read = json.loads(path.read_text(encoding="utf-8"))
+                metrics = read.get("metrics") if isinstance(read, dict) else None
+                if isinstance(metrics, dict) and all(isinstance(entry, dict) for entry in metrics.values()):
+                    found[path.parent.name] = read
         return found
 
     # JSON
@@ -323,10 +346,13 @@ class Run:
     def _read_json(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            read = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(read, dict):
+                raise ValueError("it holds no mapping")
+            return read
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RequestError(f"{path}: cannot be read as JSON ({error}); restore it from a copy of the run") from None
 
     def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
@@ -351,7 +377,7 @@ def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
     def started(path: Path) -> tuple[str, str]:
         try:
             return str(json.loads((path / "state.json").read_text(encoding="utf-8"))["started"]), path.name
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "", path.name
 
     return sorted(paths, key=started, reverse=True)

@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
@@ -73,6 +75,15 @@ def test_a_run_whose_process_died_is_interrupted(run):
     process.wait()
     run.update_state(status="training", pid=process.pid)
     assert run.state().status == "interrupted"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there processes outlive their end")
+def test_a_process_that_has_ended_is_not_at_work_although_nobody_took_note(run):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    run.update_state(status="training", pid=process.pid, host=socket.gethostname())
+    assert run.state().status == "interrupted"
+    process.wait()
 
 
 def test_a_reused_process_number_is_not_the_trainer(run):
@@ -161,6 +172,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         temporary.write_text("half")
         raise ZeroDivisionError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such modes")
+def test_others_can_read_what_safetensors_writes(tmp_path):
+    from safetensors.numpy import save_file
+
+    write_atomically(tmp_path / "usual", "")
+    with atomic_file(tmp_path / "weights.safetensors") as temporary:
+        save_file({"a": np.zeros(3, np.float32)}, temporary)
+    assert (tmp_path / "weights.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_spec_yaml_says_what_was_meant(run):

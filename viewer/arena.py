@@ -1,6 +1,7 @@
 """Shared memory through which the worker's arrays reach the window."""
 
 import math
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ class Arena:
 
     def __init__(self, name: str | None = None):
         self._owner = name is None
-        self._memory = SharedMemory(name=name) if name else SharedMemory(create=True, size=_size())
+        self._memory = SharedMemory(name=name) if name else _reserved(_size())
         self.half_size = self._memory.size // _HALVES
 
     @property
@@ -64,11 +65,36 @@ class Arena:
             found[name] = np.ndarray(shape, dtype, self._memory.buf, offset).copy()
         return found
 
-    def close(self) -> None:
-        """Lets go of the memory; its maker removes it."""
-        self._memory.close()
+    def forget_name(self) -> None:
+        """Called by its maker once the other side is attached: the memory then ends with the last who has it open.
+
+        So nothing is left behind, however both of them end.
+        """
         if self._owner:
+            self._owner = False
             self._memory.unlink()
+
+    def close(self) -> None:
+        """Lets go of the memory."""
+        self._memory.close()
+        self.forget_name()
+
+
+def _reserved(size: int) -> SharedMemory:
+    """New shared memory that is there: what is only promised kills the process that writes to it later.
+
+    Raises:
+        OSError: There is not so much.
+    """
+    memory = SharedMemory(create=True, size=size)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(memory._fd, 0, size)
+        except OSError:
+            memory.close()
+            memory.unlink()
+            raise
+    return memory
 
 
 def _size() -> int:

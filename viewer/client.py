@@ -6,6 +6,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
@@ -26,7 +27,8 @@ class WorkerClient:
     def __init__(self, wake: Callable[[], None]):
         self._wake = wake
         self._outbox = Outbox()
-        self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        # From the thread that reads: of which process, and a reply, READY, or why there will be nothing more.
+        self._arrived: queue.SimpleQueue[tuple[Any, Reply | str]] = queue.SimpleQueue()
         self._process: Any = None
         self._connection: Connection | None = None
         self._arena: Arena | None = None
@@ -47,12 +49,17 @@ class WorkerClient:
         self._discard()
         self.status, self.why_dead = "starting", ""
         context = multiprocessing.get_context("spawn")  # a fork would take the window's GL state along
-        self._connection, theirs = context.Pipe()
-        self._arena = Arena()
-        self._process = context.Process(
-            target=serve, args=(theirs, self._arena.name), name="retrace-viewer-worker", daemon=True
-        )
-        self._process.start()
+        try:
+            self._connection, theirs = context.Pipe()
+            self._arena = Arena()
+            self._process = context.Process(
+                target=serve, args=(theirs, self._arena.name), name="retrace-viewer-worker", daemon=True
+            )
+            self._process.start()
+        except OSError as error:  # no shared memory, no more files or processes
+            self._process = None
+            self.status, self.why_dead = "dead", f"it cannot be started: {error.strerror or error}"
+            return
         theirs.close()
         self._outgoing = queue.SimpleQueue()
         self._reader = threading.Thread(
@@ -80,7 +87,7 @@ class WorkerClient:
         if self.status == "dead":
             return
         self.start()
-        if (request := self._outbox.ask(topic, kind, arguments)) is not None:
+        if self.status != "dead" and (request := self._outbox.ask(topic, kind, arguments)) is not None:
             self._outgoing.put(request)
 
     def waiting(self, topic: str | None = None) -> float | None:
@@ -90,14 +97,26 @@ class WorkerClient:
     def replies(self) -> list[Reply]:
         """What has arrived."""
         found = []
-        while not self._replies.empty():
-            reply = self._replies.get()
+        while not self._arrived.empty():
+            process, reply = self._arrived.get()
+            if process is not self._process:
+                continue  # of a worker that was replaced
+            if not isinstance(reply, Reply):
+                self._take_news(reply)
+                continue
             awaited, following = self._outbox.accept(reply)
             if following is not None:
                 self._outgoing.put(following)
             if awaited:
                 found.append(reply)
         return found
+
+    def _take_news(self, news: str) -> None:
+        if news == READY:
+            self.status = "ready"
+        else:
+            self._outbox.clear()
+            self.status, self.why_dead = "dead", news
 
     def close(self) -> None:
         """Ends the worker."""
@@ -112,18 +131,16 @@ class WorkerClient:
                 if isinstance(message, Reply):
                     arrays = arena.read(message.places)
                     outgoing.put(ACKNOWLEDGED)
-                    self._replies.put(Reply(**{**vars(message), "arrays": arrays, "places": {}}))
-                elif message == READY and process is self._process:
-                    self.status = "ready"
+                    self._arrived.put((process, replace(message, arrays=arrays, places={})))
+                elif message == READY:
+                    arena.forget_name()  # the worker has it open as well
+                    self._arrived.put((process, READY))
             except Exception:  # an end of the pipe, a torn message: either way this worker is of no more use
                 break
             self._wake()
-        if process is self._process:
-            process.join(5)
-            self.why_dead = _why(process.exitcode)
-            self._outbox.clear()
-            self.status = "dead"
-            self._wake()
+        process.join(5)
+        self._arrived.put((process, _why(process.exitcode)))
+        self._wake()
 
     def _discard(self) -> None:
         process, reader, arena = self._process, self._reader, self._arena

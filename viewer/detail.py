@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from builders.errors import RequestError
 from run_summary import telling_evaluation
 from runs import Run
 
@@ -62,7 +61,7 @@ def read_detail(run: Run) -> RunDetail:
             checkpoints=tuple((checkpoint.step, checkpoint.epoch) for checkpoint in run.checkpoints()),
             best_step=best.get("step"),
         )
-    except (RequestError, OSError, ValueError, TypeError):
+    except Exception:  # whatever is wrong with one run, the others must be seen
         return RunDetail(path)
 
 

@@ -1,5 +1,6 @@
 """Opens the window."""
 
+import os
 from pathlib import Path
 
 from builders.errors import RequestError
@@ -24,9 +25,14 @@ def view(runs_dir: str, run: Path | None = None) -> None:
 
     chosen = None
     if run is not None:
-        root = Path(runs_dir).resolve()
-        if root not in run.resolve().parents:
-            runs_dir, root = str(run.parent.parent), run.resolve().parent.parent
-        # As the list of runs will call it.
-        chosen = str(Path(runs_dir) / run.resolve().relative_to(root))
+        runs_dir, chosen = named_as_listed(runs_dir, run)
     App(runs_dir, chosen, load_settings()).run()
+
+
+def named_as_listed(runs_dir: str, run: Path) -> tuple[str, str]:
+    """The folder to list, and the run's path in that list. Links are not followed, for the list follows none."""
+    run, root = Path(os.path.abspath(run)), Path(os.path.abspath(runs_dir))
+    if root not in run.parents:
+        root = run.parent.parent
+        runs_dir = str(root)
+    return runs_dir, str(Path(runs_dir) / run.relative_to(root))

@@ -61,14 +61,13 @@ def restore(run: Run, checkpoint: str | int = "best") -> Restored:
     """
     found = run.checkpoint(checkpoint)
     loaded = run.load_spec()
-    environment = run.environment()
     state = run.state()
     with placed(loaded):
         model = ModelBuilder(
             loaded.spec,
-            environment["image_shape"],
+            run.image_shape(),
             state.steps_per_epoch or 1,
-            train_count=environment["dataset"]["images"]["train"],
+            train_count=run.image_counts().get("train", 0),
         ).build()
     check_frozen_weights(run, model)
     load_checkpoint(model, found.path)

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from runs import find_run_paths
 from tests.viewer.driver import ROOT, needs_display
+from viewer.launch import named_as_listed
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
@@ -38,3 +41,15 @@ def test_the_windows_process_never_loads_tensorflow_and_is_quick(open_viewer, tm
     assert "No runs here yet" in viewer.ask("dpg.get_value('runs title')")
     viewer.key("2")
     assert "Choose runs" in viewer.ask("dpg.get_value('comparison hint')")
+
+
+@pytest.mark.parametrize("given", ["runs/spec/one", "spec/one", "one", "."])
+def test_a_run_is_selected_however_it_is_named(given, tmp_path, monkeypatch):
+    run = tmp_path / "elsewhere" / "spec" / "one"
+    run.mkdir(parents=True)
+    (run / "state.json").write_text("{}")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "spec").symlink_to(run.parent)
+    monkeypatch.chdir({"runs/spec/one": tmp_path, "spec/one": run.parents[1], "one": run.parent, ".": run}[given])
+    runs_dir, chosen = named_as_listed("runs", Path(given))
+    assert chosen in map(str, find_run_paths(runs_dir))

@@ -48,9 +48,27 @@ def test_arrays_pass_through_shared_memory():
             other.write(0, {"large": np.zeros(arena.half_size + 1, np.uint8)})
         with pytest.raises(ValueError, match="beyond"):
             arena.read({"forged": (arena.half_size * 2 - 4, (100,), "|u1")})
+        # Its name may go while both have it open, so that nothing is left behind however they end.
+        arena.forget_name()
+        assert np.array_equal(arena.read(other.write(0, sent))["odd"], sent["odd"])
+        with pytest.raises(FileNotFoundError):
+            Arena(arena.name)
         other.close()
     finally:
         arena.close()
+
+
+def test_a_worker_that_cannot_be_started_is_told(monkeypatch):
+    def refuse():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("viewer.client.Arena", refuse)
+    client = WorkerClient(lambda: None)
+    client.ask("topic", "reconstruct")
+    client.ask("topic", "reconstruct")
+    assert client.status == "dead" and "cannot be started: No space left" in client.why_dead
+    assert client.waiting() is None and client.replies() == []
+    client.close()
 
 
 def end_at_once(connection, arena_name):
@@ -65,6 +83,7 @@ def test_a_worker_that_ends_at_once_is_told_and_asked_no_more(monkeypatch):
     assert woken.wait(30)
     until = time.monotonic() + 10
     while client.status != "dead" and time.monotonic() < until:
+        assert client.replies() == []
         time.sleep(0.01)
     assert (client.status, client.why_dead) == ("dead", "it ended with status 3")
     client.ask("topic", "reconstruct")

@@ -109,6 +109,10 @@ def test_an_image_through_a_run(open_viewer, runs_dir, tmp_path):
     assert viewer.ask("app.state.reconstruct.view.y") == pytest.approx(centre[1])
     viewer.key("0")
     assert viewer.ask("app.state.reconstruct.view.zoom") == 1
+    viewer.move(*viewer.place("reconstruction 0"))
+    viewer.wheel(3)
+    viewer.hand("click", "--repeat", 2, "--delay", 80, 1)
+    viewer.wait("app.state.reconstruct.view.zoom == 1", 5)
 
     # The divider: left of it the original, right of it the reconstruction.
     viewer.key("d")

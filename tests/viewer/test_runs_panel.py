@@ -39,6 +39,9 @@ def test_search_sort_select_and_overlay(open_viewer, runs_dir):
     viewer.wait("app.state.runs.query == 'finished ta'")
     assert shown(viewer) == ["delta", "beta"]
     assert viewer.ask("[app.state.panel, dpg.get_value('runs count')]") == ["runs", "2 of 4 runs"]  # no key did more
+    viewer.key("Return")
+    assert viewer.ask("[app.state.panel, app.state.runs.selected]") == ["runs", []]
+    viewer.click("runs search")
     viewer.key("Escape")
     viewer.wait("app.state.runs.query == ''")
     viewer.key("Escape")
@@ -125,10 +128,10 @@ def test_thousands_of_runs(open_viewer, tmp_path):
 
 def test_large_type_in_a_small_window(open_viewer, tmp_path):
     make_run(tmp_path / "runs", "a_name_of_some_length", 1)
-    viewer = open_viewer(tmp_path / "runs", scale=1.5, width=1000, height=560)
+    viewer = open_viewer(tmp_path / "runs", scale=1.5, width=1100, height=640)
     viewer.settle()
     assert viewer.ask("rect('runs sort name')[2]") > 200  # columns went so that the name stays
     assert viewer.ask("dpg.get_item_label('runs name 0')").startswith("a_name")
     viewer.key("F1")
     left, top, width, height = viewer.ask("rect('help overlay')")
-    assert left >= 0 and top >= 0 and left + width <= 1000 and top + height <= 560
+    assert left >= 0 and top >= 0 and left + width <= 1100 and top + height <= 640

@@ -10,6 +10,8 @@ from viewer.window.items import Choice, fitting, set_text, text_width
 from viewer.window.theme import Looks
 
 _MESSAGE_SECONDS = 12
+# After so many seconds at one piece of work a new worker is offered.
+_PATIENCE = 10
 _USUAL = "by display"
 _RIGHT = ("save panel", "scale", "theme", "help")
 
@@ -26,6 +28,7 @@ class Frame:
     def __init__(self, state: AppState, looks: Looks, export):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
+        self._scale = state.settings.scale
         self._width = self._gap = 0
         with dpg.group(horizontal=True, tag="top"):
             self._panels = Choice("open", [(panel, TITLES[panel]) for panel in PANELS], state.open_panel)
@@ -75,14 +78,24 @@ class Frame:
         dpg.configure_item("theme", label="Light" if state.settings.theme == "dark" else "Dark")
         scale = state.settings.scale
         dpg.set_value("scale", f"{scale:.0%}" if scale else _USUAL)
+        if scale != self._scale:
+            self._scale = scale
+            if scale > looks.scale:
+                state.say(f"Type of {scale:.0%} needs a larger window; in this one it is {looks.scale:.0%}.")
         set_text("worker status", words, looks.text(kind))
-        dpg.configure_item("restart worker", show=state.worker.status == "dead")
+        dpg.configure_item("restart worker", show=self._offers_restart)
         text = fitting([message.text.replace("\n", " ")], room) if message else ""
         set_text("message", text, looks.text("failure" if message and message.failure else "quiet"))
 
+    @property
+    def _offers_restart(self) -> bool:
+        """Where the worker died, and where it is at something that seems to have no end."""
+        worker = self._state.worker
+        return worker.status == "dead" or (worker.status == "ready" and (worker.waiting() or 0) > _PATIENCE)
+
     def _room(self, words: str) -> int:
         """Pixels that the worker's words leave for a message."""
-        button = dpg.get_item_rect_size("restart worker")[0] if self._state.worker.status == "dead" else 0
+        button = dpg.get_item_rect_size("restart worker")[0] if self._offers_restart else 0
         return self._width - text_width(words) - round(button) - self._looks.px(24 + 2 * 8)
 
     def _align(self) -> None:

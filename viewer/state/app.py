@@ -141,13 +141,23 @@ class AppState:
         variants = self.reconstruct.variants
         return variants[min(self.subject, len(variants) - 1)] if variants else None
 
+    @property
+    def image_name(self) -> str:
+        """What a person would call the chosen image; where it is of a run that is not looked at, also whose it is."""
+        source = self.images.source
+        if source is None:
+            return ""
+        row = self.runs.row(source.run) if source.kind == "split" else None
+        strange = row is not None and row.path not in {variant.run for variant in self.reconstruct.variants}
+        return f"{source.label} of {row.short}" if row is not None and strange else source.label
+
     def look_at(self, index: int) -> None:
         """Chooses which of the compared runs the panels about one run show."""
         self.subject = index
         self.version += 1
 
     def compare_selected(self) -> None:
-        """Puts the selected runs side by side in the reconstruct panel; where none is selected, the first of the list."""
+        """Puts the selected runs side by side in the reconstruct panel; where none is, the first of the list."""
         if not self.runs.selected and self.runs.shown():
             self.runs.select(self.runs.shown()[0].path)
         self._to_compare = list(self.runs.selected)

@@ -125,8 +125,9 @@ class RunsList:
         """Selects a run alone; `toggle` adds or removes it; `reach` adds all from the run selected before."""
         paths = [row.path for row in self._shown]
         if reach and self._anchor in paths and path in paths:
-            start, end = sorted((paths.index(self._anchor), paths.index(path)))
-            self.selected = list(dict.fromkeys([self._anchor, *paths[start : end + 1]]))[:MOST_SELECTED]
+            start, end = paths.index(self._anchor), paths.index(path)
+            reached = paths[start : end + 1] if start <= end else paths[end : start + 1][::-1]
+            self.selected = reached[:MOST_SELECTED]
         elif toggle and path in self.selected:
             self.selected.remove(path)
         elif toggle:

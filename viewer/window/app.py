@@ -14,7 +14,7 @@ from viewer.panels.inside.panel import InsidePanel
 from viewer.panels.latents.panel import LatentsPanel
 from viewer.panels.reconstruct.panel import ReconstructPanel
 from viewer.panels.runs.panel import RunsPanel
-from viewer.settings import Settings, save_settings
+from viewer.settings import SCALES, Settings, save_settings
 from viewer.state.app import PANELS, AppState
 from viewer.watch import RunsWatcher
 from viewer.window.exports import Exports
@@ -28,6 +28,8 @@ from viewer.window.x11 import InputWatch
 # A slider, too, takes a typed number after Ctrl and a click.
 _TEXT_FIELDS = ("runs search", "image path", "inside factor")
 _ABOVE, _BELOW = 36, 34
+# What the panels need at 100 %, in pixels; larger type needs so many times more.
+_LEAST_WIDTH, _LEAST_HEIGHT = 690, 420
 
 
 class App:
@@ -59,7 +61,7 @@ class App:
         dpg.configure_app(manual_callback_management=True)
         self._textures = Textures()
         self._exports = Exports(self.state)
-        self._looks = Looks(self._scale(), settings.theme)
+        self._looks = Looks(self._scale(settings.width, settings.height), settings.theme)
         # Not DearPyGui's primary window: behind one the screen is cleared in black, whatever colour was asked for.
         with dpg.window(
             tag="main",
@@ -109,8 +111,8 @@ class App:
             height=settings.height,
             x_pos=settings.x,
             y_pos=settings.y,
-            min_width=640,
-            min_height=420,
+            min_width=_LEAST_WIDTH,
+            min_height=_LEAST_HEIGHT,
             vsync=False,
             clear_color=(*self._looks.palette.ground, 255),
         )
@@ -188,8 +190,9 @@ class App:
 
     def _lay_out(self, width: int, height: int) -> None:
         settings = self.state.settings
-        if (self._looks.scale, self._looks.theme) != (self._scale(), settings.theme):
-            self._looks.apply(self._scale(), settings.theme)
+        looks = (self._scale(width, height), settings.theme)
+        if (self._looks.scale, self._looks.theme) != looks:
+            self._looks.apply(*looks)
             dpg.set_viewport_clear_color((*self._looks.palette.ground, 255))
         dpg.configure_item("main", width=width, height=height)
         dpg.bind_item_theme("main", self._looks.behind())
@@ -212,8 +215,11 @@ class App:
         moved, self._now = now != self._now, now
         return moved or self._jobs > 0 or self._exports.busy or self._textures.busy
 
-    def _scale(self) -> float:
-        return self.state.settings.scale or self._input.scale()
+    def _scale(self, width: int, height: int) -> float:
+        """The size of type that was chosen, or the largest below it that a window so large has room for."""
+        wanted = self.state.settings.scale or self._input.scale()
+        most = min(width / _LEAST_WIDTH, height / _LEAST_HEIGHT)
+        return wanted if wanted <= most else max((scale for scale in SCALES if scale <= most), default=1.0)
 
     # Input
 

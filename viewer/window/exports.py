@@ -2,6 +2,8 @@
 
 import tempfile
 import time
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import dearpygui.dearpygui as dpg
@@ -44,16 +46,22 @@ class Exports:
         if original is None or source is None or not results:
             self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
             return
-        columns = [Column("Original", [source.label, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
+        name = self._state.image_name
+        # An answer that is on its way is not in the figure yet, so neither is its checkpoint.
+        variants = [
+            replace(variant, step=result.step) if result and result.step in dict(variant.checkpoints) else variant
+            for variant, result in zip(own.variants, own.results)
+        ]
+        columns = [Column("Original", [name, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
         for index, result in results:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
             caption = [own.variants[index].text_of(result.step)]
             caption += [labelled(name, result.figures[name]) for name in names]
-            columns.append(Column(heading(own.variants, index), caption, result.image, own.error_image(result)))
+            columns.append(Column(heading(variants, index), caption, result.image, own.error_image(result)))
         path = save_comparison(
             self._name("comparison"),
             columns,
-            f"{source.label}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
+            f"{name}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
             (own.error_map, _MAP_TITLES[own.error_map], *own.error_range()),
             font_file(),
         )
@@ -90,4 +98,7 @@ class Exports:
         self._folder.rmdir()
 
     def _name(self, what: str) -> Path:
-        return Path.cwd() / f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}.png"
+        """A name that is free, in the current folder."""
+        stem = f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
+        suffixes = chain([""], (f"-{number}" for number in count(2)))
+        return next(path for suffix in suffixes if not (path := Path.cwd() / f"{stem}{suffix}.png").exists())

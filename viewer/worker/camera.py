@@ -84,7 +84,7 @@ class _File:
     """The frames of a video file in their order, again and again."""
 
     def __init__(self, path: str, open_capture: Open):
-        self._path, self._open = Path(path).expanduser(), open_capture
+        self._path, self._open = Path(os.path.expanduser(path)), open_capture
         try:
             self._path.stat()
         except OSError as error:

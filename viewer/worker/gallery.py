@@ -1,10 +1,12 @@
 """The images of a run's dataset, small, with their errors."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from architectures.metrics import METRICS
+from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.images import fit_image, to_float
 from builders.spec import Image
 from viewer.worker.answers import Answer
@@ -31,7 +33,7 @@ class Gallery:
         """Thumbnails of a split, spread evenly over it, with the PSNR of each.
 
         The figures of an evaluation are used where there is one of this checkpoint and split; else the images are
-        reconstructed now.
+        reconstructed now, unless that needs a search: their figures are then NaN.
 
         Returns:
             Values `positions`, `names`, `psnr` (dB); array `thumbnails`, uint8 [images, 64, 64, 1 or 3].
@@ -40,6 +42,8 @@ class Gallery:
         positions = np.unique(np.linspace(0, images.count - 1, min(_MOST, images.count)).astype(int))
         restored, _ = self._models.get(run, checkpoint)
         measured = self._evaluated(run, checkpoint, split, images.count)
+        if not measured and isinstance(restored.model, LatentDecoder):
+            measured = [math.nan] * images.count  # each would have to be searched first, for minutes
         psnr = [measured[position] for position in positions] if measured else []
         thumbnails = []
         channels = restored.image_shape[2]
@@ -70,5 +74,5 @@ class Gallery:
 
 def _values(evaluation: dict[str, Any]) -> list[float]:
     values = evaluation.get("metrics", {}).get("psnr", {}).get("values", [])
-    # JSON cannot hold the infinite PSNR of an equal image.
-    return [float("inf") if value is None else float(value) for value in values]
+    # JSON cannot hold what is no number; infinite it never is.
+    return [math.nan if value is None else float(value) for value in values]

@@ -3,13 +3,14 @@
 import os
 import warnings
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import psutil
 from PIL import Image as Pillow
 
 from builders.errors import RequestError
+from builders.image_store import free_memory
 from builders.images import BadImageError, fit_image, open_image, to_float
 from builders.spec import Image
 from viewer.protocol import ImageSource
@@ -44,8 +45,10 @@ class Images:
             RequestError: There is no such image, or it cannot be read.
         """
         opened = self.opened(source)
-        if opened.shape == shape:
-            return to_float(opened)
+        if source.kind == "split":
+            if opened.shape == shape:
+                return to_float(opened)
+            image = replace(image, margin=0.0)  # what a dataset gives has been cut already
         return to_float(fit_image(opened, image, shape[:2])).reshape(shape)
 
     def opened(self, source: ImageSource) -> np.ndarray:
@@ -57,7 +60,7 @@ class Images:
             return split.image(source.position)
         if source.kind == "camera":
             return self._camera.frame(source)
-        path = Path(source.path).expanduser()
+        path = Path(os.path.expanduser(source.path))  # pathlib's raises where there is no such user
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
@@ -79,6 +82,8 @@ class Images:
 def _open(path: Path) -> np.ndarray:
     if path.is_dir():
         raise RequestError(f"{path}: is a folder; choose one image in it")
+    if not path.is_file():  # a pipe or a device might never end
+        raise RequestError(f"{path}: is no ordinary file")
     limit = Pillow.MAX_IMAGE_PIXELS
     Pillow.MAX_IMAGE_PIXELS = None  # our own bound follows, by the memory there is
     try:
@@ -99,7 +104,7 @@ def _refuse_more_than_memory(path: str | os.PathLike) -> None:
             (width, height), mode = image.size, image.mode
     except Exception:  # what is wrong with the file is told by whoever opens it in earnest
         return
-    needed, free = width * height * _BYTES.get(mode, _MOST_BYTES), psutil.virtual_memory().available
+    needed, free = width * height * _BYTES.get(mode, _MOST_BYTES), free_memory()
     if needed > free:
         raise RequestError(
             f"{path}: {width} × {height} pixels need {needed / 1e9:.1f} GB to open, and {free / 1e9:.1f} GB are free; "

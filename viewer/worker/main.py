@@ -34,8 +34,9 @@ def serve(connection: Connection, arena_name: str) -> None:
         import_tensorflow()
         from viewer.worker.handlers import handlers
 
+        arena = Arena(arena_name)
         connection.send(READY)
-        _Loop(connection, Arena(arena_name), handlers()).run()
+        _Loop(connection, arena, handlers()).run()
 
 
 class _Loop:
@@ -82,7 +83,7 @@ class _Loop:
 def _sentence(error: Exception) -> str:
     """What the window shows. A mistake of ours, unlike a user's, also leaves its traceback in the terminal."""
     if isinstance(error, RequestError | OSError | ValueError):
-        return str(error)
+        return " ".join(str(error).split())
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "not enough memory for this; close other programs or choose a smaller image"
     traceback.print_exception(error, file=sys.stderr)

@@ -180,3 +180,83 @@ def test_failures_about_what_is_left_behind_are_not_said(state, worker):
     worker.answer(error="gone.png: No such file or directory")
     state.advance()
     assert state.message is None or "gone.png" not in state.message.text
+
+
+def compared(state):
+    return [variant.run for variant in state.reconstruct.variants]
+
+
+def test_a_comparison_waits_until_its_runs_have_been_read(state):
+    first, second = (row.path for row in state.runs.shown())
+    state.runs.select(first)
+    state.compare_selected()
+    state.advance()
+    assert compared(state) == [first] and state.runs.details.keys() == {first}
+    state.runs.select(second)
+    state.compare_selected()
+    assert compared(state) == [first] and state.panel == "reconstruct"  # not yet read
+    state.advance()
+    assert compared(state) == [second]
+    state.advance()
+    assert state.runs.details.keys() == {second}
+    # Whoever selects something else meanwhile wishes for nothing any more.
+    state.runs.select(first)
+    state.compare_selected()
+    state.runs.select(second)
+    state.advance()
+    assert compared(state) == [second]
+    # Where nothing is selected, the first of the list is meant.
+    state.runs.select(second, toggle=True)
+    assert state.runs.selected == []
+    state.compare_selected()
+    state.follow_disk(state, 2)
+    assert compared(state) == [first] == state.runs.selected
+
+
+def test_what_failed_is_tried_again(state, worker):
+    own, images = state.reconstruct, state.images
+    images.open_file("photo.png")
+    state.advance()
+    worker.answer(error="no checkpoint of step 50")
+    worker.answer(error="photo.png: cannot be read")
+    worker.answer_image(0.5)
+    state.advance()
+    assert images.gallery is None and images.message and worker.sent == []
+    # The same path again: it may have been mended.
+    images.open_file("photo.png")
+    state.advance()
+    assert [request.arguments["source"].opening for request in worker.sent] == [1, 1]
+    worker.answer_image(0.4)
+    worker.answer_image(0.4)
+    state.advance()
+    assert own.answered and not own.failed
+    state.compare_selected()
+    state.advance()
+    assert [request.kind for request in worker.sent] == ["gallery"] and images.message == ""
+
+
+def test_undo_takes_back_what_still_can_be(state):
+    own = state.reconstruct
+    own.set_scale(0.1)
+    own.set_scale(0.5)
+    state.undo_last()
+    own.set_scale(0.1)  # chosen already: nothing to note, and nothing to lose
+    state.redo()
+    assert own.scale == 0.5
+    own.set_checkpoint(1, 10)
+    state.undo.seal()
+    state.remove_column(1)
+    state.undo_last()  # the column is gone: what was before it is taken back
+    assert own.scale == 0.1
+    state.redo()
+    assert own.scale == 0.5
+
+
+def test_an_image_of_another_run_says_whose_it_is(state):
+    first, second = state.runs.shown()
+    state.images.open(ImageSource("split", run=first.path, position=3))
+    assert state.image_name == "test image 3"
+    state.runs.select(second.path)
+    state.compare_selected()
+    state.advance()
+    assert state.image_name == f"test image 3 of {first.short}"

@@ -108,3 +108,52 @@ def test_a_selected_run_that_is_deleted_is_named(runs):
     runs.select(gone)
     runs.update(Seen(tuple(row for row in runs.rows if row.path != gone), {}, complete=True))
     assert runs.gone() == [gone]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", "[1]"),
+        ("state.json", '{"best": 0.93, "epoch": 4}'),
+        ("state.json", '{"status": {"phase": 3}, "epoch": "3"}'),
+        ("state.json", '{"status": "sleeping"}'),
+        ("state.json", '{"seconds": null}'),
+        ("state.json", "[" * 100_000),
+        ("spec.resolved.json", "[]"),
+        ("history.csv", "a" * 200_000),
+        ("evaluation/test-best/metrics.json", '{"metrics": null}'),
+        ("evaluation/test-best/metrics.json", '{"metrics": {"psnr": 3}}'),
+    ],
+)
+def test_one_strange_file_hides_no_run(tmp_path, watcher, name, content):
+    strange = next(tmp_path.glob("spec 4/*"))
+    (strange / name).write_text(content)
+    watcher.want([str(strange)])
+    watcher.look()
+    state = RunsList()
+    state.update(watcher.seen)
+    assert state.complete and len(state.shown()) == 13 and state.row(str(strange)) is not None
+    for column in ("status", "epoch", "best", "psnr", "age"):
+        state.sort_by(column)
+    if name == "state.json":
+        assert state.row(str(strange)).status == "unreadable"
+
+
+def test_a_checkpoint_that_is_deleted_is_missed(tmp_path, watcher):
+    run = Run(next(tmp_path.glob("spec 4/*")))
+    for step in (10, 20):
+        run.checkpoint_path(step).parent.mkdir(exist_ok=True)
+        run.checkpoint_path(step).touch()
+    watcher.want([str(run.path)])
+    watcher.look()
+    assert [step for step, _ in watcher.seen.details[str(run.path)].checkpoints] == [10, 20]
+    run.delete_checkpoint(10)
+    assert watcher.look()
+    assert [step for step, _ in watcher.seen.details[str(run.path)].checkpoints] == [20]
+
+
+def test_reaching_upwards_takes_the_nearest(runs):
+    paths = [row.path for row in runs.shown()]
+    runs.select(paths[11])
+    runs.select(paths[2], reach=True)
+    assert runs.selected == paths[4:12][::-1]

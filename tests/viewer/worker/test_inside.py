@@ -151,7 +151,19 @@ def test_unchanged_it_is_the_reconstruction_and_no_way_differs_from_it(inside, b
         # The same network cut in two, and so little changed that it could not be seen.
         values, arrays = ask(inside, run, place["name"], [(0, 1 + 1e-7)], want_maps=False)
         assert np.abs(arrays["changed"] - wanted).max() < 1e-5
-        assert set(arrays) == {"changed"}
+        assert set(arrays) == {"changed", "difference"} and values["difference"] < 1e-6
+
+
+def test_rounding_is_no_difference(inside, built):
+    """In bfloat16 the network that is cut rounds otherwise than the whole one."""
+    text = INVERTER.replace("training: {", "training: {precision: mixed_bfloat16, ")
+    built.add("rounding", text, (32, 32, 3))
+    apart = 0.0
+    for place in inside.places("rounding", "best")[0]["places"]:
+        values, arrays = ask(inside, "rounding", place["name"], [(0, 1 + 1e-7)])
+        assert values["difference"] < 1e-6 and np.abs(arrays["difference"]).max() < 1e-6
+        apart = max(apart, float(np.abs(arrays["changed"] - arrays["plain"]).max()))
+    assert apart > 1e-4, "nothing was rounded, so nothing is tested"
 
 
 def test_a_tap_switched_off_is_a_tap_of_zeros(inside, built):

@@ -19,7 +19,8 @@ from viewer.window.textures import Textures
 from viewer.window.theme import FONT_SIZE, Looks
 
 # Room for the numbers left of and below the plane, and for the legend at its right.
-_LEFT, _BELOW = 44, 22
+_LEFT, _ABOVE, _BELOW = 44, 6, 22
+_LEAST = 16
 _GRIP, _STILL = 14, 4
 _MOST_TICKS = 9
 _USUAL_SIDE = 340
@@ -55,16 +56,18 @@ class PlaneView:
     # Layout
 
     def resize(self, width: int, height: int) -> None:
-        """Makes it so large, in pixels."""
-        self.pane.resize(width, height)
+        """Makes it so large, in pixels, and no smaller than its numbers need."""
+        px = self._looks.px
+        self.pane.resize(max(width, px(_LEFT) + _LEAST), max(height, px(_ABOVE) + _LEAST + px(_BELOW)))
         self._labelled = self._marked = None
 
     @property
     def box(self) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the plane itself in the pane."""
         px, pane = self._looks.px, self.pane
-        right = pane.width - self.legend.width
-        return px(_LEFT), px(6), max(px(_LEFT) + 16, right), max(22, pane.height - px(_BELOW))
+        # Where there is no room for both, the plane goes on below the legend.
+        right = max(px(_LEFT) + _LEAST, pane.width - self.legend.width)
+        return px(_LEFT), px(_ABOVE), right, pane.height - px(_BELOW)
 
     @property
     def _size(self) -> tuple[int, int]:

@@ -110,8 +110,7 @@ class Comparison:
         self._original.show(self._pictures.of_array("original", array), own.view, looks.palette.picture_ground)
         set_text("original title", "Original", looks.text("text"))
         size = "" if array is None else f" · {array.shape[1]} × {array.shape[0]}"
-        source = own.images.source
-        name = source.label if source else "choose an image on the left"
+        name = self._state.image_name or "choose an image on the left"
         set_text("original name", fitting([name + size, name], where.width), looks.text("quiet"))
 
     def _draw_scale(self, where: Places) -> None:

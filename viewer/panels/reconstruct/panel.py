@@ -87,7 +87,7 @@ class ReconstructPanel:
         self._shown = shown
         self._maps.show(own.error_map, self._looks)
         dpg.set_value("error range", _scale_title(own.scale))
-        dpg.configure_item("error range", enabled=own.error_map != "ssim")
+        dpg.configure_item("error range", show=own.error_map != "ssim")
         dpg.set_value("divider", own.split is not None)
 
     def wheel(self, steps: float) -> bool:

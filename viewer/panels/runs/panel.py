@@ -150,8 +150,11 @@ class RunsPanel:
         if not metrics:
             return
         measured = sorted({detail.evaluation for detail in chosen})
-        set_text("runs figures title", f"Figures ({', '.join(measured)})", self._looks.text("quiet"))
-        rows = []
+        rows: list[tuple[str, list[str]]] = []
+        if len(measured) > 1:  # of other images, or by other checkpoints: not to be compared blindly
+            rows.append(("measured", [detail.evaluation or "–" for detail in self._state.runs.chosen()]))
+        of = f" ({measured[0]})" if len(measured) == 1 else ""
+        set_text("runs figures title", f"Figures{of}", self._looks.text("quiet"))
         for metric in metrics:
             values = []
             for detail in self._state.runs.chosen():
@@ -170,6 +173,9 @@ class RunsPanel:
         several = len(runs.chosen()) > 1
         dpg.configure_item("runs differences title", show=several)
         if not several:
+            return
+        if not all(detail.spec for detail in runs.chosen()):
+            set_text("runs differences title", "A spec cannot be read.", self._looks.text("quiet"))
             return
         differences = list(runs.differences().items())
         if not differences:
@@ -198,7 +204,9 @@ class RunsPanel:
             with dpg.table_row():
                 dpg.add_text("")
                 for row, index in titles:
-                    dpg.add_text(row.short if row else "", color=looks.series_colour(index))
+                    with dpg.group(horizontal=True, horizontal_spacing=looks.px(4)):
+                        dpg.add_text("●", color=looks.series_colour(index))
+                        dpg.add_text(row.short if row else "")
                 for title in further:
                     dpg.add_text(title, color=(*looks.text("quiet"), 255))
             for name, values in rows:

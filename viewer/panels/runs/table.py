@@ -160,8 +160,10 @@ class RunTable:
         dpg.configure_item(f"runs status {number}", color=(*looks.text(_COLOURS.get(row.status, "quiet")), 255))
         for key in ("epoch", "best", "age"):
             dpg.configure_item(f"runs {key} {number}", color=quiet)
+        # Figures of other than test images are not to be compared with the others.
+        measured = usual if (row.evaluation or "").startswith("test") else quiet
         for key in ("psnr", "ssim"):
-            dpg.configure_item(f"runs {key} {number}", color=usual)
+            dpg.configure_item(f"runs {key} {number}", color=measured)
 
     def _clicked(self, sender, value, number: int) -> None:
         rows = self._runs.shown()

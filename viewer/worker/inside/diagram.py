@@ -51,7 +51,7 @@ def _draw(path: str) -> bytes:
     run = Run.open(path)
     loaded = run.load_spec()
     with placed(loaded):
-        described = structure(loaded.spec, run.environment()["image_shape"])
+        described = structure(loaded.spec, run.image_shape())
     with style():
         figure = draw_architecture(described, loaded.spec)
         width, height = figure.get_size_inches()

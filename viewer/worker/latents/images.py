@@ -57,7 +57,7 @@ class LatentImages:
         """Names of the splits that open soon."""
         if run not in self._quick:
             opened = Run.open(run)
-            pixels = math.prod(opened.environment()["image_shape"][:2])
+            pixels = math.prod(opened.image_shape()[:2])
             large = {name for name, count in _counts(run).items() if count * pixels > _MOST_PIXELS}
             if large and not open_source(opened.load_spec().spec.dataset.source).can_fail:
                 large = set()
@@ -69,4 +69,4 @@ class LatentImages:
 
 def _counts(run: str) -> dict[str, int]:
     """Name of a split → how many images it has."""
-    return Run.open(run).environment()["dataset"]["images"]
+    return Run.open(run).image_counts()
