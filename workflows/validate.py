@@ -17,7 +17,7 @@ from builders.dataset_builder import Split
 from builders.errors import RequestError
 from builders.spec import Spec
 from files import write_atomically
-from runs import Run
+from runs import LATENTS_FILE, Run
 from words import labelled, metric_label, metric_text
 from workflows.console import new_console, new_table
 from workflows.evaluation import MetricResult, evaluate
@@ -92,6 +92,8 @@ def validate(
     )
     labels = chosen.labels[:count]
     latents = probe.figures(labels) if probe else None
+    # Whoever reads the new figures must not find the latents of an earlier checkpoint beside them.
+    (directory / LATENTS_FILE).unlink(missing_ok=True)
     write_atomically(
         run.metrics_path(chosen.name, str(checkpoint)),
         json.dumps(

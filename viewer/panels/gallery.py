@@ -14,6 +14,7 @@ from words import metric_text
 
 _COLUMNS = 4
 _GAP = 4
+_OF = {"test": "Test images", "validation": "Validation", "train": "Training"}
 _TITLES = dict(zip(GALLERY_ORDERS, ("worst first", "best first", "in order")))
 
 
@@ -87,6 +88,7 @@ class GalleryView:
         self._shown = shown
         dpg.set_value("gallery order", _TITLES[state.order])
         dpg.configure_item("gallery", show=gallery is not None)
+        dpg.set_value("gallery title", _OF[gallery.split] if gallery is not None else _OF["test"])
         if gallery is None:
             return
         first = state.first * _COLUMNS

@@ -165,7 +165,7 @@ class ImageChoice:
             self.gallery, self.first = None, 0
             self.version += 1
         self.run, self.message = variant.run, ""
-        self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step), split="test")
+        self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step))
 
     def forget_failure(self) -> None:
         """Where there was no gallery, it is asked for again when it is wanted next."""
@@ -182,7 +182,7 @@ class ImageChoice:
             values = reply.values
             self.gallery = Gallery(
                 reply.arguments["run"],
-                reply.arguments["split"],
+                values["split"],
                 tuple(values["positions"]),
                 tuple(values["names"]),
                 tuple(values["psnr"]),

@@ -9,6 +9,7 @@ from architectures.metrics import METRICS
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.images import fit_image, to_float
 from builders.spec import Image
+from runs import Run
 from viewer.worker.answers import Answer
 from viewer.worker.models import Models
 
@@ -16,6 +17,7 @@ from viewer.worker.models import Models
 _MOST = 240
 _SIDE = 64
 _BATCH = 32
+_SPLITS = ("test", "validation", "train")
 
 
 class Gallery:
@@ -29,15 +31,19 @@ class Gallery:
         self._models = models
         self._psnr = METRICS.get("psnr")()
 
-    def gallery(self, run: str, checkpoint: str, split: str) -> Answer:
-        """Thumbnails of a split, spread evenly over it, with the PSNR of each.
+    def gallery(self, run: str, checkpoint: str) -> Answer:
+        """Thumbnails of a run's test images, spread evenly over them, with the PSNR of each.
+
+        Where the run has no test images, its validation images; and where it has none either, its training images.
 
         The figures of an evaluation are used where there is one of this checkpoint and split; else the images are
         reconstructed now, unless that needs a search: their figures are then NaN.
 
         Returns:
-            Values `positions`, `names`, `psnr` (dB); array `thumbnails`, uint8 [images, 64, 64, 1 or 3].
+            Values `split`, `positions`, `names`, `psnr` (dB); array `thumbnails`, uint8 [images, 64, 64, 1 or 3].
         """
+        counts = Run.open(run).image_counts()
+        split = next((name for name in _SPLITS if counts.get(name)), _SPLITS[0])
         images = self._models.split(run, split)
         positions = np.unique(np.linspace(0, images.count - 1, min(_MOST, images.count)).astype(int))
         restored, _ = self._models.get(run, checkpoint)
@@ -56,6 +62,7 @@ class Gallery:
             fit = Image(size=_SIDE, channels=channels)
             thumbnails += [fit_image(image, fit, (_SIDE, _SIDE)) for image in batch]
         values = {
+            "split": split,
             "positions": [int(position) for position in positions],
             "names": [images.name_of(int(position)) for position in positions],
             "psnr": [float(value) for value in psnr],

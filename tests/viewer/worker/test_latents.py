@@ -176,3 +176,24 @@ def test_codes_too_long_are_refused(handlers, autoencoder, tmp_path, monkeypatch
     monkeypatch.setattr(spaces, "_MOST_NUMBERS", 16 * 20)
     values, _ = ask(handlers, "latent space", str(copy))
     assert (values["count"], values["total"]) == (20, 64)
+
+
+def test_the_gallery_searches_no_latents(handlers, decoder, learned, tmp_path):
+    """Figures come from an evaluation, or not at all: a search of every image takes minutes."""
+    run = Run.open(decoder)
+    evaluated = run.evaluations()["test-last"]
+    values, arrays = handlers["gallery"](run=decoder, checkpoint="last")
+    assert values["split"] == "test" and values["psnr"] == evaluated["metrics"]["psnr"]["values"]
+    assert len(arrays["thumbnails"]) == len(values["names"]) == evaluated["count"]
+    values, _ = handlers["gallery"](run=decoder, checkpoint=str(run.checkpoints()[0].step))
+    assert np.isnan(values["psnr"]).all() and len(values["psnr"]) == evaluated["count"]
+
+
+def test_the_gallery_shows_what_images_there_are(handlers, autoencoder, tmp_path):
+    """Digits without test images: those that validate."""
+    copy = Run(shutil.copytree(autoencoder, tmp_path / "runs" / "wide" / "copy"))
+    environment = copy.environment()
+    environment["dataset"]["images"].pop("test")
+    copy.write_environment(environment)
+    values, _ = handlers["gallery"](run=str(copy.path), checkpoint="best")
+    assert values["split"] == "validation" and np.isfinite(values["psnr"]).all()
