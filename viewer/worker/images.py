@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
 from viewer.worker.camera import Camera
 from viewer.worker.models import Models
+from viewer.worker.recent import Recent
 from viewer.worker.shrinking import LONGEST_SIDE, shrunk
 
 _MOST_KEPT = 16
@@ -36,7 +36,7 @@ class Images:
     def __init__(self, models: Models, camera: Camera | None = None):
         self._models = models
         self._camera = camera or Camera()
-        self._opened: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._opened: Recent[np.ndarray] = Recent(_MOST_KEPT)
 
     def fitted(self, source: ImageSource, image: Image, shape: tuple[int, int, int]) -> np.ndarray:
         """float32 [height, width, channels] in [0, 1]: the image as a run's spec says it is fitted.
@@ -65,13 +65,7 @@ class Images:
             changed = path.stat().st_mtime_ns
         except OSError as error:
             raise RequestError(f"{source.path}: {error.strerror or error}") from None
-        key = (str(path), changed)
-        if key not in self._opened:
-            self._opened[key] = _open(path)
-            while len(self._opened) > _MOST_KEPT:
-                self._opened.popitem(last=False)
-        self._opened.move_to_end(key)
-        return self._opened[key]
+        return self._opened.get((str(path), changed), lambda: _open(path))
 
     def close_camera(self) -> Answer:
         """Answers `close camera`: nobody looks at it any more."""

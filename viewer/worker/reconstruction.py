@@ -1,7 +1,5 @@
 """Images through runs: reconstructions, their figures, and where they differ."""
 
-from collections import OrderedDict
-
 import numpy as np
 import tensorflow as tf
 from skimage.metrics import structural_similarity
@@ -13,6 +11,7 @@ from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
 from viewer.worker.images import Images
 from viewer.worker.models import Models
+from viewer.worker.recent import Recent
 from viewer.worker.searches import Searches, digest, version_of
 
 _WINDOW = 7
@@ -32,7 +31,7 @@ class Reconstruction:
         self._models = models
         self._images = images
         self._searches = searches
-        self._rebuilt: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._rebuilt: Recent[np.ndarray] = Recent(_MOST_KEPT)
         self._metrics = {name: METRICS.get(name)() for name in ("mse", "psnr", "ssim")}
         # Op by op it takes five times as long, and for small images longer than the network.
         self._metrics["ssim"] = tf.function(self._metrics["ssim"])
@@ -66,17 +65,14 @@ class Reconstruction:
         Returns:
             float32 [height, width, channels] in [0, 1].
         """
-        key = (version, digest(original))
-        if key not in self._rebuilt:
+
+        def rebuild() -> np.ndarray:
             if isinstance(model, LatentDecoder):
                 latent = self._searches.latent(model, version, original)
-                self._rebuilt[key] = model.decode_latents(latent[np.newaxis])["image"][0]
-            else:
-                self._rebuilt[key] = model.reconstruct(original[np.newaxis])["image"][0]
-            while len(self._rebuilt) > _MOST_KEPT:
-                self._rebuilt.popitem(last=False)
-        self._rebuilt.move_to_end(key)
-        return self._rebuilt[key]
+                return model.decode_latents(latent[np.newaxis])["image"][0]
+            return model.reconstruct(original[np.newaxis])["image"][0]
+
+        return self._rebuilt.get((version, digest(original)), rebuild)
 
     def compared(self, original: np.ndarray, image: np.ndarray) -> Answer:
         """The figures of a reconstruction, and all that is shown of it."""

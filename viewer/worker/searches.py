@@ -1,12 +1,12 @@
 """Latents that were searched, kept: a search takes seconds, and several panels want the same one."""
 
 import hashlib
-from collections import OrderedDict
 
 import numpy as np
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from run_state import Checkpoint
+from viewer.worker.recent import Recent
 
 _MOST_KEPT = 512
 
@@ -25,7 +25,7 @@ class Searches:
     """Image and weights → latent."""
 
     def __init__(self):
-        self._found: OrderedDict[tuple, np.ndarray] = OrderedDict()
+        self._found: Recent[np.ndarray] = Recent(_MOST_KEPT)
 
     def latent(self, model: LatentDecoder, version: tuple, image: np.ndarray) -> np.ndarray:
         """The latent of an image, float32 [dimensions], by the model's whole protocol.
@@ -35,10 +35,4 @@ class Searches:
             version: See `version_of`.
             image: float32 [height, width, channels] in [0, 1].
         """
-        key = (version, digest(image))
-        if key not in self._found:
-            self._found[key] = model.search(image[np.newaxis])[0][0]
-            while len(self._found) > _MOST_KEPT:
-                self._found.popitem(last=False)
-        self._found.move_to_end(key)
-        return self._found[key]
+        return self._found.get((version, digest(image)), lambda: model.search(image[np.newaxis])[0][0])

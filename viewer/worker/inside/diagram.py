@@ -1,13 +1,13 @@
 """A run's network as a diagram."""
 
 import io
-from collections import OrderedDict
 
 import numpy as np
 from PIL import Image as Pillow
 
 from runs import Run
 from viewer.worker.answers import Answer
+from viewer.worker.recent import Recent
 from workflows.placing import placed
 
 _MOST_KEPT = 16
@@ -20,7 +20,7 @@ class Diagrams:
 
     def __init__(self):
         # Drawn once: as PNG a diagram takes a hundredth of its pixels.
-        self._drawn: OrderedDict[str, bytes] = OrderedDict()
+        self._drawn: Recent[bytes] = Recent(_MOST_KEPT)
 
     def diagram(self, run: str) -> Answer:
         """The network of a run, as `show --plot` draws it.
@@ -31,12 +31,7 @@ class Diagrams:
         Returns:
             Array `diagram`, uint8 [height, width, 3].
         """
-        if run not in self._drawn:
-            self._drawn[run] = _draw(run)
-            while len(self._drawn) > _MOST_KEPT:
-                self._drawn.popitem(last=False)
-        self._drawn.move_to_end(run)
-        with Pillow.open(io.BytesIO(self._drawn[run])) as image:
+        with Pillow.open(io.BytesIO(self._drawn.get(run, lambda: _draw(run)))) as image:
             return {}, {"diagram": np.asarray(image.convert("RGB"))}
 
 

@@ -1,6 +1,5 @@
 """What the layers of a network hold of an image, and what becomes of the image when channels are changed."""
 
-from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from viewer.worker.images import Images
 from viewer.worker.inside.maps import packed
 from viewer.worker.inside.network import Network, Opened
 from viewer.worker.models import Models
+from viewer.worker.recent import Recent
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches, digest, version_of
 from workflows.restore import Restored
@@ -44,7 +44,7 @@ class _Seen:
     plain: np.ndarray
     figures: dict[str, float]
     start: Any
-    places: OrderedDict[str, _Looked] = field(default_factory=OrderedDict)
+    places: Recent[_Looked] = field(default_factory=lambda: Recent(_MOST_PLACES))
 
 
 class Inside:
@@ -60,8 +60,8 @@ class Inside:
     def __init__(self, models: Models, images: Images, reconstruction: Reconstruction, searches: Searches):
         self._models, self._images = models, images
         self._reconstruction, self._searches = reconstruction, searches
-        self._networks: OrderedDict[str, tuple[Restored, Network]] = OrderedDict()
-        self._seen: OrderedDict[tuple, _Seen] = OrderedDict()
+        self._networks: Recent[Network] = Recent(_MOST_NETWORKS)
+        self._seen: Recent[_Seen] = Recent(_MOST_IMAGES)
 
     def places(self, run: str, checkpoint: str) -> Answer:
         """Where one can look into a run's network.
@@ -129,40 +129,27 @@ class Inside:
         return values, arrays
 
     def _look_at(self, network: Network, seen: _Seen, place: str) -> _Looked:
-        if place not in seen.places:
+        def look() -> _Looked:
             opened = network.open(place, seen.start)
             ones = tf.ones(opened.value.shape[-1])
-            seen.places[place] = _Looked(opened, network.change(place, opened, ones).numpy()[0])
-            while len(seen.places) > _MOST_PLACES:
-                seen.places.popitem(last=False)
-        seen.places.move_to_end(place)
-        return seen.places[place]
+            return _Looked(opened, network.change(place, opened, ones).numpy()[0])
+
+        return seen.places.get(place, look)
 
     def _network(self, run: str, restored: Restored) -> Network:
-        kept = self._networks.get(run)
-        if kept is None or kept[0] is not restored:
-            kept = restored, Network(restored.model, list(restored.spec.encoder.taps))
-            self._networks[run] = kept
-            while len(self._networks) > _MOST_NETWORKS:
-                self._networks.popitem(last=False)
-        self._networks.move_to_end(run)
-        return kept[1]
+        taps = list(restored.spec.encoder.taps)
+        return self._networks.get(run, lambda: Network(restored.model, taps), owner=restored)
 
     def _look(self, network: Network, restored: Restored, version: tuple, original: np.ndarray) -> _Seen:
-        key = (version, digest(original))
-        if key not in self._seen:
+        def look() -> _Seen:
             model = restored.model
             plain = self._reconstruction.rebuilt(model, version, original)
-            if isinstance(model, LatentDecoder):
-                beginning = self._searches.latent(model, version, original)
-            else:
-                beginning = original
+            latents = isinstance(model, LatentDecoder)
+            beginning = self._searches.latent(model, version, original) if latents else original
             start = network.start(tf.constant(beginning[np.newaxis]))
-            self._seen[key] = _Seen(original, plain, self._reconstruction.figures(original, plain), start)
-            while len(self._seen) > _MOST_IMAGES:
-                self._seen.popitem(last=False)
-        self._seen.move_to_end(key)
-        return self._seen[key]
+            return _Seen(original, plain, self._reconstruction.figures(original, plain), start)
+
+        return self._seen.get((version, digest(original)), look)
 
 
 def _factors(place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:

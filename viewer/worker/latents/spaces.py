@@ -13,6 +13,7 @@ from builders.images import to_float
 from viewer.worker.latents.codes import Codec
 from viewer.worker.latents.images import LatentImages
 from viewer.worker.models import Models
+from viewer.worker.recent import Recent
 from viewer.worker.searches import version_of
 from workflows.latents.components import Components, principal_components
 
@@ -101,19 +102,14 @@ class Spaces:
         self._models = models
         self._images = images
         self._spaces: OrderedDict[tuple, Space] = OrderedDict()
-        self._codecs: OrderedDict[str, Codec] = OrderedDict()
+        self._codecs: Recent[Codec] = Recent(_MOST_KEPT)
         self._positions: dict[str, np.ndarray] = {}
 
     def codec(self, run: str, checkpoint: str) -> tuple[Codec, tuple]:
         """A run's codec with the weights of a checkpoint, and their version."""
         restored, found = self._models.get(run, checkpoint)
-        codec = self._codecs.get(run)
-        if codec is None or codec.model is not restored.model:
-            codec = self._codecs[run] = Codec(restored.model)
-        self._codecs.move_to_end(run)
-        while len(self._codecs) > _MOST_KEPT:
-            self._codecs.popitem(last=False)
-        return codec, version_of(run, found)
+        model = restored.model
+        return self._codecs.get(run, lambda: Codec(model), owner=model), version_of(run, found)
 
     def get(self, run: str, checkpoint: str) -> tuple[Space, Codec]:
         """A run's space at a checkpoint, and its codec.
