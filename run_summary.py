@@ -68,7 +68,8 @@ def summarise(run: Run) -> RunSummary:
 
 def _summary(run: Run) -> RunSummary:
     state = run.state()
-    evaluation, figures = telling_evaluation(run)
+    name, evaluation = telling_evaluation(run)
+    figures = evaluation.get("metrics", {})
     best = state.best or {}
     return RunSummary(
         path=str(run.path),
@@ -80,7 +81,7 @@ def _summary(run: Run) -> RunSummary:
         best=_number(best.get("value")),
         psnr=_number(figures.get("psnr", {}).get("mean")),
         ssim=_number(figures.get("ssim", {}).get("mean")),
-        evaluation=evaluation,
+        evaluation=name,
         started=state.started,
         updated=state.updated,
         seconds_left=_seconds_left(state),
@@ -89,10 +90,10 @@ def _summary(run: Run) -> RunSummary:
 
 
 def telling_evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
-    """The evaluation that says most of a run, and its metrics: of test images by the best checkpoint where there is."""
+    """The evaluation that says most of a run, with its name: of test images by the best checkpoint where there is."""
     evaluations = run.evaluations()
     name = next((name for name in ("test-best", "test-last", *evaluations) if name in evaluations), None)
-    return name, evaluations[name].get("metrics", {}) if name else {}
+    return name, evaluations[name] if name else {}
 
 
 def _number(value: Any) -> float | None:

@@ -87,6 +87,8 @@ def crop(source: Path, target: Path, box: tuple[int, int, int, int]) -> Path:
 def _draw_scale(page, pen, type_, scale: tuple[str, str, float, float], corner: tuple[int, int], width: int) -> None:
     name, title, low, high = scale
     left, top = corner
+    if pen.textlength(title, font=type_) > width:
+        title = title.partition(":")[0]
     pen.text((left, top), _fitting(pen, title, type_, width), _INK, type_)
     page.paste(_picture(scale_bar(name, width, 16), width, 16), (left, top + _LINE + 6))
     below = top + _LINE + 28

@@ -44,7 +44,7 @@ def read_detail(run: Run) -> RunDetail:
     """What is shown of a selected run; empty where nothing can be read."""
     path = str(run.path)
     try:
-        name, figures = telling_evaluation(run)
+        name, evaluation = telling_evaluation(run)
         samples, samples_name = _samples(run)
         best = run.state().best or {}
         return RunDetail(
@@ -53,7 +53,7 @@ def read_detail(run: Run) -> RunDetail:
             spec=run.resolved_spec(),
             figures={
                 metric: (entry.get("mean"), entry.get("std"), entry.get("baseline"))
-                for metric, entry in figures.items()
+                for metric, entry in evaluation.get("metrics", {}).items()
             },
             evaluation=name or "",
             samples=samples,

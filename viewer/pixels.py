@@ -1,5 +1,7 @@
 """Pictures drawn into buffers of pixels: what of an image is seen through a view, as large as a pane."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from viewer.state.view import View
@@ -28,12 +30,23 @@ class Picture:
         Args:
             scale: Pixels of the pane for each of the image.
         """
-        wanted = 0
-        while scale <= 0.5 and min(self._levels[0].shape[:2]) >> (wanted + 1) >= 1:
-            scale, wanted = scale * 2, wanted + 1
+        wanted = halvings(scale, self._levels[0].shape[:2])
         while len(self._levels) <= wanted:
             self._levels.append(halved(self._levels[-1]))
         return self._levels[wanted]
+
+
+def halvings(scale: float, size: Sequence[int]) -> int:
+    """How often an image can be halved so that at least one pixel is left for each that is shown.
+
+    Args:
+        scale: Pixels of the screen for each of the image.
+        size: Its sides.
+    """
+    count = 0
+    while scale <= 0.5 and min(size) >> (count + 1) >= 1:
+        scale, count = scale * 2, count + 1
+    return count
 
 
 def draw(

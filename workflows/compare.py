@@ -10,14 +10,12 @@ from typing import Any
 from rich.console import Console
 
 from builders.errors import RequestError
+from run_summary import telling_evaluation
 from runs import Run
+from spec_paths import differences
 from words import duration_text, metric_label, metric_text
 from workflows.console import new_table
 from workflows.figures.curves import save_overlaid_curves
-from workflows.spec_paths import leaves
-
-# Differ between any two specs, and say nothing about why runs differ.
-_NOT_COMPARED = ("name", "description", "expected")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
     if len(set(paths)) < 2 or len(set(paths)) < len(paths):
         raise RequestError("compare: give at least two different runs; `python cli.py runs` lists them")
     labels = _labels(selected)
-    chosen = [_evaluation(run) for run in selected]
+    chosen = [telling_evaluation(run) for run in selected]
     metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
     states = [run.state() for run in selected]
     return Comparison(
@@ -70,7 +68,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
             "epochs": [f"{state.epoch}/{state.epochs}" if state.epochs else "–" for state in states],
             "training time": [duration_text(state.seconds) for state in states],
         },
-        differences=_differences([run.resolved_spec() for run in selected]),
+        differences=differences([run.resolved_spec() for run in selected]),
         curves=save_overlaid_curves({label: run.history() for label, run in zip(labels, selected)}, out),
         same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
     )
@@ -83,26 +81,10 @@ def _labels(selected: Sequence[Run]) -> list[str]:
     return [f"{name}/{run.path.resolve().name}" for name, run in zip(names, selected)]
 
 
-def _evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
-    evaluations = run.evaluations()
-    for name in ("test-best", "test-last", *evaluations):
-        if name in evaluations:
-            return name, evaluations[name]
-    return None, {}
-
-
 def _images(evaluation: Mapping[str, Any]) -> tuple:
     """What tells sets of images apart: how many, and how their mean colours score, which no model has a part in."""
     baselines = [(name, metric.get("baseline")) for name, metric in sorted(evaluation.get("metrics", {}).items())]
     return evaluation.get("count"), *(pair for pair in baselines if pair[0] in ("mse", "psnr"))
-
-
-def _differences(resolved: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    values_of = [dict(leaves({key: spec[key] for key in spec if key not in _NOT_COMPARED})) for spec in resolved]
-    paths = dict.fromkeys(path for spec in values_of for path in spec)
-    rows = {path: [spec.get(path) for spec in values_of] for path in paths}
-    # As text, because 1 and True, or 1 and 1.0, are equal in Python and not in a spec.
-    return {path: values for path, values in rows.items() if len({json.dumps(value) for value in values}) > 1}
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

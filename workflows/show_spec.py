@@ -8,9 +8,9 @@ from rich.console import Console
 
 from builders.errors import RequestError
 from builders.spec import Spec, load_spec
+from spec_paths import leaves
 from workflows.console import new_table
 from workflows.import_tensorflow import import_tensorflow
-from workflows.spec_paths import leaves
 
 
 def print_network(

@@ -8,6 +8,11 @@ from viewer.colours import mapped
 from viewer.state.variants import Result
 
 ERROR_MAPS = ("absolute", "signed", "ssim")
+TITLES = {
+    "absolute": "Absolute error",
+    "signed": "Signed error: blue too dark, red too bright",
+    "ssim": "Local SSIM",
+}
 SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 goes by the largest error on screen
 
 

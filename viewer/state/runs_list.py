@@ -1,17 +1,15 @@
 """The list of runs: what is searched for, how it is sorted, what is selected."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from run_summary import RunSummary
+from spec_paths import differences
 from viewer.detail import RunDetail
 from viewer.watch import Seen
 
 MOST_SELECTED = 8
-# Differ between any two specs, and say nothing about why runs differ.
-_NOT_COMPARED = ("name", "description", "expected")
 
 
 @dataclass(frozen=True)
@@ -165,14 +163,7 @@ class RunsList:
 
     def differences(self) -> dict[str, list[Any]]:
         """Path of the spec → values of the selected runs, where they are not all equal."""
-        specs = [
-            dict(_leaves({key: value for key, value in detail.spec.items() if key not in _NOT_COMPARED}))
-            for detail in self.chosen()
-        ]
-        paths = dict.fromkeys(path for spec in specs for path in spec)
-        rows = {path: [spec.get(path) for spec in specs] for path in paths}
-        # As text, because 1 and True, or 1 and 1.0, are equal in Python and not in a spec.
-        return {path: values for path, values in rows.items() if len({json.dumps(value) for value in values}) > 1}
+        return differences([detail.spec for detail in self.chosen()])
 
 
 def _matches(row: RunSummary, words: Sequence[str]) -> bool:
@@ -198,9 +189,3 @@ def _rank(column: str) -> tuple[int, str]:
     if column in known:
         return known.index(column), ""
     return (len(known) if column.startswith("loss/") else len(known) + 1), column
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
-    inner = [pair for key, item in pairs for pair in _leaves(item, f"{path}.{key}" if path else str(key))]
-    yield from inner or [(path, value)]

@@ -11,11 +11,11 @@ import dearpygui.dearpygui as dpg
 from viewer.capture import Column, crop, save_comparison
 from viewer.state.app import AppState
 from viewer.state.columns import heading
+from viewer.state.error_maps import TITLES
 from viewer.window.theme import font_file
 from words import labelled
 
 _SECONDS_UNTIL_GIVEN_UP = 10
-_MAP_TITLES = {"absolute": "Absolute error", "signed": "Signed error", "ssim": "Local SSIM"}
 
 
 class Exports:
@@ -62,7 +62,7 @@ class Exports:
             self._name("comparison"),
             columns,
             f"{name}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
-            (own.error_map, _MAP_TITLES[own.error_map], *own.error_range()),
+            (own.error_map, TITLES[own.error_map], *own.error_range()),
             font_file(),
         )
         self._state.say(f"Saved {path}")

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from builders.errors import RequestError
 from builders.spec import LoadedSpec
-from workflows.spec_paths import leaves
+from spec_paths import leaves
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import SearchSpace, value_text

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from viewer.panels.inside.hinted import HintedPane
+from viewer.pixels import halvings
 from viewer.state.inside.inside import Inside
 from viewer.state.view import View
 from viewer.window.textures import Textures
@@ -91,9 +92,7 @@ class _Sheet:
 
     def _level(self, scale: float) -> np.ndarray:
         """Halved as often as a pixel is left for each that is shown: the rest is soon done."""
-        wanted = 0
-        while scale <= 0.5 and min(self._levels[0].shape[:2]) >> (wanted + 1) >= 1:
-            scale, wanted = scale * 2, wanted + 1
+        wanted = halvings(scale, self._levels[0].shape[:2])
         while len(self._levels) <= wanted:
             self._levels.append(np.asarray(Pillow.fromarray(self._levels[-1]).reduce(2)))
         return self._levels[wanted]

@@ -9,6 +9,7 @@ from viewer.panels.reconstruct.places import Places, places
 from viewer.panels.subject import CHOOSE_RUNS
 from viewer.picture_cache import PictureCache
 from viewer.state.app import AppState
+from viewer.state.error_maps import TITLES
 from viewer.state.reconstruction import MOST_VARIANTS
 from viewer.state.view import View
 from viewer.window.items import fitting, set_text, text_width, type_width
@@ -17,11 +18,6 @@ from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
 _BAR_HEIGHT = 12
-_ERROR_TITLES = {
-    "absolute": "Absolute error",
-    "signed": "Signed error: blue too dark, red too bright",
-    "ssim": "Local SSIM",
-}
 
 
 class Comparison:
@@ -126,7 +122,7 @@ class Comparison:
         self._bar.resize(*size)
         bar = self._pictures.made("bar", None, (own.error_map, size), lambda: scale_bar(own.error_map, *size))
         self._bar.show(bar, View(), looks.palette.picture_ground)
-        title = _ERROR_TITLES[own.error_map]
+        title = TITLES[own.error_map]
         set_text("error title", fitting([title, title.partition(":")[0]], where.width), looks.text("text"))
         set_text("error low", low, looks.text("quiet"))
         set_text("error high", high, looks.text("quiet"))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from viewer.pixels import halved
+from viewer.pixels import halved, halvings
 from viewer.state.view import Point, Size
 
 # Between maps, as a share of the longer side of one.
@@ -112,9 +112,7 @@ class Channels:
         """
         if not self._levels:
             self._levels.append(self.values)
-        wanted = 0
-        while scale <= 0.5 and min(self.values.shape[1:]) >> (wanted + 1) >= 1:
-            scale, wanted = scale * 2, wanted + 1
+        wanted = halvings(scale, self.values.shape[1:])
         while len(self._levels) <= wanted:
             self._levels.append(halved(self._levels[-1].astype(np.float32, copy=False), axis=1))
         return self._levels[wanted]
