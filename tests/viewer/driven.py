@@ -42,11 +42,11 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     while dpg.is_dearpygui_running():
         app.frame()
-        while not lines.empty():
-            line = lines.get()
-            if line is None:
-                dpg.stop_dearpygui()
-                break
+        # One after each frame, so that whoever asks twice knows that a frame was drawn in between.
+        line = "" if lines.empty() else lines.get()
+        if line is None:
+            dpg.stop_dearpygui()
+        elif line:
             try:
                 answer = {"value": eval(line, names)}
             except Exception as error:

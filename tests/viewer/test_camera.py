@@ -260,7 +260,7 @@ def test_checkpoints_of_one_run_side_by_side(shared_viewer, mixed):
     viewer.wait("len(app.state.reconstruct.variants) == 3 and app.state.reconstruct.answered")
     assert viewer.ask("[each.step for each in app.state.reconstruct.variants]") == steps
     viewer.click("variant add 2")
-    assert "All checkpoints of narrow" in viewer.ask("dpg.get_value('message')")
+    viewer.wait("'All checkpoints of narrow' in dpg.get_value('message')", 5)
     viewer.click("variant remove 1")
     viewer.wait("len(app.state.reconstruct.variants) == 2")
     assert viewer.ask("[each.step for each in app.state.reconstruct.variants]") == [steps[0], steps[2]]
