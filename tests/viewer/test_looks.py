@@ -69,4 +69,3 @@ def test_light_and_large(shared_viewer):
             viewer.settle()
             reaching = [tag for tag, _ in outside(viewer) if not str(tag).startswith("curves")]  # those are scrolled
             assert reaching == [], (scale, size, panel)
-            viewer.screen(f"{scale} {size[0]} {panel}")
