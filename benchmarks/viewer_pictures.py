@@ -35,6 +35,7 @@ class Tour:
         """Takes a picture of the whole window."""
         import dearpygui.dearpygui as dpg
 
+        self.window.until(lambda: True)  # what was set just now is drawn first
         target = self.out / f"{name}.png"
         with tempfile.TemporaryDirectory() as folder:
             raw = Path(folder) / "raw.png"

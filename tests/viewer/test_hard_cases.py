@@ -96,7 +96,7 @@ def test_a_latent_decoder_searches(shared_viewer, mixed):
 def test_slow_frames_lose_no_key_and_no_click(shared_viewer):
     """All that a person does within one frame arrives in it at once."""
     viewer = compare(shared_viewer, "narrow")
-    with viewer.each_frame(before="time.sleep(0.1)"):
+    with viewer.each_frame(before="time.sleep(0.06)"):
         position = viewer.ask("app.state.reconstruct.variants[0].position")
         viewer.ask("app.state.undo.record('x', 0, 1, lambda value: [setattr(app, 'undone', value)])")
         for turn in range(3):

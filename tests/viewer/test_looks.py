@@ -59,11 +59,11 @@ def test_light_and_large(shared_viewer):
     assert outside(viewer) == []
 
     # Type never grows larger than the window has room for, and comes back with the room.
-    for scale, size, shown in ((3.0, (1200, 700), 1.5), (3.0, (690, 420), 1.0), (1.5, (1200, 700), 1.5)):
+    for scale, size, shown, panels in ((3.0, (690, 420), 1.0, "1234"), (3.0, (1200, 700), 1.5, "34")):
         viewer.ask(f"app.state.set_scale({scale})")
         viewer.ask(f"dpg.configure_viewport(0, width={size[0]}, height={size[1]})")
         viewer.wait(f"dpg.get_viewport_client_width() == {size[0]} and app._looks.scale == {shown}")
-        for panel in "1234":
+        for panel in panels:
             viewer.key(panel)
             viewer.wait("app.worker.waiting() is None")
             viewer.settle()
