@@ -9,50 +9,94 @@ from viewer.window.modifiers import CONTROL, SHIFT, down, held
 
 
 @dataclass(frozen=True)
-class Shortcut:
-    """A line of the help overlay; where `action` is set, also a key that is bound to it.
+class Key:
+    """A key, and what it does.
 
     Args:
-        keys: As a person reads it.
-        does: What happens.
+        code: DearPyGui's.
         action: Name of the action.
-        key: DearPyGui's code of the key.
         control: Whether Ctrl is held.
         shift: Whether Shift is held.
     """
 
-    keys: str
-    does: str
-    action: str = ""
-    key: int = 0
+    code: int
+    action: str
     control: bool = False
     shift: bool = False
 
 
+@dataclass(frozen=True)
+class Shortcut:
+    """A line of the help overlay.
+
+    Args:
+        keys: As a person reads it.
+        does: What happens.
+        bound: The keys that are meant; none where the mouse is.
+    """
+
+    keys: str
+    does: str
+    bound: tuple[Key, ...] = ()
+
+
+def _control(code: int, action: str, shift: bool = False) -> tuple[Key, ...]:
+    return (Key(code, action, control=True, shift=shift),)
+
+
 SHORTCUTS = (
-    Shortcut("1, 2, 3, 4", "open a panel"),
-    Shortcut("Ctrl-F", "search the runs", "search", dpg.mvKey_F, control=True),
-    Shortcut("↑ ↓, Page ↑ ↓", "the next run, or the one before; a page"),
+    Shortcut("1, 2, 3, 4", "open a panel", tuple(Key(dpg.mvKey_1 + number, f"panel {number}") for number in range(4))),
+    Shortcut("Ctrl-F", "search the runs", _control(dpg.mvKey_F, "search")),
+    Shortcut(
+        "↑ ↓, Page ↑ ↓",
+        "the next run, or the one before; a page",
+        (
+            Key(dpg.mvKey_Up, "up"),
+            Key(dpg.mvKey_Down, "down"),
+            Key(dpg.mvKey_Prior, "page up"),
+            Key(dpg.mvKey_Next, "page down"),
+        ),
+    ),
     Shortcut("Ctrl-click, Shift-click", "select several runs"),
-    Shortcut("Enter", "reconstruct with the selected runs", "compare", dpg.mvKey_Return),
-    Shortcut("Ctrl-O", "open an image", "open", dpg.mvKey_O, control=True),
-    Shortcut("← →", "the previous or the next image of the dataset"),
-    Shortcut("Space", "pause the camera or video, or let it go on", "pause", dpg.mvKey_Spacebar),
+    Shortcut(
+        "Enter",
+        "reconstruct with the selected runs",
+        (Key(dpg.mvKey_Return, "compare"), Key(dpg.mvKey_NumPadEnter, "compare")),
+    ),
+    Shortcut("Ctrl-O", "open an image", _control(dpg.mvKey_O, "open")),
+    Shortcut(
+        "← →",
+        "the previous or the next image of the dataset",
+        (Key(dpg.mvKey_Left, "left"), Key(dpg.mvKey_Right, "right")),
+    ),
+    Shortcut("Space", "pause the camera or video, or let it go on", (Key(dpg.mvKey_Spacebar, "pause"),)),
     Shortcut("Wheel, drag", "zoom into an image; move it"),
-    Shortcut("0, double click", "show the whole image again", "whole", dpg.mvKey_0),
+    Shortcut("0, double click", "show the whole image again", (Key(dpg.mvKey_0, "whole"),)),
     Shortcut("Click, Ctrl-click a map", "choose a channel; switch it off or on"),
     Shortcut("Ctrl-click a slider", "type its number"),
-    Shortcut("D", "divider between original and reconstruction", "divide", dpg.mvKey_D),
-    Shortcut("E", "the next kind of error map", "error", dpg.mvKey_E),
+    Shortcut("D", "divider between original and reconstruction", (Key(dpg.mvKey_D, "divide"),)),
+    Shortcut("E", "the next kind of error map", (Key(dpg.mvKey_E, "error"),)),
     Shortcut("Click, drag a point", "move it through latent space; drag beside it: move the plane"),
-    Shortcut("I, M", "the point goes to the image; to the mean", "to image", dpg.mvKey_I),
-    Shortcut("A, B", "the point becomes an end of the way from A to B", "first end", dpg.mvKey_A),
-    Shortcut("Ctrl-Z", "undo a slider", "undo", dpg.mvKey_Z, control=True),
-    Shortcut("Ctrl-Y, Ctrl-Shift-Z", "redo", "redo", dpg.mvKey_Y, control=True),
-    Shortcut("Ctrl-S", "save the panel as a picture", "save", dpg.mvKey_S, control=True),
-    Shortcut("Ctrl-Shift-S", "save the comparison as a figure", "figure", dpg.mvKey_S, control=True, shift=True),
-    Shortcut("T", "light or dark", "theme", dpg.mvKey_T),
-    Shortcut("F1, ?", "this help", "help", dpg.mvKey_F1),
+    Shortcut(
+        "I, M",
+        "the point goes to the image; to the mean",
+        (Key(dpg.mvKey_I, "to image"), Key(dpg.mvKey_M, "to mean")),
+    ),
+    Shortcut(
+        "A, B",
+        "the point becomes an end of the way from A to B",
+        (Key(dpg.mvKey_A, "first end"), Key(dpg.mvKey_B, "last end")),
+    ),
+    Shortcut("Ctrl-Z", "undo a slider", _control(dpg.mvKey_Z, "undo")),
+    Shortcut("Ctrl-Y, Ctrl-Shift-Z", "redo", _control(dpg.mvKey_Y, "redo") + _control(dpg.mvKey_Z, "redo", shift=True)),
+    Shortcut("Ctrl-S", "save the panel as a picture", _control(dpg.mvKey_S, "save")),
+    Shortcut("Ctrl-Shift-S", "save the comparison as a figure", _control(dpg.mvKey_S, "figure", shift=True)),
+    Shortcut("T", "light or dark", (Key(dpg.mvKey_T, "theme"),)),
+    Shortcut(
+        "F1, ?; Escape",
+        "this help; away with it",
+        (Key(dpg.mvKey_F1, "help"), Key(dpg.mvKey_Slash, "help", shift=True), Key(dpg.mvKey_Escape, "escape")),
+    ),
 )
 
 
@@ -67,24 +111,7 @@ class Keys:
     def __init__(self, perform: Callable[[str], None], typing: Callable[[], bool]):
         self._perform, self._typing = perform, typing
         self._bound = {
-            (shortcut.key, shortcut.control, shortcut.shift): shortcut.action
-            for shortcut in SHORTCUTS
-            if shortcut.action
-        }
-        self._bound |= {
-            (dpg.mvKey_Z, True, True): "redo",
-            (dpg.mvKey_M, False, False): "to mean",
-            (dpg.mvKey_B, False, False): "last end",
-            (dpg.mvKey_Up, False, False): "up",
-            (dpg.mvKey_Down, False, False): "down",
-            (dpg.mvKey_Prior, False, False): "page up",
-            (dpg.mvKey_Next, False, False): "page down",
-            (dpg.mvKey_Left, False, False): "left",
-            (dpg.mvKey_Right, False, False): "right",
-            (dpg.mvKey_Escape, False, False): "escape",
-            (dpg.mvKey_NumPadEnter, False, False): "compare",
-            (dpg.mvKey_Slash, False, True): "help",
-            **{(dpg.mvKey_1 + number, False, False): f"panel {number}" for number in range(4)},
+            (key.code, key.control, key.shift): key.action for shortcut in SHORTCUTS for key in shortcut.bound
         }
         with dpg.handler_registry():
             dpg.add_key_press_handler(callback=lambda sender, key: self.press(key))
