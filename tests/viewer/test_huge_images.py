@@ -106,6 +106,12 @@ def test_a_worker_that_dies_in_the_middle_is_replaced(shared_viewer, huge):
     again.symlink_to(huge)
     open_path(viewer, again.name)
     viewer.wait("(app.worker.waiting() or 0) > 0.2")
+    # What takes long could be ended by hand as well.
+    assert not viewer.ask("dpg.is_item_shown('restart worker')")
+    patience = "setattr(sys.modules['viewer.panels.frame'], '_PATIENCE', {})"
+    viewer.ask(patience.format(0.1))
+    viewer.wait("dpg.is_item_shown('restart worker') and app.worker.status == 'ready'")
+    viewer.ask(patience.format(10))
     os.kill(worker.pid, signal.SIGKILL)
     viewer.wait("app.worker.status == 'dead'")
     viewer.settle()

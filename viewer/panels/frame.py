@@ -70,7 +70,7 @@ class Frame:
         if message is not None and not message.failure and time.monotonic() - message.since > _MESSAGE_SECONDS:
             message = None
         room = self._room(words)
-        shown = (state.version, words, message, room)
+        shown = (state.version, words, message, room, self._offers_restart)
         if shown == self._shown:
             return
         self._shown = shown
