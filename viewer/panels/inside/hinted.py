@@ -5,12 +5,12 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from viewer.panels.inside.layout import Box
-from viewer.panels.inside.zoom import Zoom
 from viewer.state.inside.inside import Inside
 from viewer.window.items import set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.zoom import Zoom
 
 
 class HintedPane:

@@ -5,7 +5,6 @@ import numpy as np
 
 from viewer.colours import mapped
 from viewer.panels.inside.layout import IMAGES, Box
-from viewer.panels.inside.zoom import Zoom
 from viewer.picture_cache import PictureCache
 from viewer.pixels import Picture
 from viewer.state.error_maps import largest_finite
@@ -16,6 +15,7 @@ from viewer.window.items import set_text, text_width
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.zoom import Zoom
 
 _TITLES = dict(zip(IMAGES, ("Original", "Reconstruction", "Changed", "Difference")))
 _LONG_TITLES = {"difference": "Difference: red is brighter"}

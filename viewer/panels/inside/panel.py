@@ -8,7 +8,6 @@ from viewer.panels.inside.images import ImagesView
 from viewer.panels.inside.layout import arrange
 from viewer.panels.inside.maps import MapsView
 from viewer.panels.inside.tools import Tools
-from viewer.panels.inside.zoom import Zoom
 from viewer.panels.subject import Subject
 from viewer.state.app import AppState
 from viewer.state.inside.inside import MODES
@@ -16,6 +15,7 @@ from viewer.window.items import Choice, type_width
 from viewer.window.modifiers import CONTROL, held
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.zoom import Zoom
 
 _MODE_TITLES = dict(zip(MODES, ("Maps", "Diagram")))
 _MAPS = "inside maps area"

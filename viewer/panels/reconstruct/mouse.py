@@ -10,6 +10,7 @@ from viewer.state.reconstruction import Reconstruction
 from viewer.state.view import Point, View, pixel_at
 from viewer.window.pane import Pane
 from viewer.window.theme import Looks
+from viewer.window.zoom import Zoom
 
 _GRIP = 9
 # Pixels smaller than this on the screen are not framed.
@@ -36,14 +37,6 @@ class Shown:
         return (self.pane.width, self.pane.height), (self.picture.width, self.picture.height)
 
 
-@dataclass(frozen=True)
-class _Drag:
-    pane: Pane
-    view: View
-    start: Point
-    divider: bool
-
-
 class ComparisonMouse:
     """See the module.
 
@@ -55,16 +48,13 @@ class ComparisonMouse:
 
     def __init__(self, state: Reconstruction, looks: Looks, panes: Callable[[], Sequence[Shown]]):
         self._state, self._looks, self._panes = state, looks, panes
-        self._drag: _Drag | None = None
+        # What is dragged: a pane's picture, or the divider in it.
+        self._held: Zoom | None = None
+        self._divides: Pane | None = None
 
     def wheel(self, steps: float) -> bool:
         """The mouse wheel was turned; whether it was meant for a pane."""
-        found = self._under_mouse()
-        if found is None:
-            return False
-        shown, mouse = found
-        self._state.set_view(self._state.view.turned(steps, *shown.sizes, mouse))
-        return True
+        return any(self._zoom(shown.pane).wheel(steps) for shown in self._panes())
 
     def press(self) -> bool:
         """The mouse was pressed; whether on a pane."""
@@ -73,37 +63,50 @@ class ComparisonMouse:
             return False
         shown, mouse = found
         at = self._divider(shown)
-        divider = at is not None and abs(mouse[0] - at) <= self._looks.px(_GRIP)
-        self._drag = _Drag(shown.pane, self._state.view, mouse, divider)
+        if at is not None and abs(mouse[0] - at) <= self._looks.px(_GRIP):
+            self._divides = shown.pane
+        else:
+            self._held = self._zoom(shown.pane)
+            self._held.press()
         return True
 
     def double_click(self) -> None:
         """The mouse was pressed twice: on a pane, all of the image is shown again."""
         if self._under_mouse() is not None:
-            self._drag = None  # the second press began one
+            self._held = self._divides = None  # the second press began a drag
             self._state.set_view(View())
 
     def drag(self) -> None:
         """The mouse may have moved with its button held, or have been let go."""
-        if self._drag is None:
-            return
-        drag = self._drag
-        shown = next((shown for shown in self._panes() if shown.pane is drag.pane), None)
-        if shown is not None and shown.picture is not None:
-            mouse = drag.pane.mouse_anywhere()
-            if drag.divider:
-                self._state.set_split(self._state.view.to_share(*shown.sizes, mouse)[0])
-            else:
-                by = mouse[0] - drag.start[0], mouse[1] - drag.start[1]
-                self._state.set_view(drag.view.panned(*shown.sizes, by))
-        # Only now: a slow frame may bring the last move together with the button's release.
-        if not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
-            self._drag = None
+        if self._held is not None:
+            self._held.drag()
+            if not self._held.dragging:
+                self._held = None
+        if self._divides is not None:
+            shown = self._shown(self._divides)
+            if shown is not None:
+                self._state.set_split(self._state.view.to_share(*shown.sizes, shown.pane.mouse_anywhere())[0])
+            # Only now: a slow frame may bring the last move together with the button's release.
+            if not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
+                self._divides = None
+
+    def _shown(self, pane: Pane) -> Shown | None:
+        """What is in a pane; None where that is nothing."""
+        return next((shown for shown in self._panes() if shown.pane is pane and shown.picture is not None), None)
+
+    def _zoom(self, pane: Pane) -> Zoom:
+        """The mouse over one of the panes, which all show the same view."""
+
+        def size() -> tuple[float, float] | None:
+            shown = self._shown(pane)
+            return None if shown is None else shown.sizes[1]
+
+        return Zoom(pane, size, lambda: self._state.view, self._state.set_view)
 
     def draw(self) -> None:
         """Draws the divider, and frames the pixel under the mouse in all panes."""
         state = self._state
-        found = self._under_mouse() if self._drag is None else None
+        found = self._under_mouse() if self._held is None and self._divides is None else None
         state.cursor = None
         if found is not None:
             shown, mouse = found
