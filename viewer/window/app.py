@@ -7,6 +7,7 @@ from functools import partial
 import dearpygui.dearpygui as dpg
 
 from viewer.client import WorkerClient
+from viewer.memory import return_large_arrays
 from viewer.panels.frame import Frame
 from viewer.panels.help import HelpOverlay
 from viewer.panels.image_side import ImageSide
@@ -18,7 +19,6 @@ from viewer.settings import SCALES, Settings, save_settings
 from viewer.state.app import PANELS, AppState
 from viewer.watch import RunsWatcher
 from viewer.window.exports import Exports
-from viewer.window.memory import return_large_arrays
 from viewer.window.pace import Pace
 from viewer.window.shortcuts import Keys
 from viewer.window.textures import Textures

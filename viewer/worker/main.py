@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 from builders.errors import RequestError
 from viewer.arena import Arena
+from viewer.memory import return_large_arrays
 from viewer.protocol import ACKNOWLEDGED, READY, Reply, Request
 from viewer.worker.answers import Handler
 
@@ -28,6 +29,7 @@ def serve(connection: Connection, arena_name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the window's to handle
     if hasattr(os, "nice"):
         os.nice(5)  # a window that reacts matters more than a reconstruction a moment earlier
+    return_large_arrays()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         from workflows.import_tensorflow import import_tensorflow
 

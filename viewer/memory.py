@@ -1,4 +1,4 @@
-"""How the window's process keeps memory."""
+"""How window and worker keep memory."""
 
 import contextlib
 import ctypes
@@ -8,10 +8,10 @@ _BYTES = 128 * 1024
 
 
 def return_large_arrays() -> None:
-    """Lets every array of pixels go back to the system once it is freed; call before there are any.
+    """Lets every array of pixels or activations go back to the system once it is freed; call before there are any.
 
     glibc takes large pieces of memory from the system one by one, but raises what it calls large to the size of
-    whatever was freed. From then on pictures of all sizes share one heap, whose holes grow for as long as the window is
+    whatever was freed. From then on arrays of all sizes share one heap, whose holes grow for as long as the window is
     open. Elsewhere than with glibc nothing happens.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
