@@ -75,11 +75,12 @@ class ColumnView:
         put(f"variant message {index}", (left + px(10), places.head + px(10)), False)
         dpg.configure_item(f"variant message {index}", wrap=left + places.width - px(10))
 
-    def draw(self, waiting: bool) -> None:
+    def draw(self, waiting: bool, limits: tuple[float, float]) -> None:
         """Brings the screen up to date.
 
         Args:
             waiting: Whether an answer is awaited.
+            limits: What the first and the last colour of the error maps mean.
         """
         own, looks, index = self._state.reconstruct, self._looks, self._index
         variant, result = own.variants[index], own.results[index]
@@ -97,18 +98,18 @@ class ColumnView:
         original, image = (result.original, result.image) if result is not None else (None, None)
         picture = self._pictures.of_array(f"image {index}", image)
         self.image.show(picture, own.view, ground, self._pictures.of_array(f"original {index}", original), own.split)
-        self.error.show(self._error(result), own.view, ground)
+        self.error.show(self._error(result, limits), own.view, ground)
         self._draw_words(result, waiting)
 
     def picture(self) -> Picture | None:
         """What its panes show; an error map lies as the reconstruction does."""
         return self._pictures.there(f"image {self._index}")
 
-    def _error(self, result: Result | None) -> Picture | None:
+    def _error(self, result: Result | None, limits: tuple[float, float]) -> Picture | None:
         own = self._state.reconstruct
         if result is None or own.error_values(result) is None:
             return None
-        key = (own.error_map, own.error_range())
+        key = (own.error_map, limits)
         return self._pictures.made(f"error {self._index}", result, key, lambda: own.error_image(result))
 
     def _draw_words(self, result: Result | None, waiting: bool) -> None:

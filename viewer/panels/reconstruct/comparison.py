@@ -79,12 +79,13 @@ class Comparison:
 
     def _draw_all(self, waiting: tuple[bool, ...]) -> None:
         where = places(self._size, len(waiting), self._looks)
+        limits = self._own.error_range()
         self._draw_original(where)
-        self._draw_scale(where)
+        self._draw_scale(where, limits)
         for index, column in enumerate(self._columns):
             if index < len(waiting):
                 column.arrange(where)
-                column.draw(waiting[index])
+                column.draw(waiting[index], limits)
             else:
                 column.hide()
         put("cursor values", (0, where.foot))
@@ -109,10 +110,10 @@ class Comparison:
         name = self._state.image_name or "choose an image on the left"
         set_text("original name", fitting([name + size, name], where.width), looks.text("quiet"))
 
-    def _draw_scale(self, where: Places) -> None:
+    def _draw_scale(self, where: Places, limits: tuple[float, float]) -> None:
         own, looks = self._own, self._looks
         size = where.width, looks.px(_BAR_HEIGHT)
-        low, high = (f"{value:.3g}" for value in own.error_range())
+        low, high = (f"{value:.3g}" for value in limits)
         left, top = where.bar
         below = top + size[1] + looks.px(2)
         put(self._bar.place, (left, top))
