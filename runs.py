@@ -9,10 +9,7 @@ runs must open in milliseconds.
 """
 
 import contextlib
-import csv
-import io
 import json
-import numbers
 import os
 import re
 import secrets
@@ -26,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders.errors import RequestError
 from files import write_atomically, yaml_text
+from run_history import read_rows, row_of, series, write_rows
 from run_state import Checkpoint, RunState, process_lives
 
 if TYPE_CHECKING:
@@ -214,34 +212,16 @@ class Run:
 
     def append_history(self, row: Mapping[str, float | int | str]) -> None:
         """Adds the row of one finished epoch; columns that are new are empty in the rows above."""
-        self._write_history([*self._history_rows(), {key: _cell(value) for key, value in row.items()}])
+        write_rows(self.history_path, [*read_rows(self.history_path), row_of(row)])
 
     def truncate_history(self, epoch: int) -> None:
         """Drops the rows of epochs after `epoch`, which a resumed run will write again."""
-        self._write_history([row for row in self._history_rows() if float(row.get("epoch") or 0) <= epoch])
+        rows = read_rows(self.history_path)
+        write_rows(self.history_path, [row for row in rows if float(row.get("epoch") or 0) <= epoch])
 
     def history(self) -> dict[str, list]:
         """Column → one value per finished epoch: int, float, or None where an epoch lacks it."""
-        rows = self._history_rows()
-        columns = dict.fromkeys(key for row in rows for key in row)
-        return {column: [_number(row.get(column) or "") for row in rows] for column in columns}
-
-    def _history_rows(self) -> list[dict[str, str]]:
-        if not self.history_path.is_file():
-            return []
-        try:
-            with self.history_path.open(newline="", encoding="utf-8") as file:
-                return list(csv.DictReader(file))
-        except (csv.Error, ValueError) as error:
-            raise RequestError(f"{self.history_path}: cannot be read as a table ({error})") from None
-
-    def _write_history(self, rows: list[dict[str, str]]) -> None:
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.history_path, text.getvalue() if columns else "")
+        return series(read_rows(self.history_path))
 
     # Checkpoints
 
@@ -410,19 +390,3 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _cell(value: float | int | str) -> str:
-    # repr keeps every bit of a float; NumPy's scalars and their repr are not for a table.
-    if isinstance(value, str):
-        return value
-    return str(int(value)) if isinstance(value, numbers.Integral) else repr(float(value))
-
-
-def _number(text: str) -> int | float | str | None:
-    if not text:
-        return None
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LIGHT_MODULES = {"runs", "run_state", "run_summary", "files", "spec_paths", "words"}
+LIGHT_MODULES = {"runs", "run_history", "run_state", "run_summary", "files", "spec_paths", "words"}
 OURS = {"architectures", "builders", "workflows", "viewer", "cli", "exporter"} | LIGHT_MODULES
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets"}
 
@@ -20,8 +20,9 @@ ALLOWED = {
     "builders/spec": {"builders.spec", "builders.errors", "architectures.registry"},
     "builders": {"architectures", "builders"},
     "files.py": set(),
+    "run_history.py": {"builders.errors", "files"},
     "run_state.py": set(),
-    "runs.py": {"builders.errors", "builders.spec", "files", "run_state"},
+    "runs.py": {"builders.errors", "builders.spec", "files", "run_history", "run_state"},
     "run_summary.py": {"runs", "run_state"},
     "spec_paths.py": set(),
     "words.py": set(),
@@ -35,6 +36,7 @@ LIGHT = (
     "builders/errors.py",
     "builders/spec",
     "files.py",
+    "run_history.py",
     "run_state.py",
     "runs.py",
     "run_summary.py",

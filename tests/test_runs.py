@@ -135,6 +135,13 @@ def test_truncating_to_nothing_leaves_an_empty_history(run):
     assert run.history() == {"epoch": [1], "loss": [2.0]}
 
 
+@pytest.mark.parametrize("content", [b"epoch,loss\n1,0.5,7\n", b"\xff\xfe"])
+def test_a_history_that_is_no_table_is_told_by_its_file(run, content):
+    run.history_path.write_bytes(content)
+    with pytest.raises(RequestError, match=r"history\.csv: cannot be read as a table"):
+        run.history()
+
+
 def test_checkpoints_by_name_and_step(run):
     with pytest.raises(RequestError, match="no checkpoint yet"):
         run.checkpoint()
