@@ -78,9 +78,9 @@ def _summary(run: Run) -> RunSummary:
         epoch=state.epoch,
         epochs=state.epochs,
         monitor=best.get("monitor"),
-        best=_number(best.get("value")),
-        psnr=_number(figures.get("psnr", {}).get("mean")),
-        ssim=_number(figures.get("ssim", {}).get("mean")),
+        best=number_or_none(best.get("value")),
+        psnr=number_or_none(figures.get("psnr", {}).get("mean")),
+        ssim=number_or_none(figures.get("ssim", {}).get("mean")),
         evaluation=name,
         started=state.started,
         updated=state.updated,
@@ -96,7 +96,8 @@ def telling_evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
     return name, evaluations[name] if name else {}
 
 
-def _number(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
+    """A figure as it was kept. Raises TypeError or ValueError where it is none."""
     return None if value is None else float(value)
 
 

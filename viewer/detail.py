@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from run_summary import telling_evaluation
+from run_summary import number_or_none, telling_evaluation
 from runs import Run
 
 _LARGEST_GRID = 1600
@@ -27,6 +27,7 @@ class RunDetail:
         samples_name: Which one that is, such as `epoch 12`.
         checkpoints: Steps that can be shown, oldest first, with the epochs finished by then.
         best_step: The step of the best one.
+        message: What could not be read, and why.
     """
 
     path: str
@@ -38,40 +39,49 @@ class RunDetail:
     samples_name: str = ""
     checkpoints: tuple[tuple[int, int], ...] = ()
     best_step: int | None = None
+    message: str = ""
 
 
 def read_detail(run: Run) -> RunDetail:
-    """What is shown of a selected run; empty where nothing can be read."""
-    path = str(run.path)
-    try:
-        name, evaluation = telling_evaluation(run)
-        samples, samples_name = _samples(run)
-        best = run.state().best or {}
-        return RunDetail(
-            path=path,
-            history=run.history(),
-            spec=run.resolved_spec(),
-            figures={
-                metric: (entry.get("mean"), entry.get("std"), entry.get("baseline"))
-                for metric, entry in evaluation.get("metrics", {}).items()
-            },
-            evaluation=name or "",
-            samples=samples,
-            samples_name=samples_name,
-            checkpoints=tuple((checkpoint.step, checkpoint.epoch) for checkpoint in run.checkpoints()),
-            best_step=best.get("step"),
-        )
-    except Exception:  # whatever is wrong with one run, the others must be seen
-        return RunDetail(path)
+    """What is shown of a selected run. What cannot be read is empty, and `message` says why."""
+    found: dict[str, Any] = {}
+    for read in (_checkpoints, _history, _spec, _figures, _samples):
+        try:
+            found |= read(run)
+        except Exception as error:  # whatever is wrong with a file, all others must be seen
+            found.setdefault("message", " ".join(str(error).split()) or type(error).__name__)
+    return RunDetail(str(run.path), **found)
 
 
-def _samples(run: Run) -> tuple[np.ndarray | None, str]:
+def _checkpoints(run: Run) -> dict[str, Any]:
+    checkpoints = tuple((checkpoint.step, checkpoint.epoch) for checkpoint in run.checkpoints())
+    return {"checkpoints": checkpoints, "best_step": (run.state().best or {}).get("step")}
+
+
+def _history(run: Run) -> dict[str, Any]:
+    return {"history": run.history()}
+
+
+def _spec(run: Run) -> dict[str, Any]:
+    return {"spec": run.resolved_spec()}
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    name, evaluation = telling_evaluation(run)
+    figures = {
+        metric: tuple(number_or_none(entry.get(part)) for part in ("mean", "std", "baseline"))
+        for metric, entry in evaluation.get("metrics", {}).items()
+    }
+    return {"figures": figures, "evaluation": name or ""}
+
+
+def _samples(run: Run) -> dict[str, Any]:
     newest = run.newest_samples()
     if newest is None:
-        return None, ""
+        return {}
     try:
         with Pillow.open(newest) as image:
             image.thumbnail((_LARGEST_GRID, _LARGEST_GRID))
-            return np.asarray(image.convert("RGB")), f"epoch {int(newest.stem.rpartition('-')[2])}"
-    except Exception:  # a grid that is damaged is not shown; the run's figures still are
-        return None, ""
+            return {"samples": np.asarray(image.convert("RGB")), "samples_name": f"epoch {int(newest.stem[6:])}"}
+    except Exception as error:
+        raise ValueError(f"{newest}: cannot be read as an image ({error})") from None

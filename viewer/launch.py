@@ -30,9 +30,12 @@ def view(runs_dir: str, run: Path | None = None) -> None:
 
 
 def named_as_listed(runs_dir: str, run: Path) -> tuple[str, str]:
-    """The folder to list, and the run's path in that list. Links are not followed, for the list follows none."""
+    """The folder to list, and the run's path in that list, which holds runs in a folder or in folders of that.
+
+    Links are not followed, for the list follows none.
+    """
     run, root = Path(os.path.abspath(run)), Path(os.path.abspath(runs_dir))
-    if root not in run.parents:
+    if root not in (run.parent, run.parent.parent):
         root = run.parent.parent
         runs_dir = str(root)
     return runs_dir, str(Path(runs_dir) / run.relative_to(root))

@@ -140,6 +140,11 @@ class Outbox:
         times = [sent for name, (_, sent) in self._sent.items() if topic in (None, name)]
         return time.monotonic() - min(times) if times else None
 
+    def begin_anew(self) -> None:
+        """What was sent has been waiting for a worker that only now can begin."""
+        now = time.monotonic()
+        self._sent = {topic: (number, now) for topic, (number, _) in self._sent.items()}
+
     def _mark(self, request: Request) -> Request:
         self._sent[request.topic] = (request.number, time.monotonic())
         return request

@@ -51,5 +51,6 @@ def test_a_run_is_selected_however_it_is_named(given, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "spec").symlink_to(run.parent)
     monkeypatch.chdir({"runs/spec/one": tmp_path, "spec/one": run.parents[1], "one": run.parent, ".": run}[given])
-    runs_dir, chosen = named_as_listed("runs", Path(given))
-    assert chosen in map(str, find_run_paths(runs_dir))
+    for folder in ("runs", tmp_path, run):  # and whatever folder is to be listed
+        runs_dir, chosen = named_as_listed(folder, Path(given))
+        assert chosen in map(str, find_run_paths(runs_dir))

@@ -93,6 +93,36 @@ def test_a_latent_decoder_searches(shared_viewer, mixed):
             assert figures[name] == pytest.approx(evaluated[name]["values"][position], abs=1e-3)
 
 
+def test_a_mistake_of_ours_costs_no_window(shared_viewer):
+    viewer = shared_viewer
+    viewer.ask("setattr(app._panels['latents'], 'draw', lambda: 1 / 0)")
+    viewer.key("4")
+    viewer.wait("app.state.message and app.state.message.text == 'ZeroDivisionError: division by zero'")
+    viewer.settle()
+    said = viewer.ask("app.state.message.since")
+    viewer.settle()
+    assert viewer.ask("app.state.message.since") == said  # once, though it fails in each frame
+    assert "ZeroDivisionError" in viewer.ask("dpg.get_value('message')")
+    viewer.ask("delattr(app._panels['latents'], 'draw')")
+    viewer.key("1")
+    viewer.wait("dpg.is_item_shown('runs panel')")
+
+
+def test_a_drag_ends_where_its_panel_is_left(shared_viewer):
+    viewer = compare(shared_viewer, "narrow")
+    viewer.ask("app.state.reconstruct.set_view(app.state.reconstruct.view.zoomed(4, (9, 9), (28, 28), (4, 4)))")
+    viewer.move(*viewer.place("original"))
+    viewer.hand("mousedown", 1)
+    viewer.settle()
+    viewer.key("1")
+    viewer.hand("mouseup", 1)
+    viewer.move(*viewer.place("runs search"))
+    view = viewer.ask("[app.state.reconstruct.view.x, app.state.reconstruct.view.y]")
+    viewer.key("2")
+    viewer.move(600, 300)
+    assert viewer.ask("[app.state.reconstruct.view.x, app.state.reconstruct.view.y]") == view
+
+
 def test_slow_frames_lose_no_key_and_no_click(shared_viewer):
     """All that a person does within one frame arrives in it at once."""
     viewer = compare(shared_viewer, "narrow")

@@ -90,3 +90,14 @@ def test_a_worker_that_ends_at_once_is_told_and_asked_no_more(monkeypatch):
     assert client.status == "dead" and client.waiting() is None
     client.close()
     assert client.status == "off"
+
+
+def test_waiting_begins_with_a_worker_that_can_answer(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("viewer.protocol.time.monotonic", lambda: now[0])
+    outbox = Outbox()
+    first = outbox.ask("image", "reconstruct", {})
+    now[0] += 30  # meanwhile it loads
+    outbox.begin_anew()
+    now[0] += 1
+    assert outbox.waiting() == 1 and outbox.accept(reply_to(first)) == (True, None)

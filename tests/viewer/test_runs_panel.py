@@ -60,6 +60,13 @@ def test_search_sort_select_and_overlay(open_viewer, runs_dir):
     assert near(upper, SERIES[1]).sum() > 60, "the second run's curve"
     assert not near(upper, SERIES[2]).any()
     assert viewer.ask("list(app.state.runs.differences())") == ["training.optimizer"]
+    # What is drawn of them is costly: a list that is scrolled or searched leaves it alone.
+    table = viewer.ask("dpg.get_item_children('runs figures', 1)")
+    viewer.ask("app.state.runs.search('a')")
+    viewer.wait("dpg.get_value('runs count') == '4 of 4 runs'")
+    viewer.ask("app.state.runs.search('')")
+    viewer.settle()
+    assert viewer.ask("dpg.get_item_children('runs figures', 1)") == table != []
 
     viewer.key("Down")
     viewer.wait("len(app.state.runs.selected) == 1")

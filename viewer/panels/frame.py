@@ -12,6 +12,8 @@ from viewer.window.theme import Looks
 _MESSAGE_SECONDS = 12
 # After so many seconds at one piece of work a new worker is offered.
 _PATIENCE = 10
+# And after so many while it loads, which on a slow disk takes a minute.
+_PATIENCE_AT_START = 120
 _USUAL = "by display"
 _RIGHT = ("save panel", "scale", "theme", "help")
 
@@ -67,8 +69,8 @@ class Frame:
         state, looks = self._state, self._looks
         words, kind = self._worker_words()
         message = state.message
-        if message is not None and not message.failure and time.monotonic() - message.since > _MESSAGE_SECONDS:
-            message = None
+        if message is not None and not message.kind and time.monotonic() - message.since > _MESSAGE_SECONDS:
+            message = None  # one of a request stays until another of its kind succeeds
         room = self._room(words)
         shown = (state.version, words, message, room, self._offers_restart)
         if shown == self._shown:
@@ -91,7 +93,8 @@ class Frame:
     def _offers_restart(self) -> bool:
         """Where the worker died, and where it is at something that seems to have no end."""
         worker = self._state.worker
-        return worker.status == "dead" or (worker.status == "ready" and (worker.waiting() or 0) > _PATIENCE)
+        patience = _PATIENCE_AT_START if worker.status == "starting" else _PATIENCE
+        return worker.status == "dead" or (worker.waiting() or 0) > patience
 
     def _room(self, words: str) -> int:
         """Pixels that the worker's words leave for a message."""

@@ -127,7 +127,8 @@ class GalleryView:
         elif number is None:
             text = f"{len(gallery.positions)} images"
         else:
-            text = f"{gallery.names[number][-22:]}: {metric_text('psnr', gallery.psnr[number], with_unit=True)}"
+            figure = metric_text("psnr", gallery.psnr[number], with_unit=True)
+            text = f"{gallery.names[number][-22:]}: {figure} at step {gallery.step}"
         if dpg.get_value("gallery hint") != text:
             set_text("gallery hint", text, self._looks.text("quiet"))
 

@@ -1,6 +1,7 @@
 """Everything the window shows, and everything a person can do in it."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -133,6 +134,7 @@ class AppState:
         if panel != "runs" and not self.reconstruct.variants:
             self._to_compare = list(self.runs.selected)
             self._compare()
+        self._forget_failures()
         self.panel = panel
         self.version += 1
 
@@ -173,15 +175,24 @@ class AppState:
         if not self._to_compare or len(chosen := self.runs.chosen()) < len(wished):
             return
         self._to_compare = []
-        self.images.forget_failure()
+        self._forget_failures()
         variants = [variant for detail in chosen if (variant := self._variant(detail)) is not None]
-        without = [detail.path for detail in chosen if not detail.checkpoints]
+        without = [detail for detail in chosen if not detail.checkpoints]
         self.subject = 0
         self.version += 1
         if more := self.reconstruct.show(variants):
             self.say(more)
+        if variants:
+            self.images.renew(self.reconstruct.variants[0])
         if without:
-            self.say(f"{without[0]} has no checkpoint yet, so it cannot reconstruct anything.", failure=True)
+            none = f"{without[0].path} has no checkpoint yet, so it cannot reconstruct anything."
+            self.say(without[0].message or none, failure=True)
+
+    def _forget_failures(self) -> None:
+        """What could not be shown may be there by now."""
+        self.images.forget_failure()
+        self.inside.forget_failure()
+        self.latents.forget_failure()
 
     def _variant(self, detail: RunDetail) -> Variant | None:
         if not detail.checkpoints:
@@ -190,7 +201,8 @@ class AppState:
         step = detail.best_step if detail.best_step in steps else steps[-1]
         row = self.runs.row(detail.path)
         title = row.short if row else detail.path
-        searches = "latents" in (detail.spec.get("encoder") or {})
+        encoder = detail.spec.get("encoder")
+        searches = isinstance(encoder, Mapping) and "latents" in encoder
         return Variant(detail.path, title, detail.checkpoints, detail.best_step, step, searches)
 
     def add_checkpoint(self, index: int) -> None:

@@ -1,5 +1,6 @@
 """Which image is looked at: a file, one of the images of a run's dataset, or what a camera sees."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -172,6 +173,14 @@ class ImageChoice:
         if self.message:
             self.run = self.message = ""
 
+    def renew(self, variant: Variant) -> None:
+        """Asks for thumbnails again whose figures are those of another checkpoint, or were not known."""
+        gallery = self.gallery
+        if gallery is None or gallery.run != variant.run:
+            return
+        if gallery.step != variant.step or any(map(math.isnan, gallery.psnr)):
+            self.fetch(variant, again=True)
+
     def take(self, reply: Reply) -> None:
         """Takes over what the worker answered."""
         if reply.kind != "gallery" or reply.arguments["run"] != self.run:
@@ -182,13 +191,13 @@ class ImageChoice:
             values = reply.values
             self.gallery = Gallery(
                 reply.arguments["run"],
+                int(reply.arguments["checkpoint"]),
                 values["split"],
                 tuple(values["positions"]),
                 tuple(values["names"]),
                 tuple(values["psnr"]),
                 reply.arrays["thumbnails"],
             )
-            self.first = 0
             if self.source is None:
                 self.open_from_gallery(self.gallery.order(self.order)[0])
         self.version += 1

@@ -62,8 +62,8 @@ class Reconstruction:
         kept = {(variant.run, variant.step): result for variant, result in zip(self.variants, self.results)}
         self.variants = self._columns.numbered(variants[:MOST_VARIANTS], self.variants)
         self.results = [kept.get((variant.run, variant.step)) for variant in self.variants]
+        self._infer()  # before thumbnails, of which there may be hundreds
         self.images.fetch(self.variants[0] if self.variants else None)
-        self._infer()
         if len(variants) <= MOST_VARIANTS:
             return ""
         return f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."

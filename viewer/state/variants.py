@@ -107,6 +107,7 @@ class Gallery:
 
     Args:
         run: The run's directory.
+        step: Of the checkpoint whose figures these are.
         split: Which of its splits.
         positions: Of the images in the split.
         names: What each is called.
@@ -115,6 +116,7 @@ class Gallery:
     """
 
     run: str
+    step: int
     split: str
     positions: tuple[int, ...]
     names: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from collections.abc import Callable
 from functools import partial
 
 import dearpygui.dearpygui as dpg
@@ -53,6 +54,9 @@ class App:
         self._jobs = 0
         self._released = False
         self._now: tuple = ()
+        self._open = self.state.panel
+        # Part of a frame → how it failed when it was tried last.
+        self._failing: dict[str, str] = {}
         self._build(settings)
 
     def _build(self, settings: Settings) -> None:
@@ -133,9 +137,8 @@ class App:
         """Draws one frame."""
         self.pace.begin()
         self._act()
-        self.state.step(self._watcher.seen)
-        self._watcher.want(self.state.wanted_details())
-        self._draw()
+        self._attempt("state", self._follow)
+        self._attempt("screen", self._draw)
         if self._released:
             # Only now: where a frame is slow, panels note the end of a drag after the button was let go.
             self._released = False
@@ -164,14 +167,30 @@ class App:
         jobs = dpg.get_callback_queue() or []
         self._jobs = len(jobs)
         for job in jobs:
-            try:
-                dpg.run_callbacks([job])
-            except Exception as error:  # one button's mistake must not close the window
+            self._attempt("input", partial(dpg.run_callbacks, [job]))
+
+    def _attempt(self, part: str, work: Callable[[], object]) -> None:
+        """Does a part of a frame. A mistake of ours costs a line below, not the window with all that is open in it."""
+        try:
+            work()
+            self._failing.pop(part, None)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            if self._failing.get(part) != text:  # what fails to be drawn fails in each frame
+                self._failing[part] = text
                 traceback.print_exception(error, file=sys.stderr)
-                self.state.say(f"{type(error).__name__}: {error}", failure=True)
+                self.state.say(text, failure=True)
+
+    def _follow(self) -> None:
+        self.state.step(self._watcher.seen)
+        self._watcher.want(self.state.wanted_details())
 
     def _draw(self) -> None:
         settings = self.state.settings
+        if self._open != self.state.panel:
+            # Its button may be let go while another panel is open, and then nobody would take note of it.
+            self._panels[self._open].let_go()
+            self._open = self.state.panel
         size = (dpg.get_viewport_client_width(), dpg.get_viewport_client_height())
         laid_out = (size, settings.scale, settings.theme, self.state.panel)
         if laid_out != self._laid_out:

@@ -59,6 +59,11 @@ def fitting(texts: Sequence[str], width: int) -> str:
     return shortened(texts[-1], most)
 
 
+def first_fitting(texts: Sequence[str], width: int) -> str:
+    """The first of several ways to say something for which so many pixels are enough; empty where none is."""
+    return next((text for text in texts if text_width(text) <= width), "")
+
+
 class Choice:
     """Buttons side by side, one of which is chosen.
 

@@ -61,6 +61,10 @@ class Zoom:
         self._began, self._moved = (self._view(), mouse), False
         return True
 
+    def let_go(self) -> None:
+        """The mouse holds nothing any more."""
+        self._began = None
+
     def drag(self) -> Point | None:
         """The mouse may have moved with its button held. Once it is let go without having moved: where, in shares."""
         size = self._size()

@@ -48,6 +48,10 @@ class Models:
         self._restored.move_to_end(run_path)
         return restored, checkpoint
 
+    def has_split(self, run_path: str, name: str) -> bool:
+        """Whether a split has been opened already."""
+        return (run_path, name) in self._splits
+
     def split(self, run_path: str, name: str) -> Split:
         """The images of one split of a run's dataset."""
         key = (run_path, name)

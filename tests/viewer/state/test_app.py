@@ -1,7 +1,12 @@
 """The whole state with a worker that a test plays: what is asked, what is shown, what is undone."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from runs import Run
 from tests.viewer.fake_runs import make_run
 from tests.viewer.state.played import PlayedWorker
 from viewer.protocol import ImageSource
@@ -260,3 +265,65 @@ def test_an_image_of_another_run_says_whose_it_is(state):
     state.compare_selected()
     state.advance()
     assert state.image_name == f"test image 3 of {first.short}"
+
+
+def answer_gallery(worker, *psnr):
+    count = len(psnr)
+    values = {"split": "test", "positions": range(count), "names": ["x"] * count, "psnr": psnr}
+    assert worker.sent[0].kind == "gallery"
+    worker.answer(values, {"thumbnails": np.zeros((count, 64, 64, 1), np.uint8)})
+
+
+def test_an_image_comes_before_hundreds_of_thumbnails(state, worker, tmp_path):
+    answer_gallery(worker, 20.0)
+    state.images.open_file("photo.png")
+    other = make_run(tmp_path, "other", 2)
+    other.checkpoint_path(50).parent.mkdir()
+    other.checkpoint_path(50).touch()
+    state.advance()
+    worker.sent.clear()
+    state.runs.select(str(other.path))
+    state.compare_selected()
+    state.follow_disk(state, 2)
+    assert [request.kind for request in worker.sent] == ["reconstruct", "gallery"]
+
+
+def test_thumbnails_have_the_figures_of_the_checkpoint_that_is_compared(state, worker):
+    images, variant = state.images, state.reconstruct.variants[0]
+    assert variant.step == 50
+    answer_gallery(worker, 20.0, 21.0)
+    state.advance()
+    assert images.gallery.step == 50
+    worker.sent.clear()
+    state.compare_selected()
+    assert "gallery" not in [request.kind for request in worker.sent]
+    images.renew(replace(variant, step=20))
+    request = next(request for request in worker.sent if request.kind == "gallery")
+    assert request.arguments["checkpoint"] == "20" and images.gallery.step == 50  # shown until the others are there
+
+
+def test_thumbnails_without_figures_are_asked_for_again(state, worker):
+    answer_gallery(worker, float("nan"), float("nan"))
+    state.advance()
+    worker.sent.clear()
+    state.compare_selected()
+    assert [request.kind for request in worker.sent if request.kind == "gallery"]
+
+
+def test_a_run_that_cannot_be_read_says_why(state, tmp_path):
+    run = Run(Path(state.runs.shown()[0].path))
+    run.history_path.write_text("epoch,loss\n1,0.5,7\n")
+    (run.path / "spec.resolved.json").write_text('{"encoder": 5}')
+    (run.path / "evaluation/test-best/metrics.json").write_text('{"metrics": {"mse": {"mean": "little"}}}')
+    state.runs.select(str(run.path))
+    state.follow_disk(state, 2)
+    detail = state.runs.chosen()[0]
+    assert "history.csv: cannot be read as a table" in detail.message
+    assert [step for step, _ in detail.checkpoints] == [10, 20, 50] and detail.figures == {}
+    state.compare_selected()
+    assert compared(state) == [str(run.path)]
+    (run.path / "state.json").write_text("[]")
+    state.follow_disk(state, 2)
+    state.compare_selected()
+    state.follow_disk(state, 2)
+    assert "state.json: cannot be read" in state.message.text

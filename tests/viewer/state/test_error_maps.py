@@ -31,5 +31,5 @@ def test_maps_are_computed_once():
 
 
 def test_images_without_a_figure_are_the_worst():
-    gallery = Gallery("run", "test", (0, 1, 2, 3), tuple("abcd"), (20.0, np.nan, 10.0, 30.0), np.zeros((4, 1, 1, 1)))
+    gallery = Gallery("run", 8, "test", (0, 1, 2, 3), tuple("abcd"), (20.0, np.nan, 10.0, 30.0), np.zeros((4, 1, 1, 1)))
     assert gallery.order("worst") == [1, 2, 0, 3] and gallery.order("best") == [3, 0, 2, 1]

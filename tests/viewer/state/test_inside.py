@@ -6,6 +6,7 @@ import pytest
 from tests.viewer.state.played import PlayedWorker
 from tests.viewer.state.test_inside_mosaic import channel_arrays
 from viewer.protocol import ImageSource
+from viewer.state.inside.channels import Channels
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.words import change_words, channel_words
 from viewer.state.undo import Undo
@@ -260,3 +261,34 @@ def test_what_fails_in_one_mode_is_not_said_in_the_other(person):
     assert own.message == "second.png: is no image" and own.diagram_message == ""
     person.answer(error="no memory for it")
     assert own.message == "second.png: is no image" and own.diagram_message == "no memory for it"
+
+
+def test_what_failed_is_asked_again_when_it_is_wanted_next(person):
+    own = person.state
+    person.look(OTHER)
+    person.answer(error="its weights are gone")
+    person.look()
+    assert person.worker.sent == [] and own.message
+    own.forget_failure()
+    person.settle()
+    assert own.message == "" and own.shown.key[1] == OTHER.run
+
+
+def test_what_is_shown_is_current_only_once_it_was_answered(person):
+    own = person.state
+    assert own.current
+    own.set_factor(1, 0.5)
+    person.look()
+    assert not own.current
+    person.settle()
+    assert own.current
+    person.look(source=SECOND)
+    assert not own.current  # also where no answer ever comes
+
+
+def test_one_scale_is_that_of_the_numbers():
+    values = np.stack([np.full((2, 2), level, np.float32) for level in (5, np.nan, np.inf, 2)])
+    channels = Channels.of({"unit": 1.0, "shrunk": 1}, channel_arrays(values))
+    with np.errstate(invalid="ignore"):
+        _, highs = channels.ranges(shared=True)
+    np.testing.assert_array_equal(highs, 5)

@@ -333,3 +333,66 @@ def test_the_original_is_the_chosen_image_wherever_the_point_is(play):
     moved = play.vector
     play.answer_code((9, 9, 9, 9, 9))
     assert play.own.original is not None and play.vector is moved
+
+
+def test_a_figure_belongs_to_one_checkpoint(play):
+    """A frozen encoder gives the same point everywhere, and each checkpoint decodes it to another image."""
+    play.settle()
+    own, state = play.own, play.state
+    assert own.psnr is not None
+    state.reconstruct.set_checkpoint(0, 10)
+    state.advance()
+    assert own.psnr is None
+    play.answer_space()
+    play.answer_point(0.4)  # the old place by the new weights
+    assert own.psnr is None and own.at_image
+    play.answer_code([1, 0, 0, 0, 0])  # the same place, so what it decodes to is known
+    assert own.psnr == pytest.approx(20.0, abs=1e-4)
+
+
+def test_a_place_that_was_left_can_be_found_back_after_undo(play, monkeypatch):
+    monkeypatch.setattr(place, "_MOST_NUMBERS", 4 * SIZE)
+    play.settle()
+    own, state = play.own, play.state
+    for step in (1, 2, 3):
+        own.drag_to(step, 0)
+        state.undo.seal()
+    for _ in range(3):
+        state.undo_last()
+    start = play.vector
+    own.drag_to(9, 0)  # what was taken back takes no room any more
+    state.undo.seal()
+    state.undo_last()
+    assert play.vector is start
+
+
+def test_a_move_that_is_taken_back_keeps_no_image_away(play):
+    play.settle()
+    own, state = play.own, play.state
+    state.images.open_file("second.png")
+    state.advance()
+    own.put(3, 3)  # the first press of a double click
+    assert own.encoding is None
+    state.undo.back()
+    state.advance()
+    assert own.encoding.path == "second.png"
+    play.answer_code([0, 5, 0, 0, 0])
+    np.testing.assert_array_equal(play.vector, [0, 5, 0, 0, 0])
+
+
+def test_a_space_that_could_not_be_read_is_asked_for_again(play):
+    play.answer("latent space", error="its data are gone")
+    for _ in range(3):
+        play.state.advance()
+    assert not play.asked("latent space") and play.own.message
+    play.state.open_panel("latents")
+    play.state.advance()
+    play.answer_space()
+    assert play.own.ready and not play.own.message
+
+
+def test_a_place_that_is_no_number_is_in_no_frame():
+    across, up = np.float32([-2, np.nan, 4, 1]), np.float32([0, 1, 2, np.inf])
+    assert Frame.around(across, up) == Frame.around(across[[0, 2]], up[[0, 2]])
+    nowhere = Frame.around(across[1:2], up[1:2])
+    assert ticks(nowhere.left, nowhere.right, 4) == [-1.0, -0.5, 0.0, 0.5, 1.0]

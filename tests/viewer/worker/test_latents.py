@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -197,3 +198,39 @@ def test_the_gallery_shows_what_images_there_are(handlers, autoencoder, tmp_path
     copy.write_environment(environment)
     values, _ = handlers["gallery"](run=str(copy.path), checkpoint="best")
     assert values["split"] == "validation" and np.isfinite(values["psnr"]).all()
+
+
+def test_codes_that_are_no_numbers_lie_nowhere(handlers, autoencoder, tmp_path, monkeypatch):
+    """Half precision overflows where all weights are in order."""
+    from viewer.worker.latents.codes import Codec
+
+    copy = shutil.copytree(autoencoder, tmp_path / "runs" / "some" / "20260101-000000-some")
+    encode, bad = Codec.encode, slice(0, 3)
+
+    def overflowing(self, images, restarts=None):
+        codes = encode(self, images, restarts).copy()
+        codes[bad, 0] = np.inf
+        return codes
+
+    monkeypatch.setattr(Codec, "encode", overflowing)
+    values, arrays = ask(handlers, "latent space", str(copy))
+    assert (values["count"], values["total"]) == (64 - 3 * 2, 64)  # of each of two batches
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    with pytest.raises(RequestError, match="test image 3: its code is no number"):
+        ask(handlers, "latent code", str(copy), source=source(str(copy)))
+    bad = slice(None)
+    other = shutil.copytree(autoencoder, tmp_path / "runs" / "none" / "20260101-000000-none")
+    with pytest.raises(RequestError, match=r"its codes are no numbers; train it with training\.precision: float32"):
+        ask(handlers, "latent space", str(other))
+
+
+def test_the_nearest_image_is_shown_of_a_split_that_is_open(handlers, autoencoder, tmp_path, monkeypatch):
+    from viewer.worker.latents import images
+
+    monkeypatch.setattr(images, "_MOST_PIXELS", 0)
+    monkeypatch.setattr(images, "open_source", lambda source: SimpleNamespace(can_fail=True))
+    copy = shutil.copytree(autoencoder, tmp_path / "runs" / "large" / "20260101-000000-larg")
+    values, arrays = ask(handlers, "latent space", str(copy))
+    assert values["split"] != "train"  # the smallest
+    values, _ = ask(handlers, "latent point", str(copy), vector=arrays["center"])
+    assert values["original"]

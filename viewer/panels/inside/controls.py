@@ -51,11 +51,11 @@ class Controls:
         if places.changes is not None:
             dpg.configure_item("inside changes", pos=places.changes[:2])
 
-    def draw(self, waiting: bool) -> None:
+    def draw(self, stale: bool) -> None:
         """Brings the screen up to date.
 
         Args:
-            waiting: Whether the changes' effect is awaited.
+            stale: Whether the changes' effect is not known yet.
         """
         state, looks = self._state, self._looks
         there = state.place is not None and state.place.kind != "other"
@@ -70,7 +70,7 @@ class Controls:
         dpg.configure_item("inside off", label="On" if factor == 0 else "Off")
         if self._changes is not None:
             words = _fitting(change_words(state) if there else [], self._changes[2], ": ", ", ")
-            set_text("inside changes", words, looks.text("quiet" if waiting or not state.scales else "text"))
+            set_text("inside changes", words, looks.text("quiet" if stale or not state.scales else "text"))
 
     def draw_words(self) -> None:
         """Says what is under the mouse; each frame."""

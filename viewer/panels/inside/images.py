@@ -11,7 +11,7 @@ from viewer.state.error_maps import largest_finite
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.shown import Shown
 from viewer.state.inside.words import figure_words
-from viewer.window.items import set_text, text_width
+from viewer.window.items import first_fitting, set_text, text_width
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
@@ -62,11 +62,11 @@ class ImagesView:
                 dpg.configure_item(f"inside {name} figures", pos=(left, top + height - line))
                 self._panes[name].resize(width, height - 2 * line)
 
-    def draw(self, waiting: bool) -> None:
+    def draw(self, stale: bool) -> None:
         """Brings the screen up to date.
 
         Args:
-            waiting: Whether what is shown is about to be replaced.
+            stale: Whether what is shown is not what was chosen.
         """
         state, looks = self._state, self._looks
         shown = state.shown
@@ -77,9 +77,10 @@ class ImagesView:
             set_text(f"inside {name} title", title if title and text_width(title) <= width else _TITLES[name])
             picture = None if shown is None else self._picture(name, shown)
             self._panes[name].show(picture, state.views["images"], ground)
-            fitting = next((text for text in words[name] if text_width(text) <= width), "")
-            quiet = waiting or name in ("original", "difference")
-            set_text(f"inside {name} figures", fitting, looks.text("quiet" if quiet else "text"))
+            quiet = stale or name in ("original", "difference")
+            set_text(
+                f"inside {name} figures", first_fitting(words[name], width), looks.text("quiet" if quiet else "text")
+            )
 
     def _picture(self, name: str, shown: Shown) -> Picture | None:
         if name == "difference":

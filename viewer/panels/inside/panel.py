@@ -121,8 +121,9 @@ class InsidePanel:
             channels = own.shown.channels if own.shown is not None else None
             self._tools.draw(channels)
             self._maps.draw(self._hint(), bool(own.message))
-            self._images.draw(waiting)
-            self._controls.draw(waiting)
+            stale = waiting or not own.current
+            self._images.draw(stale)
+            self._controls.draw(stale)
         else:
             self._diagram.draw(own.diagram_message or "Drawing the network …", bool(own.diagram_message))
 
@@ -156,6 +157,11 @@ class InsidePanel:
         if self._state.inside.mode == "maps" and self._maps.press(held(CONTROL)):
             return True
         return any(zoom.press() for zoom in self._zooms())
+
+    def let_go(self) -> None:
+        """The panel is left: what the mouse held in it, it holds no more."""
+        for zoom in (self._maps.zoom, *self._images.zooms, self._diagram.zoom):
+            zoom.let_go()
 
     def double_click(self) -> None:
         """The mouse was pressed twice."""

@@ -8,11 +8,10 @@ from viewer.panels.latents.pictures import Pictures
 from viewer.panels.latents.plane import PlaneView
 from viewer.panels.latents.sliders import Sliders
 from viewer.panels.latents.strip import Strip
-from viewer.panels.latents.words import first_fitting
 from viewer.panels.subject import Subject
 from viewer.state.app import AppState
 from viewer.state.latents.geometry import NOTHING, Space
-from viewer.window.items import set_text, text_width
+from viewer.window.items import first_fitting, set_text, text_width
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 
@@ -194,6 +193,10 @@ class LatentsPanel:
     def press(self) -> bool:
         """The mouse was pressed; whether on something of this panel."""
         return self._plane.press() or self._strip.press()
+
+    def let_go(self) -> None:
+        """The panel is left: what the mouse held in it, it holds no more."""
+        self._plane.let_go()
 
     def double_click(self) -> None:
         """The mouse was pressed twice."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.panels.latents.words import first_fitting, number_text
-from viewer.pixels import Picture
+from viewer.panels.latents.words import number_text
+from viewer.picture_cache import PictureCache
 from viewer.state.latents.space import LatentSpace
 from viewer.state.view import View
-from viewer.window.items import set_text
+from viewer.window.items import first_fitting, set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
@@ -66,7 +66,7 @@ class Pictures:
     def __init__(self, state: LatentSpace, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._panes: dict[str, Pane] = {}
-        self._pictures: dict[str, tuple[np.ndarray, Picture]] = {}
+        self._pictures = PictureCache()
         self._rooms = dict.fromkeys(_NAMES, 1)
         for name in _NAMES:
             dpg.add_text("", tag=f"latent {name} title")
@@ -98,18 +98,11 @@ class Pictures:
             "nearest": None if decoded is None else decoded.nearest,
         }
         for name, array in arrays.items():
-            self._panes[name].show(self._picture(name, array), View(), ground)
+            self._panes[name].show(self._pictures.of_array(name, array), View(), ground)
         for name, (title, caption) in zip(_NAMES, (self._of_point(), self._of_image(), self._of_nearest())):
             room = self._rooms[name]
             set_text(f"latent {name} title", first_fitting(title, room), self._looks.text("text"))
             set_text(f"latent {name} caption", first_fitting(caption, room), self._looks.text("quiet"))
-
-    def _picture(self, name: str, array: np.ndarray | None) -> Picture | None:
-        if array is None:
-            return None
-        if name not in self._pictures or self._pictures[name][0] is not array:
-            self._pictures[name] = (array, Picture(array))
-        return self._pictures[name][1]
 
     # Titles and captions, each from long to short.
 

@@ -135,6 +135,7 @@ class PlaneView:
         order = np.random.default_rng(0).permutation(len(points.labels))
         order = order[~np.isin(points.labels[order], list(plane.hidden))]
         x, y = self.to_pane(*plane.places(points))
+        order = order[np.isfinite(x[order]) & np.isfinite(y[order])]
         draw_dots(region, self.box, x[order], y[order], table[ranks[order]], radius, edge)
 
     def _ticks(self, axis: int) -> list[float]:
@@ -224,13 +225,17 @@ class PlaneView:
                 self._state.put(*self._from_pane(start))
             self._drag = None
 
+    def let_go(self) -> None:
+        """The mouse holds nothing any more."""
+        self._drag, self._just_put = None, False
+
     def double_click(self) -> bool:
         """The mouse was pressed twice: the first time was no wish to move the point."""
         if self._drag is None:
             return False
         if self._just_put:
             self._take_back()
-        self._drag, self._just_put = None, False
+        self.let_go()
         self._state.plane.show_all()
         return True
 

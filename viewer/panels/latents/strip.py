@@ -6,11 +6,10 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from viewer.panels.latents.marks import POINT
-from viewer.panels.latents.words import first_fitting
 from viewer.pixels import Picture, draw
 from viewer.state.latents.space import STEPS, LatentSpace
 from viewer.state.view import View
-from viewer.window.items import Choice, set_text, text_width
+from viewer.window.items import Choice, first_fitting, set_text, text_width
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import FONT_SIZE, Looks

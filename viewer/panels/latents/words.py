@@ -1,7 +1,5 @@
 """Words of the Latent space panel, no longer than there is room for."""
 
-from collections.abc import Sequence
-
 from viewer.window.items import text_width
 
 
@@ -12,11 +10,6 @@ def fitting(text: str, width: int) -> str:
     while text and text_width(f"{text}…") > width:
         text = text[:-1]
     return f"{text.rstrip()}…" if text else ""
-
-
-def first_fitting(texts: Sequence[str], width: int) -> str:
-    """The first of several ways to say something for which so many pixels are enough; empty where none is."""
-    return next((text for text in texts if text_width(text) <= width), "")
 
 
 def signed(value: float) -> str:

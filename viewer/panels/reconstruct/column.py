@@ -99,7 +99,7 @@ class ColumnView:
         picture = self._pictures.of_array(f"image {index}", image)
         self.image.show(picture, own.view, ground, self._pictures.of_array(f"original {index}", original), own.split)
         self.error.show(self._error(result, limits), own.view, ground)
-        self._draw_words(result, waiting)
+        self._draw_words(result, waiting, stale=waiting or (result is not None and result.step != variant.step))
 
     def picture(self) -> Picture | None:
         """What its panes show; an error map lies as the reconstruction does."""
@@ -112,15 +112,14 @@ class ColumnView:
         key = (own.error_map, limits)
         return self._pictures.made(f"error {self._index}", result, key, lambda: own.error_image(result))
 
-    def _draw_words(self, result: Result | None, waiting: bool) -> None:
+    def _draw_words(self, result: Result | None, waiting: bool, stale: bool) -> None:
         looks, tag = self._looks, f"variant figures {self._index}"
         if result is not None and result.figures:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
             texts = [labelled(name, result.figures[name]) for name in names]
             fewer = ["   ".join(texts[:most]) for most in range(len(texts), 0, -1)]
-            set_text(
-                tag, fitting(fewer, self.image.width), looks.text("quiet" if waiting and not self._plays else "text")
-            )
+            kind = "quiet" if stale and not self._plays else "text"
+            set_text(tag, fitting(fewer, self.image.width), looks.text(kind))
         else:
             searches = self._state.reconstruct.variants[self._index].searches
             work = "searching its latent …" if searches else "at work …"

@@ -49,6 +49,7 @@ class Comparison:
             dpg.add_text("", tag="cursor values")
         self._mouse = ComparisonMouse(self._own, looks, self._panes)
         self.wheel, self.press, self.double_click = self._mouse.wheel, self._mouse.press, self._mouse.double_click
+        self.let_go = self._mouse.let_go
 
     def layout(self, width: int, height: int) -> None:
         """Takes its place, in pixels."""

@@ -70,10 +70,14 @@ class ComparisonMouse:
             self._held.press()
         return True
 
+    def let_go(self) -> None:
+        """The mouse holds nothing any more."""
+        self._held = self._divides = None
+
     def double_click(self) -> None:
         """The mouse was pressed twice: on a pane, all of the image is shown again."""
         if self._under_mouse() is not None:
-            self._held = self._divides = None  # the second press began a drag
+            self.let_go()  # the second press began a drag
             self._state.set_view(View())
 
     def drag(self) -> None:

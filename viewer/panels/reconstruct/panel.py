@@ -98,6 +98,10 @@ class ReconstructPanel:
         """The mouse was pressed; whether on something of this panel."""
         return self._comparison.press()
 
+    def let_go(self) -> None:
+        """The panel is left: what the mouse held in it, it holds no more."""
+        self._comparison.let_go()
+
     def double_click(self) -> None:
         """The mouse was pressed twice."""
         self._comparison.double_click()

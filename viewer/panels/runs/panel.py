@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.detail import RunDetail
 from viewer.panels.runs.curves import Curves
 from viewer.panels.runs.samples import Samples
 from viewer.panels.runs.table import RunTable
@@ -30,6 +31,8 @@ class RunsPanel:
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
+        # The runs on the right: what is drawn of them is costly, and drawn again only when they change.
+        self._drawn: list[RunDetail] | None = None
         self.actions = {
             "compare": state.compare_selected,
             "up": lambda: state.runs.step(-1, self.page),
@@ -77,7 +80,7 @@ class RunsPanel:
         self._table.layout(left - self._looks.px(24), height - self._looks.px(52))
         self._curves.layout(inner, max(self._looks.px(110), min(self._looks.px(230), height // 5)))
         self._samples.layout(inner, self._looks.px(150))
-        self._shown = None
+        self._shown = self._drawn = None
 
     def wheel(self, steps: float) -> bool:
         """The mouse wheel was turned; whether it was meant for the list."""
@@ -86,6 +89,9 @@ class RunsPanel:
     def press(self) -> bool:
         """The mouse was pressed; buttons and rows see that themselves."""
         return False
+
+    def let_go(self) -> None:
+        """The panel is left; the mouse holds nothing in it."""
 
     def double_click(self) -> None:
         """The mouse was pressed twice, which means nothing here."""
@@ -108,8 +114,14 @@ class RunsPanel:
         count, total = len(runs.shown()), len(runs.rows)
         set_text("runs count", f"{count} of {total} runs" if runs.query else f"{total} runs", looks.text("quiet"))
         self._draw_head()
-        self._curves.draw()
         chosen = runs.chosen()
+        if self._drawn is None or [*map(id, chosen)] != [*map(id, self._drawn)]:
+            self._drawn = chosen
+            self._draw_chosen(chosen)
+
+    def _draw_chosen(self, chosen: list[RunDetail]) -> None:
+        looks = self._looks
+        self._curves.draw()
         newest = next((detail for detail in reversed(chosen) if detail.samples is not None), None)
         self._samples.show(newest, looks)
         self._draw_figures()
@@ -130,16 +142,19 @@ class RunsPanel:
             dpg.configure_item("runs compare", label="Reconstruct with these")
             return
         row = rows[0]
+        damage = next((detail.message for detail in runs.chosen()), "")
         dpg.configure_item("runs compare", label="Reconstruct with this")
         set_text("runs title", shortened(row.path, 62), looks.text("text"))
         if row.status == "training":
             left = "" if row.seconds_left is None else f", {duration_text(row.seconds_left)} left"
-            set_text("runs progress", f"training: epoch {row.epoch} of {row.epochs}{left}", looks.text("accent"))
+            text = f"training: epoch {row.epoch} of {row.epochs}{left}" + (f"; {damage}" if damage else "")
+            set_text("runs progress", text, looks.text("accent"))
         else:
             kind = {"failed": "failure", "unreadable": "failure", "interrupted": "warning"}.get(row.status, "quiet")
             of = f" after {row.epoch} of {row.epochs} epochs" if row.epochs else ""
             best = "" if row.best is None else f", best {row.monitor} {row.best:.4f}"
-            why = f": {row.message}" if row.message else ""
+            why = f": {row.message or damage}" if row.message or damage else ""
+            kind = "failure" if damage else kind
             set_text("runs progress", f"{row.status}{of}{best}{why}", looks.text(kind))
 
     def _draw_figures(self) -> None:

@@ -95,7 +95,7 @@ class Channels:
         """
         largest = np.maximum(np.abs(self.lows), np.abs(self.highs))
         if shared or self.is_vector:
-            largest = np.full_like(largest, largest.max())
+            largest = np.full_like(largest, largest[np.isfinite(largest)].max(initial=0.0))
         # A dead channel has the colour of zero.
         largest = np.where(largest > 0, largest, 1.0)
         return (-largest if self.signed else np.zeros_like(largest)), largest

@@ -106,6 +106,19 @@ class Inside:
         """Asks for everything that is missing, after a worker was started anew."""
         self._asked.clear()
 
+    def forget_failure(self) -> None:
+        """What could not be shown is asked for again when it is wanted next."""
+        if self.message or self.diagram_message:
+            self.message = self.diagram_message = ""
+            self._asked.clear()
+            self.version += 1
+
+    @property
+    def current(self) -> bool:
+        """Whether what is shown is the image, the checkpoint and the changes that are chosen."""
+        shown = self.shown
+        return shown is not None and (shown.key, shown.scales) == self._asked.get("inside", (None,))[0]
+
     # Choosing
 
     def set_mode(self, mode: str) -> None:

@@ -27,11 +27,11 @@ def channel_words(state: Inside) -> list[str]:
             x, y = pixel
             words[0] += f", at {x * channels.shrunk}, {y * channels.shrunk}: {_number(channels.value(channel, x, y))}"
     if not state.hovered:
-        count, height, width = channels.values.shape
+        *size, count = place.shape
         if channels.is_vector:
             words.append(f"{count} numbers" if count > 1 else "1 number")
         else:
-            words.append(f"{count} maps of {height * channels.shrunk} × {width * channels.shrunk}")
+            words.append(f"{count} maps of {' × '.join(map(str, size))}")
             if channels.shrunk > 1:
                 words.append(f"shown with 1/{channels.shrunk} of their pixels in a row")
     return words

@@ -24,9 +24,10 @@ class Frame:
 
     @classmethod
     def around(cls, across: np.ndarray, up: np.ndarray) -> "Frame":
-        """The frame that holds all points, with a margin."""
+        """The frame that holds all points, with a margin. What is no number lies nowhere."""
         edges = []
-        for places in (across, up):
+        numbers = np.isfinite(across) & np.isfinite(up)
+        for places in (across[numbers], up[numbers]):
             low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
             margin = _MARGIN * (high - low) or 1.0
             edges += [low - margin, high + margin]

@@ -44,6 +44,7 @@ class Decoded:
     """What a point became.
 
     Args:
+        checkpoint: Whose weights decoded it.
         vector: float32 [d], the point.
         image: float32 [height, width, channels] in [0, 1].
         nearest: The nearest image, likewise: itself, or what its own point decodes to.
@@ -53,6 +54,7 @@ class Decoded:
         name: What it is called.
     """
 
+    checkpoint: str
     vector: np.ndarray
     image: np.ndarray
     nearest: np.ndarray
@@ -80,12 +82,13 @@ class Memories:
         # Weakly: what undo has dropped takes no room.
         self._kept: list[weakref.ref[Memory]] = []
 
-    def keep(self, place: Place) -> Memory:
-        """A place as something to go back to."""
-        memory = Memory(place)
+    def keep(self, memory: Memory) -> Memory:
+        """Something to go back to; the oldest may be forgotten for it. Undo takes note of it before."""
+        if memory.place is None:
+            return memory
         alive = [kept for kept in self._kept if (old := kept()) is not None and old.place is not None]
         alive.append(weakref.ref(memory))
-        for kept in alive[: max(0, len(alive) - max(1, _MOST_NUMBERS // len(place.vector)))]:
+        for kept in alive[: max(0, len(alive) - max(1, _MOST_NUMBERS // len(memory.place.vector)))]:
             if (old := kept()) is not None:
                 old.place = None
         self._kept = alive

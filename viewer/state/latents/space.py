@@ -54,6 +54,8 @@ class LatentSpace:
         self._source: ImageSource | None = None
         self._wanted: ImageSource | None = None
         self._noted = False
+        # Where the point was when a move kept it from going to an image, and the image.
+        self._kept_from: tuple[Memory, ImageSource, bool] | None = None
 
     @property
     def space(self) -> Space | None:
@@ -88,12 +90,15 @@ class LatentSpace:
 
     @property
     def psnr(self) -> float | None:
-        """Of what the chosen image's own point decodes to, in dB; None where the point is elsewhere."""
+        """Of what the chosen image's own point decodes to, in dB; None where the point is elsewhere, or on its way."""
         decoded, original = self.decoded, self.original
         if not self.at_image or decoded is None or original is None:
             return None
+        # An encoder that is frozen gives the same point at every checkpoint, and each decodes it otherwise.
+        if not self._key[1] == self.place.checkpoint == decoded.checkpoint:
+            return None
         if not np.array_equal(decoded.vector, self.place.vector):
-            return None  # it is on its way
+            return None
         error = float(np.mean(np.square(decoded.image - original), dtype=np.float64))
         return float(-10 * np.log10(max(error, _SMALLEST_ERROR)))
 
@@ -128,7 +133,7 @@ class LatentSpace:
     def _turn_to(self, key: tuple[str, str] | None) -> None:
         if self.space is not None and (key is None or key[0] != self.space.run):
             # Another run's space has nothing in common with this one.
-            self._now = self._wanted = None
+            self._now = self._wanted = self._kept_from = None
             self.decoded = self.original = self.strip = None
             self.plane.show(None)
         self._key, self.message = key, ""
@@ -140,6 +145,11 @@ class LatentSpace:
         """Asks for everything that is missing, after a worker was started anew."""
         self._key = None
         self._questions.forget()
+
+    def forget_failure(self) -> None:
+        """Where there was no space, it is asked for again when it is wanted next."""
+        if self.message:
+            self._key = None
 
     # Moving the point
 
@@ -184,20 +194,27 @@ class LatentSpace:
         self._change(("end", which), replace(place, share=share), alone=True)
 
     def _move(self, how: Hashable, vector: np.ndarray, share: float | None = None, alone: bool = False) -> None:
+        if self._wanted is not None:
+            self._kept_from = (self._now, self._wanted, self._noted)
         self._wanted, self._noted = None, False  # else the image on its way would take the point back
         self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share), alone)
 
     def _change(self, how: Hashable, place: Place, alone: bool = False) -> None:
-        before, after = self._now, self._memories.keep(place)
+        before, after = self._now, Memory(place)
         self._now = after
         self._undo.record(("latents", how), before, after, self._restore, alone)
+        self._memories.keep(after)  # only now: what could have been made again was forgotten first
         self._count()
 
     def _restore(self, memory: Memory) -> bool:
         """Undoes a move, unless another run is looked at since, or it was too long ago."""
         if self.space is None or memory.place is None or memory.place.run != self.space.run:
             return False
-        self._wanted, self._now = None, memory
+        self._now, self._wanted = memory, None
+        if self._kept_from is not None:
+            before, image, noted = self._kept_from
+            if before is memory and image == self._source:
+                self._wanted, self._noted = image, noted
         self._count()
         return True
 
@@ -239,7 +256,7 @@ class LatentSpace:
         space = Space.of(reply.arguments, reply.values, reply.arrays).aligned(self.space)
         kept = None if self._now is None else self._now.place
         if kept is None or kept.run != space.run or len(kept.vector) != space.size:
-            self._now = self._memories.keep(Place(space.run, space.center))
+            self._now = self._memories.keep(Memory(Place(space.run, space.center)))
             self._source = self._wanted = None  # the chosen image's point is looked for anew
         if space.size <= 2:
             self.slider_kind = "dimension"
@@ -259,7 +276,7 @@ class LatentSpace:
         self._wanted = None
         if reply.error is not None:
             if self.place.source == source:  # an image that is gone must not be asked for again and again
-                self._now = self._memories.keep(replace(self.place, source=None, checkpoint=""))
+                self._now = self._memories.keep(Memory(replace(self.place, source=None, checkpoint="")))
             self._noted = False
             return
         vector, checkpoint = reply.arrays["vector"], reply.arguments["checkpoint"]
@@ -267,13 +284,14 @@ class LatentSpace:
         if self._noted:
             self._change("image", place, alone=True)
         else:
-            self._now = self._memories.keep(place)
+            self._now = self._memories.keep(Memory(place))
         self._noted = False
 
     def _take_point(self, reply: Reply) -> None:
         if reply.error is None:
             values, arrays = reply.values, reply.arrays
             self.decoded = Decoded(
+                reply.arguments["checkpoint"],
                 reply.arguments["vector"],
                 arrays["image"],
                 arrays["nearest"],

@@ -40,7 +40,8 @@ class LatentImages:
         if (run, name) in self._missing:
             return None
         try:
-            return self._models.split(run, name) if name in self._quick_splits(run) else None
+            soon = name in self._quick_splits(run) or self._models.has_split(run, name)
+            return self._models.split(run, name) if soon else None
         except (RequestError, OSError):
             self._missing.add((run, name))
             return None

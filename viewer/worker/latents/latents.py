@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from builders.errors import RequestError
 from builders.images import to_float
 from runs import Run
 from viewer.protocol import ImageSource
@@ -89,6 +90,8 @@ class Latents:
             vector = self._searches.latent(codec.model, version, original)
         else:
             vector = codec.encode(original[np.newaxis])[0]
+        if not np.isfinite(vector).all():
+            raise RequestError(f"{source.label}: its code is no number, so it lies nowhere in this space")
         return {}, {"vector": vector, "original": original}
 
     def point(self, run: str, checkpoint: str, vector: np.ndarray) -> Answer:

@@ -149,7 +149,12 @@ class Spaces:
         for start in range(0, len(positions), _BATCH):
             images = to_float(split.images(positions[start : start + _BATCH]))
             vectors[start : start + _BATCH] = codec.encode(images)
-        return Space(version, vectors, split.labels[positions], split.indices[positions], split.name, split.count)
+        # Half precision overflows where weights are in order: such a code lies nowhere.
+        numbers = np.isfinite(vectors).all(axis=1)
+        if not numbers.any():
+            raise RequestError(f"{run}: its codes are no numbers; train it with training.precision: float32")
+        shown = positions[numbers]
+        return Space(version, vectors[numbers], split.labels[shown], split.indices[shown], split.name, split.count)
 
 
 def _learned(codec: Codec, version: tuple) -> Space:
