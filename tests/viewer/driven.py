@@ -18,6 +18,7 @@ def main() -> None:
     import dearpygui.dearpygui as dpg
 
     from viewer.settings import load_settings
+    from viewer.window import pace
     from viewer.window.app import App
     from viewer.window.items import rect
 
@@ -38,6 +39,7 @@ def main() -> None:
         for _ in range(4):
             dpg.render_dearpygui_frame()
 
+    pace._SOONEST = 0.0  # a person's hands are waited for, but not the rest of a sixtieth of a second
     names = {"app": app, "dpg": dpg, "rect": rect, "shoot": shoot, "first": first, "sys": sys, "time": time}
     threading.Thread(target=listen, daemon=True).start()
     while dpg.is_dearpygui_running():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from runs import list_runs
-from tests.viewer.driver import needs_display
+from tests.viewer.driver import Viewer, needs_display
 
 pytestmark = needs_display
 
@@ -17,9 +17,17 @@ DONE = (
 )
 
 
-@pytest.fixture
-def runs_dir(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "runs")
+@pytest.fixture(scope="module")
+def runs_dir(trained, tmp_path_factory):
+    return shutil.copytree(trained, tmp_path_factory.mktemp("reconstruct") / "runs")
+
+
+@pytest.fixture(scope="module")
+def viewer(display, runs_dir, tmp_path_factory):
+    """One for this file, whose last test deletes a run."""
+    opened = Viewer(runs_dir, display, tmp_path_factory.mktemp("viewer"))
+    yield opened
+    opened.close()
 
 
 def result(viewer, index=0, part="image"):
@@ -56,8 +64,7 @@ def shown_at(picture, image, size):
     return picture[rows][:, columns].astype(int), np.broadcast_to(np.round(image * 255), (height, width, 3)).astype(int)
 
 
-def test_an_image_through_a_run(open_viewer, runs_dir, tmp_path):
-    viewer = open_viewer(runs_dir)
+def test_an_image_through_a_run(viewer, runs_dir):
     begin(viewer, 0)
     run = next(run for run in list_runs(runs_dir) if run.path.parent.name == "narrow")
     evaluated = run.evaluations()["test-best"]["metrics"]
@@ -133,8 +140,8 @@ def test_an_image_through_a_run(open_viewer, runs_dir, tmp_path):
     assert names == ["comparison", "reconstruct"]
 
 
-def test_checkpoints_files_and_what_breaks(open_viewer, runs_dir, tmp_path):
-    viewer = open_viewer(runs_dir)
+def test_checkpoints_files_and_what_breaks(viewer, runs_dir, tmp_path):
+    viewer.key("1")
     begin(viewer, 0, 1)
     assert viewer.ask("[variant.title.split()[0] for variant in app.state.reconstruct.variants]") == ["narrow", "wide"]
     steps = viewer.ask("[step for step, _ in app.state.reconstruct.variants[0].checkpoints]")

@@ -91,13 +91,14 @@ def test_follows_the_disk(open_viewer, runs_dir):
     training.update_state(status="training", epochs=9, pid=os.getpid(), host=socket.gethostname())
     viewer = open_viewer(runs_dir)
     viewer.click("runs name 0")
-    viewer.wait("app.state.runs.chosen()[0].samples_name == 'epoch 5'")
+    viewer.wait("[each.samples_name for each in app.state.runs.chosen()] == ['epoch 5']")
+    viewer.settle()
     assert "left" in viewer.ask("dpg.get_value('runs progress')")
     points = viewer.ask("dpg.get_value('curve val upper 0')[1]")
 
     add_epoch(training, 6, 7)
     training.update_state(epoch=6, step=60)
-    viewer.wait("app.state.runs.chosen()[0].samples_name == 'epoch 6'", 6)
+    viewer.wait("[each.samples_name for each in app.state.runs.chosen()] == ['epoch 6']", 6)
     viewer.settle()
     assert len(viewer.ask("dpg.get_value('curve val upper 0')[1]")) == len(points) + 1
     assert near(viewer.part("samples"), (255, 240, 0), 6).mean() > 0.5  # the rest is scrolled away

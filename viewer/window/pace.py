@@ -9,6 +9,8 @@ from viewer.window.x11 import InputWatch
 _LIVELY_SECONDS = 0.6
 # 60 frames a second, or 30 where drawing takes so much of a processor that the worker would lack it.
 _FASTEST, _FASTEST_WHEN_DEAR, _DEAR = 1 / 60, 1 / 30, 0.008
+# What happens meanwhile brings a frame before its time, but not sooner than this.
+_SOONEST = 1 / 60
 # An idle window may take so much of one processor; with a graphics card a frame costs little and follows soon.
 _IDLE_SHARE = 0.05
 _IDLE_SOONEST, _IDLE_LATEST = 1 / 12, 1.0
@@ -51,8 +53,7 @@ class Pace:
         now = time.monotonic()
         if now < self._lively_until:
             interval = _FASTEST if self._cost < _DEAR else _FASTEST_WHEN_DEAR
-            # Also before its time, where the worker has answered and waits for the next question.
-            time.sleep(max(0.0, self._began + _FASTEST - now))
+            time.sleep(max(0.0, self._began + _SOONEST - now))
             self.wake.wait(max(0.0, self._began + interval - time.monotonic()))
             self.wake.clear()
             self._watch.moved()
