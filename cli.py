@@ -12,7 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
+try:
+    import click
+except ModuleNotFoundError as error:
+    print(f"{error}; call cli.py with .venv/bin/python, which ./trainer.sh sets up", file=sys.stderr)
+    raise SystemExit(2) from None
 
 from architectures.registry import nearest
 from builders.errors import RequestError
@@ -149,11 +153,15 @@ def train(
 ) -> None:
     """Train what a spec describes, or continue a run."""
     from builders.spec import load_spec
-    from runs import is_run
+    from runs import Run
+    from workflows.find_run import means_run
     from workflows.import_tensorflow import import_tensorflow
 
-    if target is not None and not resume and not is_run(target):
-        load_spec(target, overrides)  # a mistake should not wait for TensorFlow
+    if target is not None:  # a mistake should not wait for TensorFlow
+        if resume or means_run(target):
+            Run.open(target)
+        else:
+            load_spec(target, overrides)
     import_tensorflow()
     from workflows.train import train as work
 

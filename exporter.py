@@ -10,7 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
+try:
+    import click
+except ModuleNotFoundError as error:
+    print(f"{error}; call exporter.py with .venv/bin/python, which ./trainer.sh sets up", file=sys.stderr)
+    raise SystemExit(2) from None
 
 from builders.errors import RequestError
 from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, debug_option, run_command

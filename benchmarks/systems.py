@@ -83,12 +83,17 @@ def state_expected(path: Path, found: dict) -> None:
 def page(figures: dict[str, dict]) -> str:
     """docs/systems.md."""
     lines = [
-        "# The reference systems, in a minute each",
+        "# The reference systems, in minutes",
         "",
-        "Every system has a full-size spec in `specs/` and a mini that trains on what the install brings. These are",
+        "A: a small decoder on one layer of a frozen network (`celeba_small`). B: several of its depths, fused",
+        "(`resnet50_multilayer`; `resnet50_layer1` to `4` one by one). C: a decoder alone, with a learned latent for",
+        "every image (`latent_…`). D: an autoencoder (`compress_…`). E: AlexNet inverted (`alexnet_…`), after",
+        'Dosovitskiy & Brox, "Inverting visual representations with convolutional networks", CVPR 2016.',
+        "",
+        "Each has a full-size spec in `specs/` and a mini that trains on what the install brings. These are",
         "the minis, trained and measured by `.venv/bin/python benchmarks/systems.py` on 2 cores. PSNR and SSIM are",
         "means over test images that never trained, beside those of each image's own mean colour. Minutes are those of",
-        "training on that machine, while other work went on beside it.",
+        "training on that machine, while other work went on beside it. `quickstart` is A on a smaller scale.",
         "",
         "| spec | minutes | PSNR (dB) | of mean colour | SSIM | of mean colour |",
         "|---|---|---|---|---|---|",
@@ -99,7 +104,10 @@ def page(figures: dict[str, dict]) -> str:
         lines.append(f"| {' | '.join([*cells, f'{ssim:.3f}', f'{ssim_base:.3f}'])} |")
     for name in sorted(figures):
         path = next(path for path in mini_specs() if path.stem == name)
-        lines += ["", f"## {name}", "", load_spec(path).spec.description, "", f"`./trainer.sh specs/{path.name}`", ""]
+        command = f"./trainer.sh specs/{path.name}"
+        # JSON has no comments, so its description ends in the command.
+        described = load_spec(path).spec.description.removesuffix(command).strip()
+        lines += ["", f"## {name}", "", described, "", f"`{command}`", ""]
         lines += [f"![Worst, median and best test images of {name}](images/systems/{name}.png)"]
     return "\n".join(lines) + "\n"
 

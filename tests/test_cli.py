@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
         (["compare"], "missing argument 'RUN RUN…'"),
         (["train", "x.yaml", "--verbose", "3"], "invalid value for '--verbose'"),
         (["validate", "nowhere"], "nowhere: no such run; `python cli.py runs` lists"),
+        (["train", "nowhere"], "nowhere: no such run; `python cli.py runs` lists"),
+        (["train", "specs"], "specs: is not a run: it holds no state.json; `python cli.py runs` lists"),
+        (["train", "README.md"], "README.md:1:1: 'README.md' is no spec: its name must end in .yaml"),
         (["validate", "--runs-dir", "nowhere"], "nowhere: no runs here yet; train one with ./trainer.sh"),
     ],
 )
@@ -33,6 +36,16 @@ def test_a_wrong_request_is_one_line_and_status_2(arguments, line, capsys):
     assert cli.main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == "" and line in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("program", ["cli.py", "exporter.py"])
+def test_another_python_is_told_which_to_use(program):
+    # -S leaves the installed packages out, as any Python but the environment's does.
+    done = subprocess.run(
+        [sys.executable, "-S", program, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"No module named 'click'; call {program} with .venv/bin/python, which ./trainer.sh sets up\n"
 
 
 def test_without_a_command_the_commands_are_listed(capsys):

@@ -5,7 +5,7 @@ import ctypes.util
 import os
 import sys
 
-_OTHERWISE = "curves and samples are in TensorBoard as well: tensorboard --logdir {runs_dir}"
+_OTHERWISE = "curves and samples are in TensorBoard as well: .venv/bin/tensorboard --logdir {runs_dir}"
 _LIBRARIES = "install libgl1, libgl1-mesa-dri and libglx-mesa0, or what your system calls them"
 # Attributes of glXChooseVisual: GLX_RGBA, GLX_DOUBLEBUFFER, the end.
 _VISUAL = (4, 5, 0)

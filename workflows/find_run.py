@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from builders.spec import load_spec
-from runs import Run, is_run, newest
+from runs import Run, newest
 
 
 def find_run(argument: str | os.PathLike | None, runs_dir: str | os.PathLike = "runs") -> Run:
@@ -19,7 +19,12 @@ def find_run(argument: str | os.PathLike | None, runs_dir: str | os.PathLike = "
     """
     if argument is None:
         return newest(runs_dir)
+    if means_run(argument):
+        return Run.open(argument)
+    return newest(runs_dir, name=load_spec(argument).spec.name)
+
+
+def means_run(argument: str | os.PathLike) -> bool:
+    """Whether a RUN|SPEC argument is meant as a run: a directory, or what is there neither as a file nor by suffix."""
     path = Path(argument)
-    if not is_run(path) and (path.is_file() or path.suffix in (".yaml", ".yml", ".json")):
-        return newest(runs_dir, name=load_spec(path).spec.name)
-    return Run.open(path)
+    return path.is_dir() or not (path.is_file() or path.suffix in (".yaml", ".yml", ".json"))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from builders.errors import RequestError
 from builders.spec import load_spec
-from runs import Run, is_run, newest
+from runs import Run, newest
+from workflows.find_run import means_run
 from workflows.restore import check_frozen_weights
 from workflows.trainer import Trainer
 
@@ -48,19 +49,16 @@ def train(
     """
     if target is None and not resume:
         raise RequestError("train: give a SPEC or a RUN, or --resume to continue the newest run")
-    if resume or is_run(target):
+    if resume or means_run(target):
         run = Run.open(target) if target is not None else newest(runs_dir)
         if dry_run:
             raise RequestError(f"{run.path}: --dry-run is for a spec; a run that continues has been through its checks")
         with run.lock():
             return _continue(run, overrides, verbose)
-    path = Path(target)
-    if not path.exists() and path.suffix not in (".yaml", ".yml", ".json"):
-        raise RequestError(f"{path}: no such spec or run; `python cli.py runs` lists the runs")
-    loaded = load_spec(path, overrides)
+    loaded = load_spec(target, overrides)
     if overrides and loaded.spec.expected is not None:
         # What was measured of a spec says nothing about another one.
-        loaded = load_spec(path, [*overrides, "expected=null"])
+        loaded = load_spec(target, [*overrides, "expected=null"])
     trainer = Trainer(loaded, verbose)
     if dry_run:
         trainer.rehearse()

@@ -30,7 +30,7 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
-from builders.spec import LoadedSpec
+from builders.spec import LoadedSpec, SpecErrors
 from runs import Run, is_run
 from words import duration_text
 from workflows.checkpoints import load_checkpoint, load_initial_weights, state_variables, write_checkpoint
@@ -68,6 +68,7 @@ class Trainer:
     """
 
     def __init__(self, loaded: LoadedSpec, verbose: int = 1):
+        self.loaded = loaded
         self.spec = loaded.spec
         self.verbose = verbose
         self._stop = False
@@ -85,6 +86,8 @@ class Trainer:
         self.train_split = self.splits["train"]
         self.validation = self.splits.get("validation")
         self.steps_per_epoch = self.train_split.steps_per_epoch
+        if problems := self.loaded.schedule_problems(self.steps_per_epoch):
+            raise SpecErrors(problems)
         self.model = ModelBuilder(
             self.spec, self.splits.image_shape, self.steps_per_epoch, train_count=self.train_split.count
         ).build()

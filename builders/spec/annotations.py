@@ -93,7 +93,7 @@ def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) ->
         None: Nothing(),
         type(None): Nothing(),
         Any: Anything(),
-        spec_types.Duration: Length(),
+        spec_types.Duration: Length(1 if limits.get("minimum") else 0),
     }
     if annotation in simple:
         return simple[annotation]

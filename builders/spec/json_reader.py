@@ -85,7 +85,8 @@ class _Scanner:
         if character in ("/", "#"):
             return "; JSON has no comments: write the spec in YAML to have them"
         if character in ("}", "]"):
-            return "; remove the comma before it"
+            comma = self.text[: self.position].rstrip().endswith(",")
+            return "; remove the comma before it" if comma else "; a value is missing before it"
         if character == '"':
             return "; the text is not closed, or holds a line break or an unknown \\ sequence"
         return ""
@@ -139,7 +140,9 @@ class _Scanner:
     def another(self, end: str) -> bool:
         character = self.peek()
         if character not in (",", end) or not character:
-            raise self.stop(f"not valid JSON: expected ',' or '{end}', got {self.seen()}{self.hint()}")
+            hint = "" if character in ("}", "]") else self.hint()
+            hint = "; a comma is missing before it" if character == '"' else hint
+            raise self.stop(f"not valid JSON: expected ',' or '{end}', got {self.seen()}{hint}")
         self.position += 1
         return character == ","
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from builders.spec.catalogue import Catalogue, load_catalogue
 from builders.spec.checks import cross_checks
+from builders.spec.checks.schedule import schedule_checks
+from builders.spec.checks.view import View
 from builders.spec.completion import Completion
 from builders.spec.encoder_alone import encoder_alone
 from builders.spec.inheritance import read_with_parents
@@ -39,6 +41,10 @@ class LoadedSpec:
     resolved: dict[str, Any]
     origins: dict[str, str]
     _root: Node = field(repr=False, compare=False)
+
+    def schedule_problems(self, steps_per_epoch: int) -> list[Problem]:
+        """What would never happen or not come to its end, now that the data and with them the steps are known."""
+        return list(schedule_checks(View(self._root, self._root, set(), load_catalogue()), steps_per_epoch))
 
     def locate(self, path: str) -> str:
         """The best known place for a path of the spec: where it was written, or else what is around it.

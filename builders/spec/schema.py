@@ -33,7 +33,8 @@ _VARIABLE = {
     "type": ["string", "null"],
     "pattern": r"^\$[A-Za-z_{]",
 }
-_DURATION = r"^\s*[0-9]{1,12}\s+(steps?|epochs?)\s*$"
+_DURATION = r"^\s*{number}\s+(steps?|epochs?)\s*$"
+_ANY_LENGTH, _SOME_LENGTH = "[0-9]{1,12}", "0{0,11}[1-9][0-9]{0,11}"
 
 
 class SchemaWriter:
@@ -92,7 +93,8 @@ class SchemaWriter:
         if isinstance(shape, Words):
             return {"enum": list(shape.values)}
         if isinstance(shape, Length):
-            forms = ({"type": "integer", "minimum": 0}, {"type": "string", "pattern": _DURATION})
+            pattern = _DURATION.replace("{number}", _SOME_LENGTH if shape.minimum else _ANY_LENGTH)
+            forms = ({"type": "integer", "minimum": shape.minimum}, {"type": "string", "pattern": pattern})
             return {"anyOf": [{**form, "$comment": DURATION} for form in forms]}
         if isinstance(shape, Items):
             count = {"minItems": shape.minimum} if shape.minimum else {}

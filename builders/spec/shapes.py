@@ -5,7 +5,7 @@ They come from two places: the annotations of types.py, and the catalogue of eve
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 MISSING: Any = object()
 
@@ -58,7 +58,9 @@ class Words(Shape):
 
 @dataclass(frozen=True)
 class Length(Shape):
-    """A Duration: a number of steps, or `N epochs`."""
+    """A Duration: a number of steps, or `N epochs`; at least 0 or 1 of them."""
+
+    minimum: Literal[0, 1] = 0
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,9 @@ class HeldOut:
     optimizer: Annotated[Choice, Named("optimizer"), Doc("What moves the latents.")] = Choice(
         "RowwiseAdam", {"learning_rate": 5e-2}
     )
-    every: Annotated[Duration, Doc("How often the cheap protocol runs while training.")] = Duration(1, "epochs")
+    every: Annotated[Duration, Doc("How often the cheap protocol runs while training."), Range(minimum=1)] = Duration(
+        1, "epochs"
+    )
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ class EarlyStopping:
 class Checkpoints:
     """Which states of a run stay on disk."""
 
-    every: Annotated[Duration, Doc("How often a checkpoint is written.")] = Duration(1, "epochs")
+    every: Annotated[Duration, Doc("How often a checkpoint is written."), Range(minimum=1)] = Duration(1, "epochs")
     keep_best: Annotated[int, Doc("How many of the best by `monitor` stay."), Range(minimum=1)] = 1
     keep_last: Annotated[int, Doc("How many of the newest stay."), Range(minimum=1)] = 1
 
@@ -297,7 +299,7 @@ class Training:
 class Every:
     """How often something is logged."""
 
-    every: Annotated[Duration, Doc("`N epochs`, or a number of steps.")] = Duration(1, "epochs")
+    every: Annotated[Duration, Doc("`N epochs`, or a number of steps."), Range(minimum=1)] = Duration(1, "epochs")
 
 
 @dataclass(frozen=True)

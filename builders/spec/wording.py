@@ -74,7 +74,9 @@ def _phrases(schema: Mapping[str, Any]) -> list[str]:
     if "enum" in schema:
         return [_with_article(comment)] if comment else [shown(word).strip("'") for word in schema["enum"]]
     if comment == DURATION:
-        return ["a number of steps", "text such as '3 epochs'"]
+        if schema.get("type") == "string":
+            return ["text such as '3 epochs'"]
+        return ["a number of steps" + (_bounds(schema) if schema["minimum"] else "")]
     kind = schema.get("type")
     if kind in ("integer", "number"):
         return [("a whole number" if kind == "integer" else "a number") + _bounds(schema)]

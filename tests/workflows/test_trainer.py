@@ -170,3 +170,11 @@ def test_stops_early_and_does_not_train_on(tmp_path):
     settings = ["training.epochs=20", "training.early_stopping={patience: 2 epochs, minimum_improvement: 10}"]
     run = train(write_spec(tmp_path, AUTOENCODER), settings, tmp_path / "runs", verbose=0)
     assert train(run.path, verbose=0).state().epoch == run.history()["epoch"][-1] == 3
+
+
+def test_a_schedule_too_long_is_refused_once_the_data_are_known(tmp_path):
+    schedule = "{CosineDecay: {initial_learning_rate: 0.01, decay_steps: 100000}}"
+    overrides = ["dataset.split.train=rest", f"training.optimizer={{Adam: {{learning_rate: {schedule}}}}}"]
+    with pytest.raises(RequestError, match="decay_steps: the schedule takes 100000 steps and training only"):
+        run_spec(tmp_path, *overrides)
+    assert not (tmp_path / "runs").exists()

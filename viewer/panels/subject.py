@@ -3,8 +3,12 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.state.app import AppState
-from viewer.window.items import set_text
+from viewer.window.items import fitting, set_text
 from viewer.window.theme import Looks
+
+_WIDTH = 190
+# What the list's arrow, its number and its edges take of that.
+_ARROW = 52
 
 CHOOSE_RUNS = "Choose runs in the Runs panel first."
 
@@ -26,7 +30,7 @@ class Subject:
 
     def layout(self) -> None:
         """Takes its place."""
-        dpg.configure_item(f"{self._tag} run", width=self._looks.px(190))
+        dpg.configure_item(f"{self._tag} run", width=self._looks.px(_WIDTH))
         dpg.configure_item(f"{self._tag} checkpoint", width=self._looks.px(210))
 
     def draw(self) -> None:
@@ -50,7 +54,9 @@ class Subject:
 
     def _titles(self) -> list[str]:
         """One for each column, all different: a run may be there with several checkpoints."""
-        return [f"{index + 1}: {variant.title}" for index, variant in enumerate(self._state.reconstruct.variants)]
+        variants = enumerate(self._state.reconstruct.variants)
+        room = self._looks.px(_WIDTH - _ARROW)
+        return [f"{index + 1}: {fitting([variant.title], room)}" for index, variant in variants]
 
     def _chosen(self, sender, title: str) -> None:
         self._state.look_at(self._titles().index(title))

@@ -168,7 +168,7 @@ def test_what_is_no_duration():
         (
             "epochs: 5",
             "epochs: 5\n  checkpoints: {every: 3 days}",
-            "checkpoints.every: expected a number of steps or text such as '3 epochs'",
+            "checkpoints.every: expected a number of steps from 1 or text such as '3 epochs'",
         ),
     ],
 )

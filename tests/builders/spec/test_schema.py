@@ -33,6 +33,8 @@ BROKEN = {
     "unknown_activation": "decoder: {layers: [Dense: {activation: rleu}]}",
     "unknown_initializer": "decoder: {layers: [Dense: {kernel_initializer: he_norml}]}",
     "duration": "training: {checkpoints: {every: 3 days}}",
+    "no_period": "training: {checkpoints: {every: 0 epochs}}",
+    "no_steps_between": "logging: {samples: {every: 0}}",
     "amount": "dataset: {split: {train: all}}",
     "unknown_metric": "metrics: [pnsr]",
     "kernel_of_another_rank": "decoder: {layers: [Conv2D: {kernel_size: [3, 3, 3]}]}",
