@@ -10,7 +10,7 @@ from builders.errors import RequestError
 from files import write_atomically
 
 # Cells as text; a row lacks the columns that came after it.
-Row = Mapping[str, str]
+Row = dict[str, str]
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ./test.sh [pytest arguments]
-# Without arguments: lint, format and all fast tests. With arguments: pytest with them, paths relative to the
+# Without arguments: lint, format, types and all fast tests. With arguments: pytest with them, paths relative to the
 # repository, e.g. `./test.sh tests/test_runs.py -k history` or `./test.sh -m slow`. The first call sets up .venv.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
@@ -11,6 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL=2
 if [[ $# -eq 0 ]]; then
     .venv/bin/python -m ruff check .
     .venv/bin/python -m ruff format --check --quiet . || { echo "Not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
+    .venv/bin/python -m mypy --no-error-summary
     # Two processes: most of the time goes into building graphs, on one thread. A file's tests stay together.
     set -- -n 2 --dist loadfile
 fi

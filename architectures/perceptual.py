@@ -57,7 +57,7 @@ class PerceptualDistance:
         """The networks built so far: one for each shape of images."""
         return list(self._networks.values())
 
-    def network(self, image_shape: tuple[int, ...]) -> keras.Model:
+    def network(self, image_shape: tuple[int, int, int]) -> keras.Model:
         """The frozen network for images (height, width, channels), built once, in the precision then in force."""
         if image_shape not in self._networks:
             with tf.init_scope():  # its variables outlive the function that first asks for it
@@ -76,7 +76,8 @@ class PerceptualDistance:
     def __call__(self, originals, reconstructions):
         """Float32 [batch]; the arguments are float [batch, height, width, 1 or 3] in [0, 1] of one shape."""
         originals, reconstructions = float32_pair(originals, reconstructions)
-        network = self.network(tuple(originals.shape[1:]))
+        height, width, channels = originals.shape[1:]
+        network = self.network((height, width, channels))
         pairs = zip(network(originals), network(reconstructions))
         return sum(
             weight * self._of_tap(ops.stop_gradient(original), reconstruction)

@@ -32,7 +32,7 @@ def build_adversary(
     Raises:
         RequestError: The discriminator cannot be built on the decoder's images.
     """
-    record = spec.discriminator
+    record: Any = spec.discriminator
     image = keras.Input(decoder.output[term.output].shape[1:], name="image")
     frozen = []
     if record.backbone is not None:

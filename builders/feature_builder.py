@@ -24,6 +24,7 @@ def build_features(
         RequestError: A tap or the weights do not exist or do not fit, or the image is too small.
     """
     fuse = features.fuse
+    height, width, channels = image_shape
     try:
         return FeatureExtractor(
             backbone=features.backbone.name,
@@ -34,7 +35,7 @@ def build_features(
             size=fuse.size if fuse else None,
             interpolation=fuse.interpolation if fuse else "bilinear",
             project=fuse.project if fuse else None,
-            image_shape=tuple(image_shape),
+            image_shape=(height, width, channels),
             seed=seed,
             name=name,
         )

@@ -21,7 +21,7 @@ from builders.layer_builder import apply_layer, apply_stack, build_layer, build_
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
-from builders.spec import Choice, Latents, Spec
+from builders.spec import Choice, Spec
 
 
 class ModelBuilder:
@@ -44,7 +44,8 @@ class ModelBuilder:
         train_count: int = 1,
     ):
         self.spec = spec
-        self.image_shape = tuple(image_shape)
+        height, width, channels = image_shape
+        self.image_shape = height, width, channels
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
         self.train_count = train_count
@@ -59,6 +60,8 @@ class ModelBuilder:
         # Initial weights come from the seed alone, whatever this process built before.
         keras.utils.set_random_seed(spec.seed)
         with dtype_policy(resolve_precision(spec.training.precision)):
+            model_class: type[Reconstructor]
+            parts: dict[str, Any]
             if spec.encoder.kind == "backbone":
                 features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
                 code = features.fuse_model.output
@@ -69,7 +72,7 @@ class ModelBuilder:
                 model_class, parts = Autoencoder, {"encoder": encoder}
             else:
                 code = keras.Input((spec.encoder.latents.dimensions,), name="latent")
-                model_class, parts = LatentDecoder, self._latents(spec.encoder.latents)
+                model_class, parts = LatentDecoder, self._latents()
             code_stack = None
             if spec.code is not None and spec.code.layers:
                 code_stack = self._stack(keras.Input(code.shape[1:], dtype=code.dtype), spec.code.layers, "code")
@@ -98,8 +101,9 @@ class ModelBuilder:
             model.build_optimizers()
         return model
 
-    def _latents(self, latents: Latents) -> dict[str, Any]:
+    def _latents(self) -> dict[str, Any]:
         """LatentDecoder's own arguments."""
+        latents = self.spec.encoder.latents
         held_out = latents.held_out
         return {
             "count": self.train_count,

@@ -89,7 +89,7 @@ def _reserved(size: int) -> SharedMemory:
     memory = SharedMemory(create=True, size=size)
     if hasattr(os, "posix_fallocate"):
         try:
-            os.posix_fallocate(memory._fd, 0, size)
+            os.posix_fallocate(memory._fd, 0, size)  # type: ignore[attr-defined]
         except OSError:
             memory.close()
             memory.unlink()

@@ -17,7 +17,9 @@ class Picture:
     def __init__(self, image: np.ndarray):
         if image.ndim != 3 or image.shape[-1] not in (1, 3) or 0 in image.shape:
             raise ValueError(f"a picture needs the shape [height, width, 1 or 3], got {list(image.shape)}")
-        floats = image.astype(np.float32) / 255 if image.dtype == np.uint8 else image.astype(np.float32)
+        floats: np.ndarray = image.astype(np.float32)
+        if image.dtype == np.uint8:
+            floats = floats / 255
         if floats.shape[-1] == 1:
             floats = np.repeat(floats, 3, axis=-1)
         self.height, self.width = image.shape[:2]
@@ -104,7 +106,8 @@ def halved(values: np.ndarray, axis: int = 0) -> np.ndarray:
     height, width = (size // 2 * 2 for size in values.shape[axis : axis + 2])
     before = (slice(None),) * axis
     corners = [(slice(row, height, 2), slice(column, width, 2)) for row in (0, 1) for column in (0, 1)]
-    return sum(values[before + corner] for corner in corners) / 4
+    first, second, third, fourth = (values[before + corner] for corner in corners)
+    return (first + second + third + fourth) / 4
 
 
 def fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:

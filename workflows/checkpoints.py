@@ -153,7 +153,8 @@ def load_initial_weights(model: Reconstructor, path: Path) -> None:
         average = f"optimizer/{name.removeprefix('model/').replace('/', '_')}_average"
         if average in arrays:
             arrays[name] = arrays[average]
-    judging = set() if model.adversary is None else {id(variable) for variable in model.discriminator.variables}
+    discriminator = model.discriminator
+    judging = set() if discriminator is None else {id(variable) for variable in discriminator.variables}
     judges = {name for name, variable in wanted.items() if id(variable) in judging}
     if not judges & arrays.keys():
         wanted = {name: variable for name, variable in wanted.items() if name not in judges}

@@ -11,6 +11,7 @@ from builders.dataset_builder import Split, Splits
 from builders.spec import Duration, Every, Spec
 from runs import Run
 from workflows.averages import averaged_weights
+from workflows.latents.pictures import HeldOutLatents
 from workflows.latents.while_training import LatentWatch
 from workflows.samples import sample_images, write_samples
 from workflows.tensorboard_log import TensorBoardLog
@@ -76,8 +77,10 @@ class EpochMeasures:
 
     def _validate(self, epoch: int) -> dict[str, float]:
         """The validation split's figures, as history calls them."""
-        split, figures = self._splits.get("validation"), {}
-        batches, held_out = (None, None) if split is None else (split.in_order(), None)
+        split = self._splits.get("validation")
+        figures: dict[str, float] = {}
+        batches = None if split is None else split.in_order()
+        held_out: HeldOutLatents | None = None
         if self._latents is not None:
             if split is not None:
                 batches, held_out = self._latents.search(split)

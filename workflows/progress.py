@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from words import duration_text
 
@@ -52,7 +52,7 @@ class TrainingProgress:
             disable=not (verbose == 1 and self.console.is_terminal),
             transient=True,
         )
-        self._task = None
+        self._task = TaskID(0)
         self._shown = 0.0
         self._done = 0
         self._started = time.monotonic()

@@ -49,7 +49,7 @@ def train(
     """
     if target is None and not resume:
         raise RequestError("train: give a SPEC or a RUN, or --resume to continue the newest run")
-    if resume or means_run(target):
+    if target is None or resume or means_run(target):
         run = Run.open(target) if target is not None else newest(runs_dir)
         if dry_run:
             raise RequestError(f"{run.path}: --dry-run is for a spec; a run that continues has been through its checks")

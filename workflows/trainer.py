@@ -116,8 +116,9 @@ class Trainer:
 
     def begin_latents(self) -> None:
         """Gives every training image its first latent, where the model keeps any."""
-        if isinstance(self.model, LatentDecoder):
-            first = initial_latents(self.train_split, self.spec.encoder.latents, self.spec.seed)
+        latents = self.spec.encoder.latents
+        if isinstance(self.model, LatentDecoder) and latents is not None:
+            first = initial_latents(self.train_split, latents, self.spec.seed)
             self.model.begin(self.train_split.indices, self.train_split.labels, first)
 
     def train(self, run: Run) -> Run:

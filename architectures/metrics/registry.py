@@ -1,5 +1,6 @@
 """The registry of metrics."""
 
+from architectures.metrics.metric import Metric
 from architectures.registry import Registry
 
-METRICS: Registry[type] = Registry("metric")
+METRICS: Registry[type[Metric]] = Registry("metric")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from architectures.losses.adversarial import discriminator_loss
+from architectures.losses.adversarial import Kind, discriminator_loss
 from architectures.reconstructors.groups import OptimizerGroup
 from architectures.reconstructors.terms import WeightedLoss, target_for
 
@@ -43,7 +43,7 @@ class Adversary:
         self,
         discriminator: keras.Model,
         optimizer: keras.optimizers.Optimizer,
-        kind: str,
+        kind: Kind,
         term: WeightedLoss,
         start: int = 0,
         last_kernel: keras.Variable | None = None,

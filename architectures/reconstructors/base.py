@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from architectures.metrics.metric import Metric
 from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.groups import OptimizerGroup
 from architectures.reconstructors.terms import WeightedLoss, target_for, to_unit_range
@@ -41,13 +42,14 @@ class Reconstructor(keras.Model, ABC):
         decoder: keras.Model,
         code_stack: keras.Model | None,
         losses: Sequence[WeightedLoss],
-        metrics: Mapping[str, object],
+        metrics: Mapping[str, Metric],
         skip_bad_steps: bool = False,
         adversary: Adversary | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.image_shape = tuple(image_shape)
+        height, width, channels = image_shape
+        self.image_shape = height, width, channels
         self.decoder = decoder
         self.code_stack = code_stack
         self.adversary = adversary
@@ -120,7 +122,7 @@ class Reconstructor(keras.Model, ABC):
 
     # What is shared.
 
-    def compile(self, optimizer, code_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
+    def compile(self, optimizer, *, code_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
         """Keras' compile; `code_optimizer` moves the code stack in place of `optimizer`."""
         super().compile(optimizer=optimizer, **kwargs)
         self.code_optimizer = code_optimizer
@@ -226,8 +228,9 @@ class Reconstructor(keras.Model, ABC):
                 judgement = adversary.judge(outputs, training=True, step=step)
                 scaled_judgement = scale * tf.reduce_mean(judgement)
         figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
+        opposing: list[tf.Tensor] = []
         if adversary is None:
-            gradients, opposing = tape.gradient(scaled, variables), []
+            gradients = tape.gradient(scaled, variables)
         else:
             gradients, weight = adversary.against(tape, scaled, scaled_judgement, outputs, variables, step, scale)
             del tape

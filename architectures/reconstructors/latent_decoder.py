@@ -47,7 +47,7 @@ class LatentDecoder(Reconstructor):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.latent_optimizer = None
+        self.latent_optimizer: keras.optimizers.Optimizer | None = None
         self.held_out_optimizer = held_out_optimizer or RowwiseAdam(5e-2)
         self.held_out_steps = held_out_steps
         self.held_out_restarts = held_out_restarts
@@ -67,7 +67,7 @@ class LatentDecoder(Reconstructor):
         self._search = LatentSearch(self._frozen_decode, self._search_loss, self.held_out_optimizer, constraint)
         self._compiled_find = tf.function(self._find_uint8_or_float, reduce_retracing=True)
 
-    def compile(self, optimizer, latent_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
+    def compile(self, optimizer, *, latent_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
         """See Reconstructor; `latent_optimizer` moves the latents. Unset: RowwiseAdam with its defaults."""
         super().compile(optimizer=optimizer, **kwargs)
         self.latent_optimizer = latent_optimizer or RowwiseAdam()

@@ -93,8 +93,8 @@ class SchemaWriter:
         if isinstance(shape, Words):
             return {"enum": list(shape.values)}
         if isinstance(shape, Length):
-            pattern = _DURATION.replace("{number}", _SOME_LENGTH if shape.minimum else _ANY_LENGTH)
-            forms = ({"type": "integer", "minimum": shape.minimum}, {"type": "string", "pattern": pattern})
+            text = _DURATION.replace("{number}", _SOME_LENGTH if shape.minimum else _ANY_LENGTH)
+            forms = ({"type": "integer", "minimum": shape.minimum}, {"type": "string", "pattern": text})
             return {"anyOf": [{**form, "$comment": DURATION} for form in forms]}
         if isinstance(shape, Items):
             count = {"minItems": shape.minimum} if shape.minimum else {}

@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from viewer.colours import share
 from viewer.pixels import Picture, mosaic
 from viewer.state.image_choice import GALLERY_ORDERS, ImageChoice
 from viewer.state.view import View
@@ -95,7 +96,7 @@ class GalleryView:
         numbers = gallery.order(state.order)[first : first + self._page * _COLUMNS]
         ground = self._looks.palette.picture_ground
         tiles = np.stack([self._tile(number) for number in numbers])
-        blank = np.broadcast_to(np.float32(ground), tiles.shape[1:])
+        blank = np.broadcast_to(np.asarray(ground, np.float32), tiles.shape[1:])
         while len(tiles) < self._page * _COLUMNS:
             tiles = np.concatenate([tiles, blank[np.newaxis]])
         page = mosaic(tiles, _COLUMNS, gap=0)
@@ -115,7 +116,7 @@ class GalleryView:
         )
         palette = self._looks.palette
         tile = np.empty((side, side, 3), np.float32)
-        tile[...] = np.float32(palette.accent) / 255 if chosen else np.float32(palette.panel) / 255
+        tile[...] = share(palette.accent if chosen else palette.panel)
         tile[_GAP:-_GAP, _GAP:-_GAP] = image  # one channel spreads over three
         return tile
 

@@ -24,8 +24,13 @@ TITLES = {"runs": "Runs", "reconstruct": "Reconstruct", "inside": "Inside", "lat
 class Worker(Protocol):
     """What the state needs of the worker."""
 
-    status: str
-    why_dead: str
+    @property
+    def status(self) -> str:
+        """off, starting, ready or dead."""
+
+    @property
+    def why_dead(self) -> str:
+        """Why it died."""
 
     def ask(self, topic: str, kind: str, **arguments: Any) -> None:
         """See WorkerClient."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 _LARGEST_ZOOM = 64.0
 _WHEEL_STEP = 1.25
 
-Size = tuple[int, int]
+# Width and height; of a mosaic with its gaps no whole numbers.
+Size = tuple[float, float]
 Point = tuple[float, float]
 
 

@@ -14,6 +14,7 @@ from viewer.panels.help import HelpOverlay
 from viewer.panels.image_side import ImageSide
 from viewer.panels.inside.panel import InsidePanel
 from viewer.panels.latents.panel import LatentsPanel
+from viewer.panels.panel import Panel
 from viewer.panels.reconstruct.panel import ReconstructPanel
 from viewer.panels.runs.panel import RunsPanel
 from viewer.settings import SCALES, Settings, save_settings
@@ -82,7 +83,7 @@ class App:
             arguments = (self.state, self._looks, self._textures)
             with dpg.group(horizontal=True):
                 self._side = ImageSide(*arguments)
-                self._panels = {
+                self._panels: dict[str, Panel] = {
                     "runs": RunsPanel(*arguments),
                     "reconstruct": ReconstructPanel(*arguments, self._exports.save_figure),
                     "inside": InsidePanel(*arguments),
@@ -91,8 +92,8 @@ class App:
             self._frame.add_status()
         self._help = HelpOverlay(self.state, self._looks)
         state = self.state
-        self._actions = {
-            "search": lambda: (state.open_panel("runs"), dpg.focus_item("runs search")),
+        self._actions: dict[str, Callable[[], object]] = {
+            "search": self._search,
             "open": self._open_image,
             "undo": state.undo_last,
             "redo": state.redo,
@@ -254,6 +255,10 @@ class App:
         # Enter ends the typing, and comes in the frame in which the field gives the keyboard up.
         typing = (dpg.is_item_active(field) or dpg.is_item_deactivated(field) for field in _TEXT_FIELDS)
         return any(typing) or self._side.asking
+
+    def _search(self) -> None:
+        self.state.open_panel("runs")
+        dpg.focus_item("runs search")
 
     def _open_image(self) -> None:
         if not self._with_image:

@@ -42,7 +42,7 @@ class Exports:
         """Saves the comparison with captions."""
         own = self._state.reconstruct
         original, source = own.original(), own.images.source
-        results = [(index, result) for index, result in enumerate(own.results) if result and result.figures]
+        results = [(at, each, each.image) for at, each in enumerate(own.results) if each and each.image is not None]
         if original is None or source is None or not results:
             self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
             return
@@ -53,11 +53,11 @@ class Exports:
             for variant, result in zip(own.variants, own.results)
         ]
         columns = [Column("Original", [name, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
-        for index, result in results:
+        for index, result, image in results:
             names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
             caption = [own.variants[index].text_of(result.step)]
             caption += [labelled(name, result.figures[name]) for name in names]
-            columns.append(Column(heading(variants, index), caption, result.image, own.error_image(result)))
+            columns.append(Column(heading(variants, index), caption, image, own.error_image(result)))
         path = save_comparison(
             self._name("comparison"),
             columns,

@@ -81,7 +81,7 @@ def main(colours: Palette, px: Pixels) -> None:
         dpg.add_theme_style(dpg.mvStyleVar_ChildBorderSize, 0)
         dpg.add_theme_style(dpg.mvStyleVar_WindowBorderSize, 0)
         plot = dpg.mvThemeCat_Plots
-        for target, colour in (
+        for part, tint in (
             (dpg.mvPlotCol_PlotBg, (0, 0, 0, 0)),
             (dpg.mvPlotCol_FrameBg, (0, 0, 0, 0)),
             (dpg.mvPlotCol_PlotBorder, (*colours.line, 255)),
@@ -94,7 +94,7 @@ def main(colours: Palette, px: Pixels) -> None:
             (dpg.mvPlotCol_LegendText, (*colours.text, 255)),
             (dpg.mvPlotCol_LegendBg, (*colours.panel, 220)),
         ):
-            dpg.add_theme_color(target, colour, category=plot)
+            dpg.add_theme_color(part, tint, category=plot)
         dpg.add_theme_style(dpg.mvPlotStyleVar_PlotPadding, px(6), px(6), category=plot)
         dpg.add_theme_style(dpg.mvPlotStyleVar_FitPadding, 0.02, 0.08, category=plot)
 

@@ -52,14 +52,13 @@ class Gallery:
             measured = [math.nan] * images.count  # each would have to be searched first, for minutes
         psnr = [measured[position] for position in positions] if measured else []
         thumbnails = []
-        channels = restored.image_shape[2]
+        fit = Image(size=_SIDE, channels=1 if restored.image_shape[2] == 1 else 3)
         for start in range(0, len(positions), _BATCH):
             batch = images.images(positions[start : start + _BATCH])
             if not measured:
                 originals = to_float(batch)
                 outputs = restored.model.reconstruct(originals)["image"]
                 psnr += np.asarray(self._psnr(originals, outputs)).tolist()
-            fit = Image(size=_SIDE, channels=channels)
             thumbnails += [fit_image(image, fit, (_SIDE, _SIDE)) for image in batch]
         values = {
             "split": split,

@@ -18,7 +18,7 @@ def version_of(run: str, checkpoint: Checkpoint) -> tuple:
 
 def digest(image: np.ndarray) -> bytes:
     """Tells an image from all others, wherever it comes from."""
-    return hashlib.sha256(np.ascontiguousarray(image)).digest()
+    return hashlib.sha256(np.ascontiguousarray(image).data).digest()
 
 
 class Searches:

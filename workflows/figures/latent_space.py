@@ -156,7 +156,7 @@ def _scatter(
     # Neighbours in the table are often of one class, which would be drawn over the others.
     shown = np.random.default_rng(0).permutation(shown)
     of_points = [colours.get(int(label), _CLOUD) for label in labels[shown]]
-    axes.scatter(*places[shown].T, s=size, c=of_points, alpha=alpha, linewidths=0, rasterized=True)
+    axes.scatter(places[shown, 0], places[shown, 1], s=size, c=of_points, alpha=alpha, linewidths=0, rasterized=True)
 
 
 def _colours(classes: Sequence[int]) -> dict[int, tuple]:

@@ -39,7 +39,7 @@ def latent_model(linear: bool = False, latent_optimizer=None, **arguments) -> La
         name="reconstructor",
         **arguments,
     )
-    model.compile(keras.optimizers.Adam(1e-2), latent_optimizer)
+    model.compile(keras.optimizers.Adam(1e-2), latent_optimizer=latent_optimizer)
     model.build_optimizers()
     start = np.random.default_rng(0).normal(size=(COUNT, DIMENSIONS)).astype(np.float32)
     model.begin(INDICES, np.arange(COUNT) % 4, start)

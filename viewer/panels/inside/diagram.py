@@ -86,8 +86,10 @@ class _Sheet:
         # Only what is seen, and what the filter reaches, becomes a picture of Pillow's, which takes more memory.
         first = max(0, int(box[0]) - _REACH), max(0, int(box[1]) - _REACH)
         part = level[first[1] : int(box[3]) + 1 + _REACH, first[0] : int(box[2]) + 1 + _REACH]
-        box = [at - first[number % 2] for number, at in enumerate(box)]
-        seen = Pillow.fromarray(part).resize((x1 - x0, y1 - y0), Pillow.Resampling.HAMMING, box=box)
+        left, top, right, bottom = (at - first[number % 2] for number, at in enumerate(box))
+        seen = Pillow.fromarray(part).resize(
+            (x1 - x0, y1 - y0), Pillow.Resampling.HAMMING, box=(left, top, right, bottom)
+        )
         np.multiply(np.asarray(seen), np.float32(1 / 255), out=target[y0:y1, x0:x1, :3])
 
     def _level(self, scale: float) -> np.ndarray:

@@ -136,7 +136,7 @@ def paint(
 def _table(name: str, colours: Colours) -> np.ndarray:
     """float32 [colours, 4]: those of a map, the same dimmed, and those of what surrounds maps."""
     own = mapped(name, np.linspace(0, 1, _STEPS), 0.0, 1.0)
-    dimmed = own * _DIMMED + np.float32(colours.ground) * (1 - _DIMMED)
+    dimmed = own * _DIMMED + np.asarray(colours.ground, np.float32) * (1 - _DIMMED)
     others = np.array([colours.ground, colours.chosen, colours.scaled, colours.off], np.float32)
     table = np.concatenate([own, dimmed, others])
     return np.concatenate([table, np.ones_like(table[:, :1])], axis=1)

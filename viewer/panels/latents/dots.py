@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from viewer.colours import share
+
 # Told apart on dark and on light ground.
 _FEW = (
     (74, 142, 224),
@@ -86,8 +88,8 @@ def _draw(
         places = (i * target.shape[1] + j).ravel()
         colour = np.repeat(colours, len(stamp.down), axis=0)
         cover = np.tile(stamp.cover, len(rows))[:, np.newaxis]
-        if stamp.is_edge:
-            colour[:, :3] = np.float32(edge) / 255
+        if stamp.is_edge and edge is not None:
+            colour[:, :3] = share(edge)
         if box is not None:
             left, top, right, bottom = box
             seen = ((i >= top) & (i < bottom) & (j >= left) & (j < right)).ravel()
@@ -132,7 +134,7 @@ def draw_lines(target: np.ndarray, box: Box, columns: list[int], rows: list[int]
     left, top, right, bottom = box
     for column in columns:
         if left <= column < right:
-            target[top:bottom, column, :3] = np.float32(colour) / 255
+            target[top:bottom, column, :3] = share(colour)
     for row in rows:
         if top <= row < bottom:
-            target[row, left:right, :3] = np.float32(colour) / 255
+            target[row, left:right, :3] = share(colour)

@@ -71,8 +71,8 @@ class Marks:
 
     def _places_between(self) -> list[Place]:
         """Where the way from A to B runs in the plane."""
-        state = self._state
-        key = (*state.place.ends, *state.plane.axes, state.space)
+        state, place = self._state, self._state.place
+        key = (place.first, place.last, *state.plane.axes, state.space)
         if len(key) != len(self._way_of) or any(one is not other for one, other in zip(key, self._way_of)):
             steps = state.path(_CURVE if state.space.constraint == "sphere" else 2)
             self._way_of, self._way = key, [state.plane.place(vector) for vector in steps]

@@ -1,11 +1,13 @@
 """The plane of the Latent space panel: images coloured by class, and what the mouse does there."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from viewer.colours import share
 from viewer.panels.latents.dots import class_colour, draw_dots, draw_lines
 from viewer.panels.latents.legend import Legend
 from viewer.panels.latents.marks import Marks
@@ -109,9 +111,9 @@ class PlaneView:
     def _fill(self, region: np.ndarray) -> None:
         plane, palette = self._state.plane, self._looks.palette
         left, top, right, bottom = self.box
-        region[..., :3] = np.float32(palette.ground) / 255
+        region[..., :3] = share(palette.ground)
         region[..., 3] = 1
-        region[top:bottom, left:right, :3] = np.float32(palette.panel) / 255
+        region[top:bottom, left:right, :3] = share(palette.panel)
         if plane.space is None:
             return
         columns = [round(float(self.to_pane(value, 0)[0])) for value in self._ticks(0)]
@@ -129,7 +131,9 @@ class PlaneView:
         classes = plane.classes
         palette = self._looks.palette
         alone = palette.quiet if classes else palette.accent
-        table = np.float32([*(class_colour(rank, len(classes)) for rank in range(len(classes))), alone]) / 255
+        table = np.stack(
+            [share(colour) for colour in (*(class_colour(rank, len(classes)) for rank in range(len(classes))), alone)]
+        )
         ranks = np.where(np.isin(points.labels, classes), np.searchsorted(classes, points.labels), len(classes))
         # Images may be in the order of their classes: drawn in that order, the last would cover all others.
         order = np.random.default_rng(0).permutation(len(points.labels))
@@ -213,7 +217,7 @@ class PlaneView:
         if kind == "point":
             place = self._from_pane(self._clamped((mouse[0] - start[0], mouse[1] - start[1])))
             now = plane.place(self._state.place.vector) if self._state.place is not None else place
-            if np.hypot(*(a - b for a, b in zip(self._inside(now), self._inside(place)))) >= 0.5:
+            if math.dist(self._inside(now), self._inside(place)) >= 0.5:
                 self._state.drag_to(*place)
         elif kind == "press" and np.hypot(mouse[0] - start[0], mouse[1] - start[1]) > self._looks.px(_STILL):
             self._drag = kind, view, start = ("pan", view, start)

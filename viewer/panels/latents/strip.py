@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from viewer.colours import share
 from viewer.panels.latents.marks import POINT
 from viewer.pixels import Picture, draw
 from viewer.state.latents.space import STEPS, LatentSpace
@@ -168,7 +169,7 @@ class Strip:
 
     def _fill(self, region: np.ndarray, strip: np.ndarray | None) -> None:
         palette = self._looks.palette
-        region[..., :3] = np.float32(palette.ground) / 255
+        region[..., :3] = share(palette.ground)
         region[..., 3] = 1
         for number, left in enumerate(self._lefts):
             tile = region[: self._side, left : left + self._side]

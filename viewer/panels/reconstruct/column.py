@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from viewer.colours import mapped
 from viewer.panels.reconstruct.places import Places
 from viewer.panels.reconstruct.words import fitting_heading
 from viewer.picture_cache import PictureCache
@@ -107,10 +108,10 @@ class ColumnView:
 
     def _error(self, result: Result | None, limits: tuple[float, float]) -> Picture | None:
         own = self._state.reconstruct
-        if result is None or own.error_values(result) is None:
+        if result is None or (values := own.error_values(result)) is None:
             return None
         key = (own.error_map, limits)
-        return self._pictures.made(f"error {self._index}", result, key, lambda: own.error_image(result))
+        return self._pictures.made(f"error {self._index}", result, key, lambda: mapped(own.error_map, values, *limits))
 
     def _draw_words(self, result: Result | None, waiting: bool, stale: bool) -> None:
         looks, tag = self._looks, f"variant figures {self._index}"

@@ -68,8 +68,8 @@ class Channels:
         """From a reply; None where the place cannot be shown."""
         if "maps" not in arrays:
             return None
-        figures = (arrays[name] for name in ("means", "lows", "highs", "strengths"))
-        return cls(arrays["maps"], values["unit"], values["shrunk"], *figures)
+        means, lows, highs, strengths = (arrays[name] for name in ("means", "lows", "highs", "strengths"))
+        return cls(arrays["maps"], values["unit"], values["shrunk"], means, lows, highs, strengths)
 
     @property
     def is_vector(self) -> bool:

@@ -53,7 +53,9 @@ class Frame:
         x, y = (scale * size[0] - width) / 2, (scale * size[1] - height) / 2
         return Frame(self.left - x, self.right + x, self.bottom - y, self.top + y)
 
-    def to_pane(self, size: Size, view: View, across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_pane(
+        self, size: Size, view: View, across: np.ndarray | float, up: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Where points of the plane are drawn: pixels from the left and from the top of a pane."""
         scale, left, top = view.placed(size, size)
         x = left + (np.asarray(across) - self.left) / (self.right - self.left) * size[0] * scale

@@ -11,6 +11,7 @@ import numpy as np
 Axis = tuple[str, int]
 NOTHING: Axis = ("nothing", 0)
 
+_ARRAYS = ("center", "components", "deviations", "shares", "dimensions", "lows", "highs")
 _SIGMAS = 3.0
 # How far beyond the images' own range a dimension's slider reaches.
 _MARGIN = 0.1
@@ -49,8 +50,6 @@ class Space:
         run: The run's directory.
         checkpoint: Its step.
         learned: Whether points are learned latents; else they are codes that an encoder makes.
-        shape: Of a code, before it was laid out in a row.
-        count: Images whose points are known; a sample of them is drawn.
         split: Which images these are.
         total: How many the split has.
         class_names: Of the numbers in labels; empty where none are known.
@@ -69,8 +68,6 @@ class Space:
     run: str
     checkpoint: str
     learned: bool
-    shape: tuple[int, ...]
-    count: int
     split: str
     total: int
     class_names: tuple[str, ...]
@@ -89,16 +86,15 @@ class Space:
     def of(cls, asked: Mapping[str, Any], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Space":
         """From the worker's answer."""
         signs = np.ones(len(arrays["components"]), np.float32)
-        names = ("center", "components", "deviations", "shares", "dimensions", "lows", "highs")
+        rest: dict[str, Any] = {name: values[name] for name in ("learned", "split", "total", "constraint")}
+        rest |= {name: arrays[name] for name in _ARRAYS}
         return cls(
             run=asked["run"],
             checkpoint=asked["checkpoint"],
-            shape=tuple(values["shape"]),
             class_names=tuple(values["class_names"]),
             points=Points.of(arrays, signs),
             signs=signs,
-            **{name: values[name] for name in ("learned", "count", "split", "total", "constraint")},
-            **{name: arrays[name] for name in names},
+            **rest,
         )
 
     def aligned(self, previous: "Space | None") -> "Space":

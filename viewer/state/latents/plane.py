@@ -42,12 +42,12 @@ class LatentPlane:
         before, self.space, self.held_out = self.space, space, None
         if space is not None and (before is None or before.run != space.run or before.size != space.size):
             self.view, self.hidden = View(), frozenset()
-            self.axes = (*space.axes(), NOTHING)[:2]
+            self.axes = _first_two(space)
             self.frame = self._tight()
         elif space is not None:
             known = {*space.axes(), NOTHING}
             if not known.issuperset(self.axes):
-                self.axes = (*space.axes(), NOTHING)[:2]
+                self.axes = _first_two(space)
             tight = self._tight()
             self.frame = self.frame if self.frame.suits(tight) else tight
         self._count()
@@ -117,3 +117,8 @@ class LatentPlane:
     def _count(self) -> None:
         self.version += 1
         self._changed()
+
+
+def _first_two(space: Space) -> tuple[Axis, Axis]:
+    across, up, *_ = (*space.axes(), NOTHING, NOTHING)
+    return across, up

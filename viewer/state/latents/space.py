@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class LatentSpace:
         if not self.at_image or decoded is None or original is None:
             return None
         # An encoder that is frozen gives the same point at every checkpoint, and each decodes it otherwise.
-        if not self._key[1] == self.place.checkpoint == decoded.checkpoint:
+        if self._key is None or not self._key[1] == self.place.checkpoint == decoded.checkpoint:
             return None
         if not np.array_equal(decoded.vector, self.place.vector):
             return None
@@ -103,8 +103,10 @@ class LatentSpace:
         return float(-10 * np.log10(max(error, _SMALLEST_ERROR)))
 
     def path(self, steps: int) -> np.ndarray:
-        """float32 [steps, d] from one end to the other, both of them counted."""
-        ends = self.place.ends
+        """float32 [steps, d] from one end to the other, both of them counted; [0, 0] before both were set."""
+        ends = None if self.place is None else self.place.ends
+        if ends is None or self.space is None:
+            return np.empty((0, 0), np.float32)
         return np.stack([self.space.between(*ends, share) for share in np.linspace(0, 1, steps)])
 
     def sliders(self) -> list[Axis]:
@@ -189,15 +191,17 @@ class LatentSpace:
         """Makes the point one of the two ends."""
         if self.place is None:
             return
-        place = replace(self.place, **{which: self.place.vector})
+        ends: dict[str, Any] = {which: self.place.vector}
+        place = replace(self.place, **ends)
         share = (0.0 if which == "first" else 1.0) if place.ends is not None else None
         self._change(("end", which), replace(place, share=share), alone=True)
 
     def _move(self, how: Hashable, vector: np.ndarray, share: float | None = None, alone: bool = False) -> None:
-        if self._wanted is not None:
+        if self._wanted is not None and self._now is not None:
             self._kept_from = (self._now, self._wanted, self._noted)
         self._wanted, self._noted = None, False  # else the image on its way would take the point back
-        self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share), alone)
+        if self.place is not None:
+            self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share), alone)
 
     def _change(self, how: Hashable, place: Place, alone: bool = False) -> None:
         before, after = self._now, Memory(place)

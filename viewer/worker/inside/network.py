@@ -127,8 +127,9 @@ class Network:
 
     def _add(self, name: str, title: str, shape: tuple, spot: _Spot) -> None:
         shape = tuple(shape[1:])
-        known = None not in shape
-        kind = "maps" if len(shape) == 3 and known else "vector" if len(shape) == 1 and known else "other"
+        kind: Literal["maps", "vector", "other"] = "other"
+        if None not in shape and len(shape) in (1, 3):
+            kind = "maps" if len(shape) == 3 else "vector"
         self._spots[name] = spot
         self.places += (Place(name, title, shape, kind),)
 
