@@ -36,7 +36,7 @@ def main() -> None:
 
     def shoot(path):
         dpg.output_frame_buffer(path)
-        for _ in range(4):
+        for _ in range(2):
             dpg.render_dearpygui_frame()
 
     pace._SOONEST = 0.0  # a person's hands are waited for, but not the rest of a sixtieth of a second

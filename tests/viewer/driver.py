@@ -95,9 +95,9 @@ class Viewer:
         """Calls xdotool."""
         subprocess.run(["xdotool", *map(str, words)], env=self._environment, check=True, stdout=subprocess.DEVNULL)
 
-    def settle(self) -> None:
+    def settle(self, frames: int = 4) -> None:
         """Waits for what was done to be seen, acted on and drawn: before each question a frame is drawn."""
-        for _ in range(4):
+        for _ in range(frames):
             self.ask("None")
 
     def place(self, tag: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
@@ -114,7 +114,7 @@ class Viewer:
 
     def move(self, x: int, y: int) -> None:
         self.hand("mousemove", x, y)
-        self.settle()
+        self.settle(2)  # seen, and drawn: nothing is called back
 
     def click(self, tag: str, x: float = 0.5, y: float = 0.5, key: str = "") -> None:
         """Clicks an item, with a key held where one is named."""
