@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from viewer.display import missing_display
+
 WIDTH, HEIGHT = 1200, 700
 _MOST_SECONDS = 180
 
@@ -25,6 +27,9 @@ class ViewerWindow:
     """
 
     def __init__(self, runs_dir: Path, run: Path | None = None):
+        missing = missing_display(str(runs_dir))
+        if missing is not None:
+            raise click.ClickException(missing)
         began = time.perf_counter()
         from viewer.settings import Settings
         from viewer.window.app import App
