@@ -1,6 +1,7 @@
 """The images of a run's dataset, small, with their errors."""
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from viewer.worker.models import Models
 _MOST = 240
 _SIDE = 64
 _BATCH = 32
+# Meanwhile the worker answers nothing else: after so many seconds those that are there have to do.
+_SECONDS = 5.0
 _SPLITS = ("test", "validation", "train")
 
 
@@ -32,7 +35,7 @@ class Gallery:
         self._psnr = METRICS.get("psnr")()
 
     def gallery(self, run: str, checkpoint: str) -> Answer:
-        """Thumbnails of a run's test images, spread evenly over them, with the PSNR of each.
+        """Thumbnails of a run's test images, spread evenly over them, with the PSNR of each: as many as take seconds.
 
         Where the run has no test images, its validation images; and where it has none either, its training images.
 
@@ -45,28 +48,35 @@ class Gallery:
         counts = Run.open(run).image_counts()
         split = next((name for name in _SPLITS if counts.get(name)), _SPLITS[0])
         images = self._models.split(run, split)
-        positions = np.unique(np.linspace(0, images.count - 1, min(_MOST, images.count)).astype(int))
+        positions = np.linspace(0, images.count - 1, min(_MOST, images.count)).astype(int)
         restored, _ = self._models.get(run, checkpoint)
         measured = self._evaluated(run, checkpoint, split, images.count)
         if not measured and isinstance(restored.model, LatentDecoder):
             measured = [math.nan] * images.count  # each would have to be searched first, for minutes
-        psnr = [measured[position] for position in positions] if measured else []
-        thumbnails = []
+        psnr: dict[int, float] = {}
+        thumbnails: dict[int, np.ndarray] = {}
         fit = Image(size=_SIDE, channels=1 if restored.image_shape[2] == 1 else 3)
-        for start in range(0, len(positions), _BATCH):
-            batch = images.images(positions[start : start + _BATCH])
-            if not measured:
+        began, batches = time.perf_counter(), -(-len(positions) // _BATCH)
+        for number in range(batches):
+            part = positions[number::batches]  # spread over the whole split, so that the first ones alone would be, too
+            batch = images.images(part)
+            if measured:
+                found = [measured[position] for position in part]
+            else:
                 originals = to_float(batch)
-                outputs = restored.model.reconstruct(originals)["image"]
-                psnr += np.asarray(self._psnr(originals, outputs)).tolist()
-            thumbnails += [fit_image(image, fit, (_SIDE, _SIDE)) for image in batch]
+                found = np.asarray(self._psnr(originals, restored.model.reconstruct(originals)["image"])).tolist()
+            for position, figure, image in zip(part.tolist(), found, batch):
+                psnr[position], thumbnails[position] = float(figure), fit_image(image, fit, (_SIDE, _SIDE))
+            if time.perf_counter() - began > _SECONDS:
+                break
+        shown = sorted(psnr)
         values = {
             "split": split,
-            "positions": [int(position) for position in positions],
-            "names": [images.name_of(int(position)) for position in positions],
-            "psnr": [float(value) for value in psnr],
+            "positions": shown,
+            "names": [images.name_of(position) for position in shown],
+            "psnr": [psnr[position] for position in shown],
         }
-        return values, {"thumbnails": np.stack(thumbnails)}
+        return values, {"thumbnails": np.stack([thumbnails[position] for position in shown])}
 
     def _evaluated(self, run: str, checkpoint: str, split: str, count: int) -> list[float]:
         """The PSNR of every image, where an evaluation of the whole split holds it."""

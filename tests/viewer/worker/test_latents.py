@@ -200,6 +200,21 @@ def test_the_gallery_shows_what_images_there_are(handlers, autoencoder, tmp_path
     assert values["split"] == "validation" and np.isfinite(values["psnr"]).all()
 
 
+def test_the_gallery_takes_no_longer_than_seconds(handlers, autoencoder, tmp_path, monkeypatch):
+    from viewer.worker import gallery
+
+    copy = str(shutil.copytree(autoencoder, tmp_path / "runs" / "wide" / "slow"))
+    whole, all_thumbnails = handlers["gallery"](run=copy, checkpoint="best")
+    monkeypatch.setattr(gallery, "_BATCH", 4)
+    monkeypatch.setattr(gallery, "_SECONDS", 0)
+    values, arrays = handlers["gallery"](run=copy, checkpoint="best")
+    assert values["positions"] == [0, 4, 8, 12]  # of 16
+    kept = [whole["positions"].index(position) for position in values["positions"]]
+    assert values["names"] == [whole["names"][number] for number in kept]
+    np.testing.assert_allclose(values["psnr"], [whole["psnr"][number] for number in kept], rtol=1e-5)
+    np.testing.assert_array_equal(arrays["thumbnails"], all_thumbnails["thumbnails"][kept])
+
+
 def test_codes_that_are_no_numbers_lie_nowhere(handlers, autoencoder, tmp_path, monkeypatch):
     """Half precision overflows where all weights are in order."""
     from viewer.worker.latents.codes import Codec
