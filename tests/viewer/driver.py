@@ -59,6 +59,8 @@ class Viewer:
             "DISPLAY": display.name,
             "RETRACE_VIEWER_SETTINGS": str(kept),
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            # Tests run two at a time on two cores: more threads for a frame only wait for each other.
+            "LP_NUM_THREADS": "0",
             "PYTHONPATH": str(ROOT),
         }
         self.process = subprocess.Popen(
