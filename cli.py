@@ -232,12 +232,13 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, 
 def features(target: str, images: Sequence[str], out: str, overrides: Sequence[str]) -> None:
     """Write what a spec's taps answer to image files, or to all images in folders."""
     from builders.spec import load_encoder
-    from runs import Run, is_run
+    from runs import Run
     from workflows.console import new_console
     from workflows.find_images import find_images
+    from workflows.find_run import means_run
     from workflows.import_tensorflow import import_tensorflow
 
-    run, console = Run.open(target) if is_run(target) else None, new_console()
+    run, console = Run.open(target) if means_run(target) else None, new_console()
     loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
     files = find_images(images)
     import_tensorflow()

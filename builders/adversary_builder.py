@@ -1,7 +1,7 @@
 """The discriminator of a spec → the other side of adversarial training."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 
@@ -14,7 +14,7 @@ from builders.errors import RequestError
 from builders.feature_builder import build_features
 from builders.layer_builder import apply_stack, build_layers
 from builders.optimizer_builder import build_optimizer
-from builders.spec import Spec
+from builders.spec import Discriminator, Spec
 
 
 def build_adversary(
@@ -32,7 +32,7 @@ def build_adversary(
     Raises:
         RequestError: The discriminator cannot be built on the decoder's images.
     """
-    record: Any = spec.discriminator
+    record = cast(Discriminator, spec.discriminator)  # a spec with an adversarial term has one
     image = keras.Input(decoder.output[term.output].shape[1:], name="image")
     frozen = []
     if record.backbone is not None:

@@ -33,11 +33,6 @@ def _table(anchors: tuple[str, ...]) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def share(colour: tuple[int, int, int]) -> np.ndarray:
-    """float32 [3] in [0, 1]: a colour of 8 bits for each part."""
-    return np.asarray(colour, np.float32) / 255
-
-
 _TABLES = {name: _table(anchors) for name, anchors in _ANCHORS.items()}
 
 

@@ -82,6 +82,7 @@ def _samples(run: Run) -> dict[str, Any]:
     try:
         with Pillow.open(newest) as image:
             image.thumbnail((_LARGEST_GRID, _LARGEST_GRID))
-            return {"samples": np.asarray(image.convert("RGB")), "samples_name": f"epoch {int(newest.stem[6:])}"}
+            name = f"epoch {int(newest.stem.removeprefix('epoch-'))}"
+            return {"samples": np.asarray(image.convert("RGB")), "samples_name": name}
     except Exception as error:
         raise ValueError(f"{newest}: cannot be read as an image ({error})") from None

@@ -68,14 +68,13 @@ class Trainer:
     """
 
     def __init__(self, loaded: LoadedSpec, verbose: int = 1):
-        self.loaded = loaded
         self.spec = loaded.spec
         self.verbose = verbose
         self._stop = False
         with placed(loaded):
-            self._build()
+            self._build(loaded)
 
-    def _build(self) -> None:
+    def _build(self, loaded: LoadedSpec) -> None:
         self._refuse_what_cannot_run()
         if self.spec.training.jit_compile is not True:
             tf.config.experimental.enable_op_determinism()
@@ -86,7 +85,7 @@ class Trainer:
         self.train_split = self.splits["train"]
         self.validation = self.splits.get("validation")
         self.steps_per_epoch = self.train_split.steps_per_epoch
-        if problems := self.loaded.schedule_problems(self.steps_per_epoch):
+        if problems := loaded.schedule_problems(self.steps_per_epoch):
             raise SpecErrors(problems)
         self.model = ModelBuilder(
             self.spec, self.splits.image_shape, self.steps_per_epoch, train_count=self.train_split.count

@@ -140,8 +140,10 @@ class _Scanner:
     def another(self, end: str) -> bool:
         character = self.peek()
         if character not in (",", end) or not character:
-            hint = "" if character in ("}", "]") else self.hint()
-            hint = "; a comma is missing before it" if character == '"' else hint
+            if character == '"':
+                hint = "; a comma is missing before it"
+            else:
+                hint = "" if character in ("}", "]") else self.hint()
             raise self.stop(f"not valid JSON: expected ',' or '{end}', got {self.seen()}{hint}")
         self.position += 1
         return character == ","

@@ -3,11 +3,11 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.colours import share
 from viewer.pixels import Picture, mosaic
 from viewer.state.image_choice import GALLERY_ORDERS, ImageChoice
 from viewer.state.view import View
 from viewer.window.items import set_text
+from viewer.window.palette import shares
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
@@ -116,7 +116,7 @@ class GalleryView:
         )
         palette = self._looks.palette
         tile = np.empty((side, side, 3), np.float32)
-        tile[...] = share(palette.accent if chosen else palette.panel)
+        tile[...] = shares(palette.accent if chosen else palette.panel)
         tile[_GAP:-_GAP, _GAP:-_GAP] = image  # one channel spreads over three
         return tile
 

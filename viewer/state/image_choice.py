@@ -189,6 +189,8 @@ class ImageChoice:
             self.gallery, self.message = None, reply.error
         else:
             values = reply.values
+            if self.gallery is None or self.gallery.positions != tuple(values["positions"]):
+                self.first = 0  # there may be fewer of them than before
             self.gallery = Gallery(
                 reply.arguments["run"],
                 int(reply.arguments["checkpoint"]),

@@ -55,7 +55,6 @@ class App:
         self._jobs = 0
         self._released = False
         self._now: tuple = ()
-        self._open = self.state.panel
         # Part of a frame → how it failed when it was tried last.
         self._failing: dict[str, str] = {}
         self._build(settings)
@@ -188,13 +187,12 @@ class App:
 
     def _draw(self) -> None:
         settings = self.state.settings
-        if self._open != self.state.panel:
-            # Its button may be let go while another panel is open, and then nobody would take note of it.
-            self._panels[self._open].let_go()
-            self._open = self.state.panel
         size = (dpg.get_viewport_client_width(), dpg.get_viewport_client_height())
         laid_out = (size, settings.scale, settings.theme, self.state.panel)
         if laid_out != self._laid_out:
+            if self._laid_out is not None and self._laid_out[-1] != self.state.panel:
+                # The button may be let go while another panel is open, and then nobody would take note of it.
+                self._panels[self._laid_out[-1]].let_go()
             self._laid_out = laid_out
             self._lay_out(*size)
         self._frame.draw()

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 Colour = tuple[int, int, int]
 
 
+def shares(colour: Colour) -> tuple[float, float, float]:
+    """A colour in [0, 1]: of 8 bits for each part, the share of the largest."""
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255
+
+
 @dataclass(frozen=True)
 class Palette:
     """The colours of a theme."""
@@ -26,8 +32,7 @@ class Palette:
     @property
     def picture_ground(self) -> tuple[float, float, float]:
         """What lies beside a picture, in [0, 1]."""
-        red, green, blue = self.picture
-        return red / 255, green / 255, blue / 255
+        return shares(self.picture)
 
 
 DARK = Palette(

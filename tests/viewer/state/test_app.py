@@ -302,6 +302,19 @@ def test_thumbnails_have_the_figures_of_the_checkpoint_that_is_compared(state, w
     assert request.arguments["checkpoint"] == "20" and images.gallery.step == 50  # shown until the others are there
 
 
+def test_fewer_thumbnails_than_before_are_seen_from_the_first(state, worker):
+    answer_gallery(worker, *[float("nan")] * 240)
+    state.advance()
+    images = state.images
+    images.scroll(50, all_rows=60, page=8)
+    state.compare_selected()
+    while worker.sent[0].kind != "gallery":
+        worker.answer_image(0.5)
+    answer_gallery(worker, 20.0, 21.0)
+    state.advance()
+    assert len(images.gallery.positions) == 2 and images.first == 0
+
+
 def test_thumbnails_without_figures_are_asked_for_again(state, worker):
     answer_gallery(worker, float("nan"), float("nan"))
     state.advance()

@@ -77,10 +77,8 @@ class ImagesView:
             set_text(f"inside {name} title", title if title and text_width(title) <= width else _TITLES[name])
             picture = None if shown is None else self._picture(name, shown)
             self._panes[name].show(picture, state.views["images"], ground)
-            quiet = stale or name in ("original", "difference")
-            set_text(
-                f"inside {name} figures", first_fitting(words[name], width), looks.text("quiet" if quiet else "text")
-            )
+            kind = "quiet" if stale or name in ("original", "difference") else "text"
+            set_text(f"inside {name} figures", first_fitting(words[name], width), looks.text(kind))
 
     def _picture(self, name: str, shown: Shown) -> Picture | None:
         if name == "difference":

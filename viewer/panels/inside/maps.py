@@ -8,8 +8,9 @@ from viewer.state.inside.channels import Mosaic
 from viewer.state.inside.inside import Inside
 from viewer.state.inside.shown import Scales
 from viewer.state.view import Point, View
+from viewer.window.palette import shares
 from viewer.window.textures import Textures
-from viewer.window.theme import Colour, Looks
+from viewer.window.theme import Looks
 
 # Pixels smaller than this on the screen are not framed under the mouse: their map is.
 _LEAST_FRAMED = 4
@@ -54,8 +55,8 @@ class MapsView:
         self._mosaic = mosaic = Mosaic.fitting(count, height, width, (self._pane.width, self._pane.height))
         order, states = self._order_of(count), self._states_of(count)
         view, selected, shared = state.views["maps"], state.selected, state.shared
-        bright = (1.0, 1.0, 1.0) if looks.theme == "dark" else _share(palette.accent)
-        colours = Colours(ground, bright, _share(palette.warning), _share(palette.failure))
+        bright = (1.0, 1.0, 1.0) if looks.theme == "dark" else shares(palette.accent)
+        colours = Colours(ground, bright, shares(palette.warning), shares(palette.failure))
         frame = max(2, looks.px(2))
         self._pane.paint(
             (id(channels), mosaic, view, id(order), id(states), selected, shared, colours, frame),
@@ -121,8 +122,3 @@ class MapsView:
             states = states if np.array_equal(fresh, states) else fresh
             self._states = self._state.scales, states
         return states
-
-
-def _share(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255

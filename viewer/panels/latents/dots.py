@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from viewer.colours import share
+from viewer.window.palette import Colour, shares
 
 # Told apart on dark and on light ground.
 _FEW = (
@@ -25,7 +25,6 @@ _GOLDEN = 0.618034
 # Width of the ring around a disc, in pixels.
 _RING = 1.2
 
-Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
 
 
@@ -89,7 +88,7 @@ def _draw(
         colour = np.repeat(colours, len(stamp.down), axis=0)
         cover = np.tile(stamp.cover, len(rows))[:, np.newaxis]
         if stamp.is_edge and edge is not None:
-            colour[:, :3] = share(edge)
+            colour[:, :3] = shares(edge)
         if box is not None:
             left, top, right, bottom = box
             seen = ((i >= top) & (i < bottom) & (j >= left) & (j < right)).ravel()
@@ -134,7 +133,7 @@ def draw_lines(target: np.ndarray, box: Box, columns: list[int], rows: list[int]
     left, top, right, bottom = box
     for column in columns:
         if left <= column < right:
-            target[top:bottom, column, :3] = share(colour)
+            target[top:bottom, column, :3] = shares(colour)
     for row in rows:
         if top <= row < bottom:
-            target[row, left:right, :3] = share(colour)
+            target[row, left:right, :3] = shares(colour)

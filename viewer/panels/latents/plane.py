@@ -7,7 +7,6 @@ from typing import Any
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.colours import share
 from viewer.panels.latents.dots import class_colour, draw_dots, draw_lines
 from viewer.panels.latents.legend import Legend
 from viewer.panels.latents.marks import Marks
@@ -16,6 +15,7 @@ from viewer.state.latents.geometry import Points
 from viewer.state.latents.space import LatentSpace
 from viewer.state.view import View
 from viewer.window.items import text_width
+from viewer.window.palette import shares
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import FONT_SIZE, Looks
@@ -111,9 +111,9 @@ class PlaneView:
     def _fill(self, region: np.ndarray) -> None:
         plane, palette = self._state.plane, self._looks.palette
         left, top, right, bottom = self.box
-        region[..., :3] = share(palette.ground)
+        region[..., :3] = shares(palette.ground)
         region[..., 3] = 1
-        region[top:bottom, left:right, :3] = share(palette.panel)
+        region[top:bottom, left:right, :3] = shares(palette.panel)
         if plane.space is None:
             return
         columns = [round(float(self.to_pane(value, 0)[0])) for value in self._ticks(0)]
@@ -131,9 +131,8 @@ class PlaneView:
         classes = plane.classes
         palette = self._looks.palette
         alone = palette.quiet if classes else palette.accent
-        table = np.stack(
-            [share(colour) for colour in (*(class_colour(rank, len(classes)) for rank in range(len(classes))), alone)]
-        )
+        colours = [class_colour(rank, len(classes)) for rank in range(len(classes))]
+        table = np.array([shares(colour) for colour in (*colours, alone)], np.float32)
         ranks = np.where(np.isin(points.labels, classes), np.searchsorted(classes, points.labels), len(classes))
         # Images may be in the order of their classes: drawn in that order, the last would cover all others.
         order = np.random.default_rng(0).permutation(len(points.labels))

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.colours import share
 from viewer.panels.latents.marks import POINT
 from viewer.pixels import Picture, draw
 from viewer.state.latents.space import STEPS, LatentSpace
 from viewer.state.view import View
 from viewer.window.items import Choice, first_fitting, set_text, text_width
+from viewer.window.palette import shares
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import FONT_SIZE, Looks
@@ -169,7 +169,7 @@ class Strip:
 
     def _fill(self, region: np.ndarray, strip: np.ndarray | None) -> None:
         palette = self._looks.palette
-        region[..., :3] = share(palette.ground)
+        region[..., :3] = shares(palette.ground)
         region[..., 3] = 1
         for number, left in enumerate(self._lefts):
             tile = region[: self._side, left : left + self._side]

@@ -84,8 +84,6 @@ class Memories:
 
     def keep(self, memory: Memory) -> Memory:
         """Something to go back to; the oldest may be forgotten for it. Undo takes note of it before."""
-        if memory.place is None:
-            return memory
         alive = [kept for kept in self._kept if (old := kept()) is not None and old.place is not None]
         alive.append(weakref.ref(memory))
         for kept in alive[: max(0, len(alive) - max(1, _MOST_NUMBERS // len(memory.place.vector)))]:
