@@ -1,6 +1,8 @@
 """How figures and times are written, on the terminal, in reports and in the window."""
 
 import math
+import os
+import re
 from datetime import UTC, datetime
 
 _LABELS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
@@ -56,3 +58,23 @@ def duration_text(seconds: float) -> str:
 def shortened(text: str, most: int) -> str:
     """A text that keeps its end, because the end of a path tells it apart."""
     return text if len(text) <= most else f"…{text[-(most - 1) :]}"
+
+
+# C0 and C1 controls, DEL, line and paragraph separators, marks that turn the direction of writing, and the lone
+# surrogates that Python puts where a file name is no UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str | os.PathLike) -> str:
+    r"""Text from outside, such as a file name, as it may be shown and stored: `caf\xe9.png`, `a\nb`.
+
+    What no terminal, page or UTF-8 file should receive is written as Python writes it; all else stays as it is.
+    """
+    return _UNPRINTABLE.sub(_escaped, os.fspath(text) if isinstance(text, os.PathLike) else text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode("ascii")
