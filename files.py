@@ -1,15 +1,46 @@
-"""How files are written: whole or not at all, and YAML so that every reader understands it alike."""
+"""How files are opened and written: from outside only regular ones of a bounded size; written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
+
+
+def open_regular(path: str | os.PathLike, limit: int) -> BinaryIO:
+    """Opens a file that may come from a stranger: a regular one of at most `limit` bytes, and never blocks.
+
+    Raises:
+        OSError: It is a folder, a FIFO, a socket or a device, is larger, or cannot be opened.
+    """
+    # Without O_NONBLOCK opening a FIFO waits for a writer for ever.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, f"holds {found.st_size:,} bytes, more than {limit:,}", os.fspath(path))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: str | os.PathLike, limit: int) -> bytes:
+    """The content of a file that may come from a stranger. Raises OSError as `open_regular` does."""
+    with open_regular(path, limit) as file:
+        content = file.read(limit + 1)  # a file that grows meanwhile ends here
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"holds more than {limit:,} bytes", os.fspath(path))
+    return content
 
 
 @contextlib.contextmanager
