@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LIGHT_MODULES = {"runs", "run_history", "run_state", "run_summary", "files", "spec_paths", "words"}
+LIGHT_MODULES = {"runs", "run_history", "run_state", "run_summary", "files", "spec_paths", "words", "fonts"}
 OURS = {"architectures", "builders", "workflows", "viewer", "cli", "exporter"} | LIGHT_MODULES
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets"}
 
@@ -20,6 +20,7 @@ ALLOWED = {
     "builders/spec": {"builders.spec", "builders.errors", "architectures.registry"},
     "builders": {"architectures", "builders"},
     "files.py": set(),
+    "fonts.py": set(),
     "run_history.py": {"builders.errors", "files"},
     "run_state.py": set(),
     "runs.py": {"builders.errors", "builders.spec", "files", "run_history", "run_state"},
@@ -36,6 +37,7 @@ LIGHT = (
     "builders/errors.py",
     "builders/spec",
     "files.py",
+    "fonts.py",
     "run_history.py",
     "run_state.py",
     "runs.py",
