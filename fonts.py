@@ -12,9 +12,7 @@ _SUFFIXES = (".ttf", ".otf", ".ttc")
 # First words of Unicode's names of characters that one font for all of East Asia has.
 _EAST_ASIAN = {"cjk", "hiragana", "katakana", "hangul", "bopomofo", "ideographic", "kangxi", "fullwidth", "halfwidth"}
 # A name that holds none of these is that of a plain, upright font of usual weight.
-_STYLES = re.compile(
-    r"bold|light|thin|black|medium|italic|oblique|condensed|mono|serif|display|looped|unjoined|ui|vf|\["
-)
+_STYLES = re.compile(r"bold|light|thin|black|medium|italic|oblique|condensed|mono|serif|display|looped|ui|vf|\[")
 
 
 @cache
