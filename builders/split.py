@@ -148,6 +148,8 @@ class Splits(Mapping[str, Split]):
         bad_images: Names of unreadable images that were left out.
         class_names: Names of the classes that labels number; empty without labels.
         drawn_classes: Names of the classes that take part, where the spec chooses classes; else empty.
+        remarks: Sentences about the data that a user should read before training: what was left out, what no split
+            uses, equal images in several splits, values that fill little of their range.
     """
 
     def __init__(
@@ -158,6 +160,7 @@ class Splits(Mapping[str, Split]):
         bad_images: Sequence[str],
         class_names: Sequence[str],
         drawn_classes: Sequence[str],
+        remarks: Sequence[str] = (),
     ):
         self._splits = dict(splits)
         self.image_shape = image_shape
@@ -165,6 +168,7 @@ class Splits(Mapping[str, Split]):
         self.bad_images = list(bad_images)
         self.class_names = tuple(class_names)
         self.drawn_classes = tuple(drawn_classes)
+        self.remarks = tuple(remarks)
 
     def __getitem__(self, name: str) -> Split:
         return self._splits[name]

@@ -18,7 +18,7 @@ ALLOWED = {
     "architectures": {"architectures"},
     "builders/errors.py": set(),
     "builders/spec": {"builders.spec", "builders.errors", "architectures.registry"},
-    "builders": {"architectures", "builders"},
+    "builders": {"architectures", "builders", "files", "words"},
     "files.py": set(),
     "fonts.py": set(),
     "run_history.py": {"builders.errors", "files"},

@@ -1,0 +1,100 @@
+"""Which files below a folder are images: one rule for datasets and for commands that are given a folder."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builders.errors import RequestError
+from builders.images import SUFFIXES
+from words import printable
+
+# What systems and programs leave in folders. All names that begin with a dot are left out as well.
+_SYSTEM_NAMES = {
+    *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),  # network storage
+    *("$recycle.bin", "system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),  # Windows
+    *("__macosx", "icon\r", "lost+found", "__pycache__"),
+}
+
+# Links may lead into each other, and then the ways through a few folders are more than anyone can walk.
+_MOST_LINKS = 3
+
+
+@dataclass
+class Found:
+    """What lies below a folder.
+
+    Attributes:
+        images: Paths inside the folder, with forward slashes, sorted. Links that lead nowhere, FIFOs and the like are
+            among them where they are called like an image: opening them says what is wrong.
+        others: Suffix in lower case, with its dot, → how many files of it are no images that can be read.
+        loops: Links that were not followed, for they lead to a folder above them, or are nested too deep.
+    """
+
+    images: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    loops: list[str] = field(default_factory=list)
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder is hidden, or the system's own, by its name alone."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def is_image(name: str) -> bool:
+    """Whether a file counts as an image, by its name alone."""
+    return not is_left_out(name) and name.lower().endswith(SUFFIXES)
+
+
+def list_images(folder: str | os.PathLike) -> list[Path]:
+    """The images below a folder, however deep, sorted.
+
+    Raises:
+        RequestError: A folder cannot be read.
+    """
+    try:
+        return [Path(folder, name) for name in find_images(folder).images]
+    except OSError as error:
+        raise RequestError(f"cannot look into '{printable(str(error.filename))}': {error.strerror}") from None
+
+
+def find_images(folder: str | os.PathLike) -> Found:
+    """Walks a folder. Links are followed, also several to one folder, but not those that lead to a folder above them.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    found = Found()
+    waiting = [(os.fspath(folder), "", (_identity(folder),), 0)]
+    while waiting:
+        path, inside, above, links = waiting.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if is_left_out(entry.name):
+                    continue
+                name = f"{inside}{entry.name}"
+                if not _is_folder(entry):
+                    if is_image(entry.name):
+                        found.images.append(name)
+                    else:
+                        found.others[os.path.splitext(entry.name)[1].lower()] += 1
+                    continue
+                identity, passed = _identity(entry.path), links + entry.is_symlink()
+                if identity in above or passed > _MOST_LINKS:
+                    found.loops.append(name)
+                else:
+                    waiting.append((entry.path, f"{name}/", (*above, identity), passed))
+    found.images.sort()
+    return found
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _identity(path: str | os.PathLike) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
