@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ def prove(
     with tempfile.TemporaryDirectory(prefix="retrace-proof-") as place:
         folder = Path(place)
         request = {
-            "format": str(format_file(format)),
+            "format": str(format_file(format).absolute()),
             "hidden": HIDDEN,
             "batches": samples.batches,
             "seconds": SECONDS,
@@ -87,7 +88,8 @@ def _request(part: Part, path: Path, format: str, samples: Samples, folder: Path
             outputs[name] = {"array": array, "peak": peak, "keep": f"found-{array}"}
         inputs = _inputs(signature, samples, folder)
         described.append({"name": signature.name, "inputs": inputs, "outputs": outputs})
-    return {"name": part.name, "path": str(path), "signatures": described}
+    # The checking process runs in a folder of its own, so a relative path would mean something else there.
+    return {"name": part.name, "path": str(path.absolute()), "signatures": described}
 
 
 def _expected(part: Part, signature: Signature, samples: Samples) -> Mapping[str, np.ndarray]:
@@ -115,7 +117,7 @@ def _inputs(signature: Signature, samples: Samples, folder: Path) -> dict[str, A
 def _run(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     # Isolated (-I): no environment variable and no current directory adds to what can be imported.
-    command = [sys.executable, "-I", check.__file__, str(folder)]
+    command = [sys.executable, "-I", os.path.abspath(check.__file__), str(folder)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
