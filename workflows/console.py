@@ -1,21 +1,41 @@
-"""How commands print: tables, and a bar for long work."""
+"""How commands print: text from outside as it is, tables, and a bar for long work."""
 
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from words import printable
 
 
-def new_console(file=None) -> Console:
-    """A console on standard output. Elsewhere than on a terminal it is wide, so that no table or path is folded."""
+class _Console(Console):
+    """Shows every string as it is: `[red]` and `:dog:` are no markup, and control characters are written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **{**options, "markup": False, "emoji": False, "highlight": False})
+
+
+def new_console(file=None, quiet: bool = False) -> Console:
+    """A console on standard output. Elsewhere than on a terminal it is wide, so that no table or path is folded.
+
+    A string that is printed is one line, also where a name in it holds a newline; for several lines there is `lines`.
+    """
     file = file or sys.stdout
-    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 240)
+    terminal = file is not None and file.isatty()
+    return _Console(file=file, quiet=quiet, soft_wrap=True, width=None if terminal else 240)
 
 
-def new_table(*columns: str, title: str = "", left: int = 1) -> Table:
+def lines(*texts: str, style: str = "") -> Text:
+    """Texts below one another, in a style; all other strings that a console prints have none."""
+    return Text("\n".join(map(printable, texts)), style)
+
+
+def new_table(*columns: str, title: str | Text = "", left: int = 1) -> Table:
     """An empty table: the first `left` columns are words, the rest numbers."""
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for number, column in enumerate(columns):

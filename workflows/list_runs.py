@@ -4,12 +4,11 @@ import os
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.text import Text
 
 import runs
 from run_summary import RunSummary, summarise
 from words import age_text, metric_label, metric_text
-from workflows.console import new_table
+from workflows.console import lines, new_table
 
 _COLOURS = {"finished": "green", "training": "cyan", "interrupted": "yellow", "failed": "red"}
 
@@ -30,7 +29,7 @@ def print_runs(summaries: list[RunSummary], console: Console) -> None:
     for row in summaries:
         table.add_row(
             row.path,
-            Text(row.status, style=_COLOURS.get(row.status, "")),
+            lines(row.status, style=_COLOURS.get(row.status, "")),
             f"{row.epoch}/{row.epochs}" if row.epochs else "–",
             f"{row.monitor} {row.best:.4f}" if row.best is not None else "–",
             metric_text("psnr", row.psnr),

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from words import duration_text
+from workflows.console import new_console
 
 _UNITS = {"psnr": " dB"}
 _SECONDS_BETWEEN_UPDATES = 0.2
@@ -37,7 +38,7 @@ class TrainingProgress:
     def __init__(
         self, epochs: int, steps_per_epoch: int, batch_size: int, verbose: int, console: Console | None = None
     ):
-        self.console = console or Console(quiet=verbose == 0, highlight=False)
+        self.console = console or new_console(quiet=verbose == 0)
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
@@ -97,14 +98,12 @@ class TrainingProgress:
         figures = figures_text({name: row[name] for name in shown if name in row})
         end = f", {duration_text(left)} left" if epoch < self.epochs else ""
         star = "  best" if improved else ""
-        self.console.print(
-            f"epoch {epoch}/{self.epochs}  {figures}  {row['images_per_second']:.0f} images/s{end}{star}",
-            soft_wrap=True,
-        )
+        speed = f"{row['images_per_second']:.0f} images/s"
+        self.console.print(f"epoch {epoch}/{self.epochs}  {figures}  {speed}{end}{star}")
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
-        self.console.print(text, soft_wrap=True)
+        self.console.print(text)
 
 
 class Counting:
@@ -117,7 +116,7 @@ class Counting:
     """
 
     def __init__(self, title: str, total: int, verbose: int):
-        console = Console(quiet=verbose == 0)
+        console = new_console(quiet=verbose == 0)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

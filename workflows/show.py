@@ -10,6 +10,7 @@ from rich.table import Table
 from builders.layer_builder import shape_text
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
+from workflows.console import lines
 from workflows.network_rows import Row, Stage, frozen_rows, model_rows, stages
 
 
@@ -93,7 +94,7 @@ def print_structure(described: Structure, spec: Spec, images: int | None, consol
         table.add_column(column, justify="right")
     for section, rows in described.sections.items():
         table.add_section()
-        table.add_row(f"[bold]{section}[/bold]")
+        table.add_row(lines(section, style="bold"))
         for row in rows:
             table.add_row(
                 "  " * (row.depth + 1) + row.name,
@@ -107,7 +108,7 @@ def print_structure(described: Structure, spec: Spec, images: int | None, consol
     totals = described.rows
     table.add_section()
     table.add_row(
-        "[bold]total[/bold]",
+        lines("total", style="bold"),
         "",
         "",
         _count_text(sum(row.trainable for row in totals)),

@@ -43,7 +43,7 @@ def print_network(
     if plot is not None:
         from workflows.figures.architecture import save_architecture
 
-        console.print(f"drawn: {save_architecture(described, spec, plot)}", highlight=False, soft_wrap=True)
+        console.print(f"drawn: {save_architecture(described, spec, plot)}")
 
 
 def _training_images(spec: Spec) -> int | None:

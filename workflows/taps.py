@@ -7,6 +7,7 @@ from architectures.backbones import BACKBONES
 from architectures.backbones.base import Tap
 from architectures.registry import UnknownEntryError
 from builders.errors import RequestError
+from workflows.console import new_console
 
 
 def list_taps(backbone: str, size: int = 224, console: Console | None = None) -> list[Tap]:
@@ -35,5 +36,5 @@ def list_taps(backbone: str, size: int = 224, console: Console | None = None) ->
     for tap in taps:
         shape = "×".join(str(length) for length in tap.shape)
         table.add_row(tap.name, shape, "" if tap.stride is None else str(tap.stride), tap.description)
-    (console or Console()).print(table)
+    (console or new_console()).print(table)
     return taps

@@ -19,7 +19,7 @@ from builders.spec import Spec
 from files import write_atomically
 from runs import LATENTS_FILE, Run
 from words import labelled, metric_label, metric_text
-from workflows.console import new_console, new_table
+from workflows.console import lines, new_console, new_table
 from workflows.evaluation import MetricResult, evaluate
 from workflows.figures.curves import save_loss_curve
 from workflows.figures.grid import Example, pick_examples, save_grid
@@ -216,9 +216,10 @@ def _short(name: str, most: int = 20) -> str:
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Prints measured beside baseline beside expected figures, and where the pictures are."""
-    title = (
-        f"{evaluation.run.path}\n{evaluation.count} {evaluation.split} image{'s' * (evaluation.count > 1)}, "
-        f"checkpoint {evaluation.checkpoint} (step {evaluation.step})"
+    title = lines(
+        str(evaluation.run.path),
+        f"{evaluation.count} {evaluation.split} image{'s' * (evaluation.count > 1)}, "
+        f"checkpoint {evaluation.checkpoint} (step {evaluation.step})",
     )
     expected = evaluation.spec.expected
     table = new_table("", "measured", "±", "baseline", *(["expected"] if expected else []), title=title)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
 from words import metric_text
-from workflows.console import new_table
+from workflows.console import lines, new_table
 from workflows.export.card import write_card
 from workflows.export.describe import describe_model, describe_run
 from workflows.export.float32 import in_float32
@@ -112,7 +112,7 @@ def _order(model: Mapping[str, Any]) -> tuple[int, int, int]:
 
 def print_exported(exported: Exported, console: Console) -> None:
     """Prints what was proven of each new model, and where everything is."""
-    title = f"{exported.folder}\nstep {exported.manifest['checkpoint']['step']}, against the run"
+    title = lines(str(exported.folder), f"step {exported.manifest['checkpoint']['step']}, against the run")
     table = new_table(
         "model", "signature", "difference ↓", "PSNR (dB) ↑", "loss (dB) ↓", "ms, batch 1", "MB", title=title, left=2
     )

@@ -53,7 +53,7 @@ class SweepProgress:
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
-        self._console.print(text, soft_wrap=True, markup=False)
+        self._console.print(text)
 
     def begin(self, number: int, values: Mapping[str, Any], done: int, left: str, continued: bool) -> None:
         """A trial begins, counted from 0, when `done` have ended."""

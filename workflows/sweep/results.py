@@ -11,11 +11,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
-from rich.text import Text
 
 from files import write_atomically, yaml_text
 from runs import is_run
-from workflows.console import new_table
+from workflows.console import lines, new_table
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.hparams import write_hparams
 from workflows.sweep.objective import Objective
@@ -102,13 +101,13 @@ def print_results(results: Sequence[Result], space: SearchSpace, objective: Obje
         values = [
             value_text(result.values[item.path]) if item.path in result.values else "–" for item in space.parameters
         ]
-        runs = [str(path) for path in result.runs] or ["–"]
-        state = Text(result.state, style=_COLOURS.get(result.state, ""))
-        table.add_row(str(result.number), *values, _objective_text(result), state, "\n".join(runs))
+        runs = lines(*map(str, result.runs)) if result.runs else "–"
+        state = lines(result.state, style=_COLOURS.get(result.state, ""))
+        table.add_row(str(result.number), *values, _objective_text(result), state, runs)
     console.print(table)
     for result in results:
         if result.message:
-            console.print(f"trial {result.number} {result.state}: {result.message}", markup=False)
+            console.print(f"trial {result.number} {result.state}: {result.message}")
 
 
 def _objective_text(result: Result) -> str:
