@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image as Pillow
+from PIL import PngImagePlugin
 
 from builders.spec import types
+from files import open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -18,6 +20,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 # A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than what it is resized to,
 # which leaves the antialiasing filter enough to work on; below, the decoder's own box filter would show.
 _DRAFT_GAP = 3.0
+
+# Pillow takes a PNG for an attack when one megabyte of text or colour profile lies compressed beside the picture, as
+# some programs leave it there. More is allowed, but not so much that sixteen threads fill a machine.
+PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
+PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
+
+_LARGEST_FILE = 4 << 30
+
+ValueRange = tuple[float, float]
+"""The values of an image that mean black and white."""
 
 _TURNS = {  # EXIF orientation → what undoes it
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -34,17 +46,21 @@ class BadImageError(Exception):
     """An image that cannot be used. The message says what is wrong with it, without its name."""
 
 
-def open_image(source: str | os.PathLike | bytes, longest: int | None = None) -> np.ndarray:
+def open_image(
+    source: str | os.PathLike | bytes, longest: int | None = None, value_range: ValueRange | None = None
+) -> np.ndarray:
     """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame) as it is meant to be seen.
 
     EXIF orientation is applied. Transparent pixels are laid on black, as `fit: pad` pads with black. Palettes, CMYK
-    and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as `skimage.img_as_ubyte` does.
-    Colour profiles are not applied.
+    and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as `skimage.img_as_ubyte` does,
+    unless there is a value range. Colour profiles are not applied.
 
     Args:
         source: Path of a file, or its bytes.
         longest: An image with a side of twice as many pixels or more is reduced by a whole factor, to no fewer. It is
             held only once meanwhile, which matters where it fills half of the memory.
+        value_range: The values, as the file holds them, that become 0 and 255: 0 to 255 in files of 8 bits, 0 to
+            65535 in those of 16. What lies outside is clipped. Bilevel images stay black and white.
 
     Returns:
         uint8 [height, width, 1] of a grey image, [height, width, 3] of any other.
@@ -55,16 +71,22 @@ def open_image(source: str | os.PathLike | bytes, longest: int | None = None) ->
     with opened_image(source) as image:
         orientation = _orientation(image)
         reduced = image if longest is None else _reduced(image, longest)
-        return _array(_upright(_plain(reduced), orientation))
+        return _array(_upright(_plain(reduced, value_range), orientation))
 
 
-def open_fitted(source: str | os.PathLike | bytes, image: types.Image, size: tuple[int, int]) -> np.ndarray:
+def open_fitted(
+    source: str | os.PathLike | bytes,
+    image: types.Image,
+    size: tuple[int, int],
+    value_range: ValueRange | None = None,
+) -> np.ndarray:
     """`fit_image` of `open_image`, several times faster for JPEGs much larger than needed.
 
     Args:
         source: Path of a file, or its bytes.
         image: How images are fitted.
         size: (height, width) in pixels of the result.
+        value_range: As `open_image` takes it.
 
     Returns:
         uint8 [size[0], size[1], image.channels].
@@ -75,8 +97,41 @@ def open_fitted(source: str | os.PathLike | bytes, image: types.Image, size: tup
     with opened_image(source) as opened:
         orientation = _orientation(opened)
         extent = _draft(opened, orientation, image, size) if opened.format == "JPEG" else None
-        upright = _upright(_plain(opened), orientation)
+        upright = _upright(_plain(opened, value_range), orientation)
         return _array(_fit(upright, image, size, extent or upright.size))
+
+
+def file_value_range(dataset: types.Dataset) -> ValueRange | None:
+    """The `value_range` with which image files are read as a dataset's own are; None where files hold all values."""
+    found = dataset.source.arguments.get("value_range") if dataset.source.name == "folder" else None
+    return None if found is None else (float(found[0]), float(found[1]))
+
+
+def file_values(source: str | os.PathLike | bytes) -> tuple[int, int, int]:
+    """(lowest, highest, white) of the values that a file holds; white is 65535 in files of 16 bits, else 255.
+
+    Raises:
+        BadImageError: As `open_image`.
+    """
+    with opened_image(source) as image:
+        deep = _has_16_bits(image)
+        values = np.asarray(image if image.mode.startswith("I") else _plain(image))
+        if deep and not image.mode.startswith("I"):  # colours, of which Pillow keeps the upper 8 bits
+            values = values.astype(np.int64) * 257
+        return int(values.min()), int(values.max()), 65535 if deep else 255
+
+
+def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
+    """(height, width) of an image in pixels, upright, from its header alone.
+
+    Raises:
+        BadImageError: As `open_image`, as far as the header shows it.
+    """
+    with opened_image(source) as image:
+        width, height = image.size
+        # Looking for the orientation of a PNG that names none before its pixels would decode it.
+        known = image.format != "PNG" or "exif" in image.info
+        return (width, height) if known and 5 <= _orientation(image) <= 8 else (height, width)
 
 
 @contextmanager
@@ -86,7 +141,8 @@ def opened_image(source: str | os.PathLike | bytes) -> Iterator[Pillow.Image]:
         with warnings.catch_warnings():
             # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
             warnings.simplefilter("ignore")
-            with Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, _LARGEST_FILE)
+            with file, Pillow.open(file, formats=FORMATS) as image:
                 yield image
     except Pillow.UnidentifiedImageError:
         raise BadImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
@@ -95,6 +151,9 @@ def opened_image(source: str | os.PathLike | bytes) -> Iterator[Pillow.Image]:
     except (OSError, Pillow.DecompressionBombError) as error:
         raise BadImageError(getattr(error, "strerror", None) or str(error)) from None
     except Exception as error:  # Pillow's parsers raise whatever they stumble over: damage has no one type
+        if "MAX_TEXT" in str(error):
+            limit = PngImagePlugin.MAX_TEXT_CHUNK >> 20
+            raise BadImageError(f"more than {limit} MB of text or colour profile beside the picture") from None
         raise BadImageError(f"damaged file ({' '.join(str(error).split()) or type(error).__name__})") from None
 
 
@@ -109,8 +168,31 @@ def _upright(image: Pillow.Image, orientation: int) -> Pillow.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def _plain(image: Pillow.Image) -> Pillow.Image:
-    """The image in mode L or RGB."""
+def to_8_bits(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
+    """Numbers → uint8 of the same shape: the range becomes 0 to 255, what lies outside is clipped."""
+    black, white = value_range
+    return np.rint(np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255).astype(np.uint8)
+
+
+def _has_16_bits(image: Pillow.Image) -> bool:
+    return image.mode.startswith("I") or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _plain(image: Pillow.Image, value_range: ValueRange | None = None) -> Pillow.Image:
+    """The image in mode L or RGB, its values in 8 bits."""
+    if value_range is None:
+        return _flat(image)
+    if image.mode.startswith("I"):
+        return Pillow.fromarray(to_8_bits(np.asarray(image), value_range))
+    if _has_16_bits(image):
+        raise BadImageError(
+            "16 bits with colour or transparency, of which 8 are read; value_range needs grey, or 8 bits"
+        )
+    flat = _flat(image)
+    return flat if image.mode == "1" else flat.point(to_8_bits(np.arange(256), value_range).tolist() * len(flat.mode))
+
+
+def _flat(image: Pillow.Image) -> Pillow.Image:
     image.load()
     mode = image.mode
     if mode.startswith("I"):  # 16-bit grey; Pillow's own conversion to 8 bits would clip it at 255
