@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 
 from architectures.registry import nearest
 from builders.errors import RequestError
-from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command
+from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command, say
 
 
 class Commands(click.Group):
@@ -59,16 +59,16 @@ def commands() -> None:
 @SETTINGS
 def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
     """Report every mistake in specs, with its place."""
-    from builders.spec import check_spec
+    from builders.spec import SpecErrors, check_spec
 
     wrong = 0
     for spec in specs:
         problems = check_spec(spec, overrides)
         wrong += bool(problems)
-        for problem in problems:
-            click.echo(str(problem), err=True)
+        for line in SpecErrors(problems).lines:
+            say(line, err=True)
         if not problems:
-            click.echo(f"{spec}: good")
+            say(f"{spec}: good")
     return WRONG if wrong else DONE
 
 
@@ -98,7 +98,7 @@ def new(name: str, kind: str) -> None:
     from workflows.new_spec import new_spec
 
     path = new_spec(name, kind)
-    click.echo(f"{path}: edit it, then ./trainer.sh {path}")
+    say(f"{path}: edit it, then ./trainer.sh {path}")
 
 
 @commands.command()
@@ -112,9 +112,9 @@ def schema(write: bool) -> int:
 
     stale = write_schema() if write else list(stale_files())
     for path in stale:
-        click.echo(f"{path}: {'written' if write else 'stale; write it with `python cli.py schema --write`'}")
+        say(f"{path}: {'written' if write else 'stale; write it with `python cli.py schema --write`'}")
     if not stale:
-        click.echo("the schema and the catalogue are up to date")
+        say("the schema and the catalogue are up to date")
     return FAILED if stale and not write else DONE
 
 
@@ -167,7 +167,7 @@ def train(
 
     run = work(target, overrides, runs_dir, resume, dry_run, verbose)
     if run is None:
-        click.echo("dry run: one batch went through, nothing was written")
+        say("dry run: one batch went through, nothing was written")
     elif then_validate:
         # A fresh process measures what was saved, not what happens to be in memory.
         sys.stdout.flush()
@@ -220,7 +220,7 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, 
     result = work(run, files, out, arrays, checkpoint, console)
     print_reconstructed(result, console)
     for line in result.failed:
-        click.echo(line, err=True)
+        say(line, err=True)
     return FAILED if result.failed else DONE
 
 
@@ -295,7 +295,7 @@ def runs(as_json: bool, runs_dir: str) -> None:
     elif found:
         list_runs.print_runs(found, new_console())
     else:
-        click.echo(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
+        say(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
 
 
 @commands.command()
@@ -317,7 +317,7 @@ def convert_weights(source: str, target: str) -> None:
     from workflows.convert_weights import convert_weights as work
 
     converted = work(Path(source), Path(target))
-    click.echo(f"{converted.path}: {converted.tensors} tensors, {converted.size / 1e6:.1f} MB")
+    say(f"{converted.path}: {converted.tensors} tensors, {converted.size / 1e6:.1f} MB")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ except ModuleNotFoundError as error:
     raise SystemExit(2) from None
 
 from builders.errors import RequestError
-from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, debug_option, run_command
+from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, debug_option, run_command, say
 from workflows.export.formats import format_names
 
 
@@ -82,9 +82,9 @@ def _verify(folder: Path) -> int:
         folder = Run.open(folder).export_dir
     problems = problems_of(folder)
     for problem in problems:
-        click.echo(problem, err=True)
+        say(problem, err=True)
     if not problems:
-        click.echo(f"{folder}: {len(read_manifest(folder)['files'])} files, all as they were exported")
+        say(f"{folder}: {len(read_manifest(folder)['files'])} files, all as they were exported")
     return FAILED if problems else DONE
 
 

@@ -6,3 +6,8 @@ class RequestError(Exception):
 
     Commands print it to stderr without a traceback and exit with status 2.
     """
+
+    @property
+    def lines(self) -> list[str]:
+        """What a command prints: one line, unless an error gathers several mistakes."""
+        return [str(self)]

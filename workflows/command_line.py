@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ import click
 
 from architectures.registry import nearest
 from builders.errors import RequestError
+from words import printable
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -40,6 +42,7 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
     Returns:
         The exit status.
     """
+    open_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status: Any = command.main(args=arguments, prog_name=f"python {program}", standalone_mode=False)
@@ -48,23 +51,23 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         click.echo(error.format_message(), err=True)
         return WRONG
     except click.UsageError as error:
-        return _report(error, _usage_line(error, program), WRONG, arguments)
+        return _report(error, [_usage_line(error, program)], WRONG, arguments)
     except RequestError as error:
-        return _report(error, str(error), WRONG, arguments)
+        return _report(error, error.lines, WRONG, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
         # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
         said = str(error.__cause__ or error)
-        return _report(error, said or "interrupted", INTERRUPTED, arguments)
+        return _report(error, [said or "interrupted"], INTERRUPTED, arguments)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as error:
         line = f"{error}; call {program} with .venv/bin/python, which ./trainer.sh sets up"
-        return _report(error, line, WRONG, arguments)
+        return _report(error, [line], WRONG, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _report(error, f"{text[:500]} (--debug shows where)", FAILED, arguments)
+        return _report(error, [f"{text[:500]} (--debug shows where)"], FAILED, arguments)
 
 
 def _usage_line(error: click.UsageError, program: str) -> str:
@@ -79,8 +82,38 @@ def _usage_line(error: click.UsageError, program: str) -> str:
     return f"{command}: {message[:1].lower()}{message[1:]} (`{command} --help`)"
 
 
-def _report(error: BaseException, line: str, status: int, arguments: Sequence[str]) -> int:
+def _report(error: BaseException, lines: Sequence[str], status: int, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
-        traceback.print_exception(error)
-    click.echo(line, err=True)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line, err=True)
+    for line in lines:
+        say(line, err=True)
     return status
+
+
+def say(line: str, err: bool = False) -> None:
+    """Prints a line with what came from outside written out: a name that holds a newline makes no second line."""
+    click.echo(printable(line), err=err)
+
+
+def open_streams() -> None:
+    """Makes standard input, output and error usable: also where they are closed (`>&-`), or cannot hold our signs.
+
+    A closed one must be opened, not ignored: the next file that is opened would take its number, and whatever a library
+    prints from C would be written into a checkpoint.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)  # child processes print as well
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")

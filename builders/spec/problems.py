@@ -11,7 +11,7 @@ from builders.errors import RequestError
 # A text beyond this length is no misspelling of anything, and comparing it would take long.
 _LONGEST_WORD = 60
 _MOST_WORDS = 1000
-_SHOWN_PROBLEMS = 100
+_SHOWN_PROBLEMS = 50
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,16 @@ class SpecErrors(RequestError):
 
     def __init__(self, problems: Sequence[Problem]):
         self.problems = tuple(problems)
-        lines = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> list[str]:
+        """The first mistakes, and how many more there are."""
+        shown = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             last = self.problems[_SHOWN_PROBLEMS]
-            lines.append(f"{Place(last.file, last.line, last.column)}: and {len(self.problems) - _SHOWN_PROBLEMS} more")
-        super().__init__("\n".join(lines))
+            shown.append(f"{Place(last.file, last.line, last.column)}: and {len(self.problems) - _SHOWN_PROBLEMS} more")
+        return shown
 
 
 def problem_at(place: Place, path: Iterable[str | int], message: str) -> Problem:
