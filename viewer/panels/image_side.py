@@ -31,6 +31,8 @@ class ImageSide:
     def __init__(self, state: AppState, looks: Looks, textures: Textures):
         self._state, self._looks = state, looks
         self._shown: tuple | None = None
+        # What the path field was filled with last: anything else in it was typed, and not opened yet.
+        self._path = ""
         images = state.images
         self.actions = {
             "left": lambda: images.step(-1),
@@ -90,10 +92,19 @@ class ImageSide:
         self._shown = shown
         source, playing = images.source, images.playing
         if not typing:
-            dpg.set_value("image path", source.path if source else "")
+            self._show_path(source.path if source else "")
         dpg.bind_item_theme("camera", self._looks.button(True) if playing else 0)
         text = playing.text(source.position) if playing and source else ""
         set_text("camera frame", text, self._looks.text("quiet"))
+
+    def _show_path(self, path: str) -> None:
+        """Fills the path field. A text that was typed and not opened yet only makes room for another path."""
+        if path == self._path:
+            return
+        typed = dpg.get_value("image path") != self._path
+        self._path = path
+        if path or not typed:
+            dpg.set_value("image path", path)
 
     def wheel(self, steps: float) -> bool:
         """The mouse wheel was turned; whether it was meant for the thumbnails."""

@@ -11,6 +11,7 @@ from viewer.settings import Settings
 from viewer.state.image_choice import ImageChoice
 from viewer.state.inside.inside import Inside
 from viewer.state.latents.space import LatentSpace
+from viewer.state.opening import Opening
 from viewer.state.reconstruction import Reconstruction
 from viewer.state.runs_list import RunsList
 from viewer.state.undo import Undo
@@ -91,20 +92,23 @@ class AppState:
         self.message: Message | None = None
         self.help_open = False
         self.version = 0
-        self._opened: str | None = None
+        self._opening: Opening | None = None
+        # A run that was selected by no person, until it has been read; and then, until a person looks.
+        self._to_open: str | None = None
+        self._prepared: str | None = None
         # Runs to compare as soon as all of them have been read.
         self._to_compare: list[str] = []
 
     # The window's life
 
     def begin(self, run: str | None) -> None:
-        """Selects a run once it has been read: the one named on the command line, or else the last one looked at."""
-        self._opened = run or self.settings.run or None
+        """Selects a run once it is read: the one named on the command line, the last one looked at, or the newest."""
+        self._opening = Opening(run or self.settings.run or None)
 
     def step(self, seen: Seen) -> None:
         """Takes over what disk and worker have brought since the last frame."""
         self.runs.update(seen)
-        self._open_first()
+        self._open_by_itself()
         self._compare()
         for detail in self.runs.details.values():
             self.reconstruct.refresh(detail.path, detail.checkpoints, detail.best_step)
@@ -129,16 +133,18 @@ class AppState:
         settings.panel, settings.sort, settings.descending = self.panel, self.runs.sort, self.runs.descending
         settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.images.order
         settings.camera = self.images.device
-        settings.run = self.runs.selected[0] if self.runs.selected else settings.run
+        if self.runs.selected:
+            # The newest is selected anyway, unless a newer one is there by then.
+            newest = self.runs.newest()
+            settings.run = "" if newest and newest.path == self.runs.selected[0] else self.runs.selected[0]
         return settings
 
     # What a person does
 
     def open_panel(self, panel: str) -> None:
         """Shows a panel. All but the list take the selected runs over when there are none to look at."""
-        if panel != "runs" and not self.reconstruct.variants:
-            self._to_compare = list(self.runs.selected)
-            self._compare()
+        if panel != "runs" and (self._prepared is not None or not self.reconstruct.variants):
+            self._compare_when_read()
         self._forget_failures()
         self.panel = panel
         self.version += 1
@@ -167,9 +173,17 @@ class AppState:
         """Puts the selected runs side by side in the reconstruct panel; where none is, the first of the list."""
         if not self.runs.selected and self.runs.shown():
             self.runs.select(self.runs.shown()[0].path)
-        self._to_compare = list(self.runs.selected)
         self.panel = "reconstruct"
         self.version += 1
+        self._compare_when_read()
+
+    def _compare_when_read(self) -> None:
+        """Takes the selected runs over. What was prepared for another run, and its image, make room for them."""
+        if self._prepared is not None and self.runs.selected not in ([], [self._prepared]):
+            self.reconstruct.show([])
+            self.images.forget()
+        self._prepared = None
+        self._to_compare = list(self.runs.selected)
         self._compare()
 
     def _compare(self) -> None:
@@ -305,21 +319,26 @@ class AppState:
         """Whether the chosen image is on screen."""
         return self.panel != "runs" and bool(self.reconstruct.variants)
 
-    def _open_first(self) -> None:
-        """Selects the run to begin with; where a panel that shows one is open already, it does."""
-        run = self._opened
-        if run is None:
+    def _open_by_itself(self) -> None:
+        """Selects a run where no person has, and shows it in the panel that is open.
+
+        Behind the list of runs it is prepared: until the worker is loaded and has restored a run, seconds go by.
+        """
+        run = self._opening.run(self.runs) if self._opening is not None else None
+        if run is not None:
+            self.runs.select(run)
+            self._to_open = run
+        if self._to_open is None:
             return
-        if not self.runs.selected:
-            if self.runs.row(run) is not None:
-                self.runs.select(run)
-            elif self.runs.complete:
-                self._opened = None
-        elif self.panel == "runs" or self.runs.selected != [run]:
-            self._opened = None
-        elif run in self.runs.details:
-            self._opened = None
-            self.open_panel(self.panel)
+        if self.runs.selected != [self._to_open]:
+            self._to_open = None
+        elif (detail := self.runs.details.get(self._to_open)) is not None:
+            self._to_open = None
+            if self.panel != "runs":
+                self.open_panel(self.panel)
+            elif not self.reconstruct.variants and (variant := self._variant(detail)) is not None:
+                self._prepared = variant.run
+                self.reconstruct.show([variant])
 
     def _forget_gone(self) -> None:
         for path in self.runs.gone():

@@ -168,6 +168,12 @@ class ImageChoice:
         self.run, self.message = variant.run, ""
         self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step))
 
+    def forget(self) -> None:
+        """No image is chosen, and there is none to choose from."""
+        self.source = self.gallery = None
+        self.run = self.message = ""
+        self.version += 1
+
     def forget_failure(self) -> None:
         """Where there was no gallery, it is asked for again when it is wanted next."""
         if self.message:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from run_summary import RunSummary
@@ -76,6 +77,10 @@ class RunsList:
     def row(self, path: str) -> RunSummary | None:
         """The run at a path."""
         return next((row for row in self.rows if row.path == path), None)
+
+    def newest(self) -> RunSummary | None:
+        """The run that was started last; one that cannot be read only where there is no other."""
+        return max(self.rows, key=started, default=None)
 
     def gone(self) -> list[str]:
         """Selected runs that are no longer on disk."""
@@ -164,6 +169,11 @@ class RunsList:
     def differences(self) -> dict[str, list[Any]]:
         """Path of the spec → values of the selected runs, where they are not all equal."""
         return differences([detail.spec for detail in self.chosen()])
+
+
+def started(row: RunSummary) -> tuple[bool, str, str]:
+    """Orders runs by when they were started, those that cannot be read before all others."""
+    return row.status != "unreadable", row.started, PurePath(row.path).name
 
 
 def _matches(row: RunSummary, words: Sequence[str]) -> bool:

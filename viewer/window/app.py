@@ -21,14 +21,13 @@ from viewer.settings import SCALES, Settings, save_settings
 from viewer.state.app import PANELS, AppState
 from viewer.watch import RunsWatcher
 from viewer.window.exports import Exports
+from viewer.window.items import text_fields
 from viewer.window.pace import Pace
 from viewer.window.shortcuts import Keys
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 from viewer.window.x11 import InputWatch
 
-# A slider, too, takes a typed number after Ctrl and a click.
-_TEXT_FIELDS = ("runs search", "image path", "inside factor")
 _ABOVE, _BELOW = 36, 34
 # What the panels need at 100 %, in pixels; larger type needs so many times more.
 _LEAST_WIDTH, _LEAST_HEIGHT = 690, 420
@@ -90,6 +89,7 @@ class App:
                 }
             self._frame.add_status()
         self._help = HelpOverlay(self.state, self._looks)
+        self._fields = text_fields()
         state = self.state
         self._actions: dict[str, Callable[[], object]] = {
             "search": self._search,
@@ -251,7 +251,7 @@ class App:
 
     def _typing(self) -> bool:
         # Enter ends the typing, and comes in the frame in which the field gives the keyboard up.
-        typing = (dpg.is_item_active(field) or dpg.is_item_deactivated(field) for field in _TEXT_FIELDS)
+        typing = (dpg.is_item_active(field) or dpg.is_item_deactivated(field) for field in self._fields)
         return any(typing) or self._side.asking
 
     def _search(self) -> None:

@@ -25,6 +25,16 @@ def inside(tag: Item) -> bool:
     return left <= x < left + width and top <= y < top + height
 
 
+def text_fields() -> list[Item]:
+    """All items that a person can type into. A slider takes a number after Ctrl and a click, unless it says no."""
+    return [item for item in dpg.get_all_items() if _takes_text(item)]
+
+
+def _takes_text(item: Item) -> bool:
+    kind = dpg.get_item_type(item).rpartition("::mv")[2]
+    return kind.startswith(("Input", "Slider", "Drag")) and not dpg.get_item_configuration(item).get("no_input")
+
+
 def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -> None:
     """Changes a text and, where given, its colour."""
     dpg.set_value(tag, text)

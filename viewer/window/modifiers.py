@@ -1,9 +1,10 @@
-"""Whether Ctrl or Shift is held along with a key or a click."""
+"""Whether Ctrl, Shift or Alt is held along with a key or a click."""
 
 import dearpygui.dearpygui as dpg
 
 CONTROL = (dpg.mvKey_LControl, dpg.mvKey_RControl)
 SHIFT = (dpg.mvKey_LShift, dpg.mvKey_RShift)
+ALT = (dpg.mvKey_LAlt, dpg.mvKey_RAlt)
 
 
 def down(keys: tuple[int, int]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
 
-from viewer.window.modifiers import CONTROL, SHIFT, down, held
+from viewer.window.modifiers import ALT, CONTROL, SHIFT, down, held
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,14 @@ SHORTCUTS = (
 )
 
 
+# What a text field has no use for, so that it acts while a person types: keys that write nothing, and letters with
+# Ctrl other than those of its own undo.
+_WRITE_NOTHING = (dpg.mvKey_F1, dpg.mvKey_Escape)
+_OF_THE_FIELD = ("undo", "redo")
+
+
 class Keys:
-    """Turns key presses into actions, except while a person types.
+    """Turns key presses into actions. While a person types, what is typed belongs to the text.
 
     Args:
         perform: Called with the name of an action.
@@ -118,13 +124,15 @@ class Keys:
 
     def press(self, key: int) -> None:
         """A key went down."""
+        if held(ALT):  # with Ctrl it is AltGr, which writes letters; alone it is the desktop's
+            return
         control = held(CONTROL)
         action = self._bound.get((key, control, held(SHIFT)))
         if action is None:  # Ctrl was let go in this frame, and before the key
             control = down(CONTROL)
             action = self._bound.get((key, control, down(SHIFT)))
-        if action is None or (self._typing() and not control and action not in ("escape", "help")):
+        if action is None:
             return
-        if self._typing() and action in ("undo", "redo"):
-            return  # the text field's own
+        if self._typing() and (action in _OF_THE_FIELD or not (control or key in _WRITE_NOTHING)):
+            return
         self._perform(action)
