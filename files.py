@@ -14,6 +14,29 @@ from typing import Any, BinaryIO
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
 
 
+# Bytes in the words of the setting: 500 MB, 4GB, 2e9.
+_BYTES = re.compile(r"\s*(\d+(?:\.\d*)?(?:e\d{1,2})?)\s*([kMGT]?)i?B?\s*", re.IGNORECASE)
+_USUAL_BUDGET = 4 * 10**9
+
+
+def memory_budget() -> int:
+    """Bytes that a file from outside may take when it is read, whatever it claims.
+
+    The environment variable RETRACE_MEMORY_BUDGET sets it (`500MB`, `16GB`); else 4 GB, or half of the machine's
+    memory where that is less.
+
+    Raises:
+        ValueError: The setting is no number of bytes.
+    """
+    setting = os.environ.get("RETRACE_MEMORY_BUDGET")
+    if not setting:
+        return min(_USUAL_BUDGET, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    found = _BYTES.fullmatch(setting)
+    if found is None:
+        raise ValueError(f"RETRACE_MEMORY_BUDGET: expected a number of bytes such as 4GB, got {setting!r}")
+    return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
+
+
 def open_regular(path: str | os.PathLike, limit: int) -> BinaryIO:
     """Opens a file that may come from a stranger: a regular one of at most `limit` bytes, and never blocks.
 
