@@ -62,7 +62,7 @@ def shortened(text: str, most: int) -> str:
 
 # C0 and C1 controls, DEL, line and paragraph separators, marks that turn the direction of writing, and the lone
 # surrogates that Python puts where a file name is no UTF-8.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str | os.PathLike) -> str:

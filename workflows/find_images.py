@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from builders.errors import RequestError
+from builders.image_files import list_images
 from builders.images import SUFFIXES
 from runs import is_run
 
 
 def find_images(arguments: Iterable[str | os.PathLike]) -> list[Path]:
-    """The image files that paths stand for: files as they are, folders with all images below them, sorted.
+    """The image files that paths stand for: files as they are, folders with all images that a dataset would take.
 
     Raises:
         RequestError: A path does not exist, or a folder holds no image.
@@ -19,7 +20,7 @@ def find_images(arguments: Iterable[str | os.PathLike]) -> list[Path]:
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            inside = list_images(path)
             if not inside:
                 hint = "; a run comes before the images" if is_run(path) else ""
                 raise RequestError(f"{path}: no images in this folder (looked for {', '.join(SUFFIXES)}){hint}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builders.errors import RequestError
+from words import printable
 from workflows.schema import SCHEMA_PATH
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -136,12 +137,17 @@ def new_spec(name: str, kind: str = "inverter", directory: str | Path = "specs")
     """
     if kind not in KINDS:
         raise RequestError(f"--kind {kind}: expected one of {', '.join(KINDS)}")
-    path = Path(name) if name.endswith((".yaml", ".yml")) else Path(directory) / f"{name}.yaml"
-    if not _NAME.fullmatch(path.stem):
-        raise RequestError(f"'{name}' is no name for a spec: use letters, digits, '_', '-' and '.'")
+    is_path = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_path else Path(directory) / f"{name}.yaml"
+    # A name alone holds no folder, so that it cannot lead out of `directory`.
+    if not _NAME.fullmatch(path.stem if is_path else name):
+        raise RequestError(
+            f"'{name}' is no name for a spec: use letters, digits, '_', '-' and '.', or give a path that ends in .yaml"
+        )
     # Editors find the schema by this line: they complete and explain while one types.
     schema = Path(os.path.relpath(SCHEMA_PATH, path.parent)).as_posix()
-    text = KINDS[kind].format(path=path.as_posix(), schema=schema) + _COMMON
+    # In comments, which a newline would end.
+    text = KINDS[kind].format(path=printable(path.as_posix()), schema=printable(schema)) + _COMMON
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

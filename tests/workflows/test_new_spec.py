@@ -27,6 +27,11 @@ def test_a_name_that_is_a_path(tmp_path):
     assert new_spec(str(tmp_path / "deep" / "x.yaml")) == tmp_path / "deep" / "x.yaml"
 
 
+def test_a_folder_with_a_newline_or_no_utf_8_in_its_name(tmp_path):
+    path = new_spec(str(tmp_path / "a\nseed: 7" / "caf\udce9" / "x.yaml"))
+    assert load_spec(path).spec.seed == 42 and "caf\\xe9/x.yaml" in path.read_text(encoding="utf-8")
+
+
 def test_nothing_is_overwritten(tmp_path):
     new_spec("mine", directory=tmp_path)
     before = (tmp_path / "mine.yaml").read_bytes()
@@ -35,7 +40,7 @@ def test_nothing_is_overwritten(tmp_path):
     assert (tmp_path / "mine.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["", "../..", "a b", ".hidden", "é"])
+@pytest.mark.parametrize("name", ["", "../..", "../../x", "/tmp/x", "deep/x", "a b", "a\n", ".hidden", "é"])
 def test_names_that_are_none(tmp_path, name):
     with pytest.raises(RequestError, match="is no name for a spec"):
         new_spec(name, directory=tmp_path)
