@@ -1,0 +1,157 @@
+"""A command replaces what it wrote itself, and neither an input nor a file of somebody else's, under whatever name."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from safetensors.numpy import load_file, save_file
+
+from builders.errors import RequestError
+from workflows.figures.style import save
+from workflows.outputs import check_outputs, own_file
+from workflows.seals import blank_seal
+
+SUFFIXES = (".png", ".svg", ".pdf", ".npz", ".safetensors")
+
+
+def write(path, by="draw", value=1.0):
+    """What commands write: figures, archives, weights."""
+    with own_file(path, by) as temporary:
+        if path.suffix == ".npz":
+            np.savez(temporary, tap=np.full((3, 4), value))
+        elif path.suffix == ".safetensors":
+            save_file({"w": np.full((3, 4), value)}, temporary, metadata={"format": "pt", "seal": blank_seal(by)})
+        else:
+            figure = Figure((1, 1))
+            figure.text(0, 0, f"{value}")
+            save(figure, temporary)
+    return path
+
+
+def is_readable(path):
+    if path.suffix == ".npz":
+        return np.load(path)["tap"].shape == (3, 4) and zipfile.ZipFile(path).testzip() is None
+    if path.suffix == ".safetensors":
+        return load_file(path)["w"].shape == (3, 4)
+    if path.suffix == ".png":
+        return Image.open(path).getpixel((0, 0)) is not None
+    if path.suffix == ".svg":
+        import xml.etree.ElementTree
+
+        return xml.etree.ElementTree.parse(path).getroot().tag.endswith("svg")
+    return path.read_bytes()[:5] == b"%PDF-" and b"%%EOF" in path.read_bytes()[-300:]
+
+
+def refused(by, *paths, **options):
+    with pytest.raises(RequestError) as error:
+        check_outputs(by, paths, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_is_known_to_the_command_that_wrote_it_and_to_no_other(suffix, tmp_path):
+    path = write(tmp_path / f"picture{suffix}")
+    assert is_readable(path)
+    for value in (2.0, 3.0):
+        check_outputs("draw", [path])
+        write(path, value=value)
+    assert is_readable(path) and [file.name for file in tmp_path.iterdir()] == [path.name], "nothing lies beside it"
+    assert f"{path} would be replaced, and was not written by `compare`" in refused("compare", path)
+    kept = path.rename(tmp_path / f"kept{suffix}")
+    assert "kept" in refused("draw", kept), "set aside under a name of the user's own"
+    check_outputs("compare", [kept], force=True)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_was_edited_is_the_users(suffix, tmp_path):
+    path = write(tmp_path / f"picture{suffix}")
+    content = path.read_bytes()
+    places = [len(content) // 3] if suffix in (".png", ".svg", ".pdf") else [content.index(np.float64(1).tobytes())]
+    if suffix == ".npz":  # as any archiver changes it, and not as a bad disk does
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("notes.txt", "mine")
+    else:
+        for place in places:
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    assert "was changed since" in refused("draw", path)
+    path.write_bytes(content + b"\n")
+    assert "was changed since" in refused("draw", path)
+    path.write_bytes(content)
+    check_outputs("draw", [path])
+
+
+def test_an_editor_that_keeps_the_seal_keeps_no_right_to_replace(tmp_path):
+    path = write(tmp_path / "a.png")
+    with Image.open(path) as image:
+        notes = PngInfo()
+        notes.add_text("Comment", image.text["Comment"])
+        image.transpose(Image.Transpose.ROTATE_180).save(path, pnginfo=notes)
+    assert "was changed since" in refused("draw", path)
+
+
+def test_whatever_a_file_is_it_is_no_reason_to_fail(tmp_path):
+    contents = [
+        b"",
+        b"\0",
+        b"retrace draw ",
+        b"\x89PNG\r\n\x1a\n" + bytes(500),
+        blank_seal("draw").encode(),
+        bytes(5000),
+    ]
+    for number, content in enumerate(contents):
+        for suffix in (*SUFFIXES, ".csv"):
+            path = tmp_path / f"{number}{suffix}"
+            path.write_bytes(content)
+            assert "would be replaced" in refused("draw", path)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "folder.png"):
+        assert "is no regular file" in refused("draw", tmp_path / name, force=True)
+
+
+def test_an_input_is_never_replaced_under_any_of_its_names(tmp_path):
+    original = tmp_path / "in" / "a.png"
+    original.parent.mkdir()
+    write(original)
+    (tmp_path / "link.png").symlink_to(original)
+    (tmp_path / "hard.png").hardlink_to(original)
+    (tmp_path / "away").symlink_to(original.parent)
+    for name in ("in/a.png", "link.png", "hard.png", "away/a.png", "in/../in/a.png"):
+        for force in (False, True):
+            line = refused("draw", tmp_path / name, inputs=[original], force=force, option="--plot")
+            assert "is read by this command; name another place with --plot" in line
+    (tmp_path / "elsewhere.png").symlink_to(tmp_path / "nowhere.png")
+    assert "would be replaced" in refused("draw", tmp_path / "elsewhere.png"), "a link is nobody's result"
+
+
+def test_one_line_names_the_first_file_and_how_many_there_are(tmp_path):
+    paths = [tmp_path / f"{number}.csv" for number in range(4)]
+    for path in paths[1:]:
+        path.write_text("mine")
+    assert refused("draw", *paths).startswith(f"{paths[1]} and 2 more would be replaced")
+    assert refused("draw", *paths, inputs=paths[2:]).startswith(f"{paths[2]} and 1 more would be replaced, and is read")
+
+
+def test_no_picture_is_written_where_images_are_read(tmp_path):
+    data = tmp_path / "data"
+    (data / "cats").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(data)
+    for place in ("data", "data/cats", "data/new/deep", "link/cats"):
+        for force in (False, True):
+            assert f"is inside {data}, whose images are read" in refused(
+                "draw", tmp_path / place / "x.png", inputs=[data], force=force
+            )
+        check_outputs("draw", [tmp_path / place / "x.pdf"], inputs=[data])
+    check_outputs("draw", [tmp_path / "data2" / "x.png", Path("x.png")], inputs=[data])
+
+
+def test_where_nothing_is_drawn_nothing_is_written(tmp_path):
+    with own_file(tmp_path / "x.png", "draw"):
+        pass
+    assert not list(tmp_path.iterdir())
