@@ -12,6 +12,7 @@ from workflows.figures.diagram import count_words
 from workflows.figures.diagram_rows import ROW_GAP, best_rows
 from workflows.figures.pen import Line, Pen, block_size, text_width
 from workflows.figures.style import save, style
+from workflows.figures.writing import one_line
 from workflows.show import Structure
 
 _MARGIN = 0.35
@@ -84,13 +85,17 @@ class _Title:
 
 
 def wrapped(words: str, size: float, width: float) -> list[str]:
-    """Words in lines of at most `width` inches."""
+    """Words in lines of at most `width` inches; what is longer without a space, as in Chinese, breaks anywhere."""
     lines: list[str] = []
-    for word in words.split():
+    for word in one_line(" ".join(words.split())).split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += f" {word}"
-        else:
-            lines.append(word)
+            continue
+        lines.append("")
+        for character in word:
+            if lines[-1] and text_width(lines[-1] + character, size) > width:
+                lines.append("")
+            lines[-1] += character
     return lines
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from workflows.figures.style import FAINT, INK, SERIES, new_figure, quiet_axes, save, style
+from workflows.figures.style import FAINT, INK, SERIES, log_scale, new_figure, quiet_axes, save, style
+from workflows.figures.writing import one_line
 
 # Panels in this order, where history has the column: (column, axis label).
 _PANELS = (("loss", "Loss"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM"))
@@ -69,7 +70,7 @@ def save_overlaid_curves(
             for index, (label, history) in enumerate(drawn.items()):
                 column = f"val_{name}" if f"val_{name}" in history else name
                 if column in history:
-                    _draw(axes, history["epoch"], history[column], label, SERIES[index % len(SERIES)])
+                    _draw(axes, history["epoch"], history[column], one_line(label), SERIES[index % len(SERIES)])
             validated = any(f"val_{name}" in history for history in drawn.values())
             _finish(axes, f"{words}, validation" if validated else words)
         _legend_below(figure, title, columns=1)
@@ -103,18 +104,14 @@ def _finish(axes: Axes, label: str) -> None:
     values = np.concatenate(drawn) if drawn else np.empty(0)
     # A loss that falls tenfold is flat for most of a linear plot.
     if "loss" in label.lower() and values.size and values.min() > 0 and values.max() > 8 * values.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        log_scale(axes)
     quiet_axes(axes)
 
 
 def _legend_below(figure: Figure, title: str, columns: int = 3) -> None:
     handles: dict[str, Artist] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels()):
-            handles.setdefault(label, handle)
+    for line in (line for axes in figure.axes for line in axes.lines):
+        handles.setdefault(str(line.get_label()), line)  # not asked of the axes: they hide names like `_run`
     figure.legend(list(handles.values()), list(handles), loc="outside lower left", ncols=columns, fontsize=8.5)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from workflows.figures.style import ERROR_COLOURS, FAINT, new_figure, save, style
+from workflows.figures.writing import one_line
 
 _CELL = 1.75  # inches
 _LEFT = 0.35
@@ -89,10 +90,10 @@ def save_grid(examples: Sequence[Example], path: str | os.PathLike, title: str =
             for row, name in enumerate(further, start=2):
                 _show(axes[row, column], example.further[name])
             shown = axes[-1, column].imshow(error, cmap=ERROR_COLOURS, vmin=0, vmax=peak, interpolation="nearest")
-            axes[0, column].set_title(example.title, fontweight="normal", loc="center", fontsize=9.5)
+            axes[0, column].set_title(one_line(example.title), fontweight="normal", loc="center", fontsize=9.5)
             axes[-1, column].set_xlabel(example.caption, fontsize=8.5, linespacing=1.35)
         for row, name in zip(axes[:, 0], names):
-            row.set_ylabel(name, fontsize=9.5)
+            row.set_ylabel(one_line(name), fontsize=9.5)
         for cell in axes.flat:
             cell.set_xticks([])
             cell.set_yticks([])
@@ -103,7 +104,7 @@ def save_grid(examples: Sequence[Example], path: str | os.PathLike, title: str =
         bar.ax.tick_params(labelsize=8, length=2)
         bar.set_label("mean |difference|", fontsize=8)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+            figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
         return save(figure, path)
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from workflows.figures.style import BASELINE, INK, SERIES, new_figure, quiet_axes, save, style
+from workflows.figures.writing import one_line
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def save_histograms(spreads: Sequence[Spread], path: str | os.PathLike, title: s
         for axes, spread, colour in zip(figure.subplots(1, len(spreads), squeeze=False)[0], spreads, SERIES):
             _draw(axes, spread, colour)
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+            figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
         return save(figure, path)
 
 

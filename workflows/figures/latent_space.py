@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from files import atomic_file
-from workflows.figures.style import INK, SERIES, new_figure, quiet_axes, save, style
+from workflows.figures.style import INK, SERIES, log_scale, new_figure, quiet_axes, save, style
+from workflows.figures.writing import one_line
 
 _MOST_POINTS = 5000
 _MOST_NAMED_CLASSES = 20
@@ -74,7 +75,7 @@ def save_latent_space(
                 for label in classes
             ]
             figure.legend(handles=handles, loc="outside right center", fontsize=8.5)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
         return save(figure, path)
 
 
@@ -116,12 +117,12 @@ def save_search_curve(path: str | os.PathLike, curve: np.ndarray, title: str) ->
         axes.fill_between(steps, low, high, color=SERIES[0], alpha=0.15, linewidth=0, label="10th to 90th percentile")
         axes.plot(steps, middle, color=SERIES[0], linewidth=1.4, label="median")
         axes.plot(steps, curve.mean(axis=1), color=SERIES[1], linewidth=1.6, label="mean")
-        axes.set_yscale("log")
+        log_scale(axes)
         axes.set_xlabel("step of the search")
         axes.set_ylabel("loss of the best restart")
         quiet_axes(axes)
         axes.legend(fontsize=8.5)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
         return save(figure, path)
 
 
@@ -168,4 +169,4 @@ def _colours(classes: Sequence[int]) -> dict[int, tuple]:
 
 
 def _name(label: int, class_names: Sequence[str]) -> str:
-    return class_names[label] if label < len(class_names) else f"class {label}"
+    return one_line(class_names[label]) if label < len(class_names) else f"class {label}"

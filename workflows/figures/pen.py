@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import get_font
 from matplotlib.ft2font import LoadFlags
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
 
 from workflows.figures.style import INK
+from workflows.figures.writing import families, font_files, one_line
 
 POINT = 1 / 72
 # What is faint in lines would be too light in words.
@@ -19,15 +20,10 @@ LINE = 1.42 * POINT  # height of a line of text, in inches for each point of its
 PANELS, GROUPS, LINES, BLOCKS, WORDS = range(1, 6)
 
 
-@lru_cache(maxsize=4)
-def _font_file(bold: bool) -> str:
-    return findfont(FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal"))
-
-
 @lru_cache(maxsize=4096)
 def text_width(words: str, size: float, bold: bool = False) -> float:
     """How wide words are, in inches."""
-    font = get_font(_font_file(bold))
+    font = get_font(font_files(words, bold))
     font.set_size(size, 72)
     font.set_text(words, 0.0, flags=LoadFlags.NO_HINTING)
     return font.get_width_height()[0] / 64 * POINT
@@ -112,6 +108,7 @@ class Pen:
             x,
             y,
             words,
+            family=families(words),
             size=size,
             weight="bold" if bold else "normal",
             color=colour,
@@ -119,7 +116,6 @@ class Pen:
             va="center_baseline" if not upright else "center",
             rotation=90 if upright else 0,
             zorder=WORDS,
-            parse_math=False,  # a dollar in a name is a dollar
         )
 
     def lines(self, x: float, top: float, lines: Sequence["Line"], align: str = "center") -> None:
@@ -133,7 +129,7 @@ class Line:
     """A line of words and how it looks."""
 
     def __init__(self, words: str, size: float = 7.2, bold: bool = False, faint: bool = False):
-        self.words = words
+        self.words = one_line(words)
         self.size = size
         self.bold = bold
         self.colour = FAINT_WORDS if faint else INK

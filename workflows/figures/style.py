@@ -9,9 +9,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from builders.errors import RequestError
 from files import atomic_file
+from workflows.figures.writing import FAMILY, choose_fonts
 
 INK = "#1f2430"
 FAINT = "#8a90a0"
@@ -23,7 +25,8 @@ ERROR_COLOURS = "inferno"
 FORMATS = (".png", ".svg", ".pdf")
 
 _RC: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FAMILY,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -62,6 +65,21 @@ def quiet_axes(axes: Axes) -> None:
     axes.tick_params(length=3)
 
 
+def log_scale(axes: Axes, which: str = "y") -> None:
+    """Makes the axis x or y logarithmic, with plain numbers: Matplotlib's own are formulas, which no text here is."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+
+    def number(value: float, _: int | None) -> str:
+        low, high = sorted(axis.get_view_interval())
+        # Over several decades there is room for their own numbers alone.
+        return f"{value:g}" if high < 300 * low or f"{value:e}".startswith("1") else ""
+
+    axis.set_major_formatter(FuncFormatter(number))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def check_format(path: str | os.PathLike) -> None:
     """Refuses a file that no figure can be written to, before anything is built.
 
@@ -82,6 +100,7 @@ def save(figure: Figure, path: str | os.PathLike) -> Path:
         RequestError: The suffix is not one of FORMATS.
     """
     check_format(path)
+    choose_fonts(figure)
     # The same figure is the same file: no date, and no random names inside an SVG.
     dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     suffix = Path(path).suffix.lower()

@@ -15,7 +15,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from workflows.figures.style import BASELINE, FAINT, SERIES, new_figure, quiet_axes, save, style
+from workflows.figures.style import BASELINE, FAINT, SERIES, log_scale, new_figure, quiet_axes, save, style
+from workflows.figures.writing import one_line
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import Parameter, SearchSpace, value_text
@@ -79,7 +80,7 @@ def _scale(axes: Axes, finished: Sequence[FrozenTrial]) -> None:
     """A logarithmic scale where trials differ so much that a linear one would show the worst alone."""
     values = [trial.value or 0.0 for trial in finished]
     if min(values) > 0 and max(values) > _WIDE * min(values):
-        axes.set_yscale("log")
+        log_scale(axes)
 
 
 def _slices(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Objective) -> Figure:
@@ -110,7 +111,7 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
     stored = [trial.params[parameter.path] for trial in finished]
     if isinstance(distribution, CategoricalDistribution):
         places = [distribution.choices.index(value) for value in stored]
-        labels = [value_text(parameter.value(choice), _LONGEST_LABEL) for choice in distribution.choices]
+        labels = [one_line(value_text(parameter.value(choice), _LONGEST_LABEL)) for choice in distribution.choices]
         long = max(map(len, labels)) * len(labels) > 30
         axes.set_xticks(range(len(labels)), labels)
         if long:
@@ -120,7 +121,7 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
     else:
         places = stored
         if isinstance(distribution, FloatDistribution) and distribution.log:
-            axes.set_xscale("log")
+            log_scale(axes, "x")
         elif not isinstance(distribution, FloatDistribution):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     numbers = [trial.number + 1 for trial in finished]
