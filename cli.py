@@ -180,7 +180,7 @@ def train(
 @CHECKPOINT
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Only the first N images.")
 @RUNS_DIR
-def validate(target: str | None, split: str | None, checkpoint: str, samples: int | None, runs_dir: str) -> None:
+def validate(target: str | None, split: str | None, checkpoint: str, samples: int | None, runs_dir: str) -> int:
     """Measure a run on images it never trained on."""
     from workflows.console import new_console
     from workflows.find_run import find_run
@@ -192,7 +192,11 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
     from workflows.validate import print_evaluation
     from workflows.validate import validate as work
 
-    print_evaluation(work(run, split, checkpoint, samples, console), console)
+    evaluation = work(run, split, checkpoint, samples, console)
+    print_evaluation(evaluation, console)
+    for line in evaluation.undrawn:
+        say(line, err=True)
+    return FAILED if evaluation.undrawn else DONE
 
 
 @commands.command()

@@ -56,8 +56,9 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         return _report(error, error.lines, WRONG, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
         # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
-        said = str(error.__cause__ or error)
-        return _report(error, [said or "interrupted"], INTERRUPTED, arguments)
+        cause = error.__cause__ or error
+        status = getattr(cause, "status", INTERRUPTED)  # by which signal
+        return _report(error, [str(cause) or "interrupted"], status, arguments)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python must not complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,6 +95,11 @@ def _report(error: BaseException, lines: Sequence[str], status: int, arguments: 
 def say(line: str, err: bool = False) -> None:
     """Prints a line with what came from outside written out: a name that holds a newline makes no second line."""
     click.echo(printable(line), err=err)
+
+
+def complain(line: str) -> None:
+    """Prints a line on standard error."""
+    say(line, err=True)
 
 
 def open_streams() -> None:

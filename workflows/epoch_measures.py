@@ -11,6 +11,8 @@ from builders.dataset_builder import Split, Splits
 from builders.spec import Duration, Every, Spec
 from runs import Run
 from workflows.averages import averaged_weights
+from workflows.command_line import complain
+from workflows.figures.style import attempt
 from workflows.latents.pictures import HeldOutLatents
 from workflows.latents.while_training import LatentWatch
 from workflows.samples import sample_images, write_samples
@@ -53,8 +55,7 @@ class EpochMeasures:
         with averaged_weights(self._model):
             figures |= self._validate(epoch)
             if self._due(logging.samples, epoch):
-                grid = write_samples(self._run, self._model, self._samples, epoch)
-                self._board.image("reconstructions", grid, step)
+                attempt(lambda: self._draw_samples(epoch, step), "samples", complain)
         return figures
 
     def log(self, epoch: int, step: int, row: dict[str, Any]) -> None:
@@ -88,6 +89,10 @@ class EpochMeasures:
             if self._due(self._spec.logging.latent_space, epoch):
                 self._latents.draw(held_out, epoch)
         return figures if batches is None else {**figures, **self._measured(batches)}
+
+    def _draw_samples(self, epoch: int, step: int) -> None:
+        grid = write_samples(self._run, self._model, self._samples, epoch)
+        self._board.image("reconstructions", grid, step)
 
     def _measured(self, batches: tf.data.Dataset) -> dict[str, float]:
         for mean in self._model.metrics:

@@ -24,6 +24,7 @@ from workflows.evaluation import MetricResult, evaluate
 from workflows.figures.curves import save_loss_curve
 from workflows.figures.grid import Example, pick_examples, save_grid
 from workflows.figures.histograms import Spread, save_histograms
+from workflows.figures.style import attempt
 from workflows.latents.evaluation import LatentProbe
 from workflows.report import write_report
 from workflows.restore import Restored, restore
@@ -45,6 +46,7 @@ class Evaluation:
         metrics: Name → figures.
         directory: Holds metrics.json, the arrays and the pictures.
         pictures: PNG files, the most telling first.
+        undrawn: A line for each picture that could not be drawn.
         remarks: Sentences about what was not as asked.
         latents: The held-out protocol and how well latents tell classes apart, where the run has latents.
     """
@@ -58,6 +60,7 @@ class Evaluation:
     metrics: dict[str, MetricResult]
     directory: Path
     pictures: list[Path]
+    undrawn: list[str]
     remarks: list[str]
     latents: Mapping[str, float | int | None] | None = None
 
@@ -119,13 +122,15 @@ def validate(
         metrics=results,
         directory=directory,
         pictures=[],
+        undrawn=[],
         remarks=remarks + skipped,
         latents=latents,
     )
     evaluation.pictures.extend(_draw(evaluation, chosen, restored.model, probe))
     if probe:
         names = run.environment().get("dataset", {}).get("class_names", [])
-        evaluation.pictures.extend(probe.draw(directory, labels, names, _heading(evaluation)))
+        heading, say = _heading(evaluation), evaluation.undrawn.append
+        evaluation.pictures.extend(probe.draw(directory, labels, names, heading, say))
     write_report(run)
     return evaluation
 
@@ -171,13 +176,12 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
         Spread(metric_label(name), metrics[name].values, metrics[name].baseline, 2 if name == "psnr" else 3)
         for name in shown
     ]
-    pictures = [
-        save_grid(examples, directory / "grid.png", heading),
-        save_histograms(histograms, directory / "histograms.png", heading),
+    say = evaluation.undrawn.append
+    return [
+        *attempt(lambda: save_grid(examples, directory / "grid.png", heading), "grid.png", say),
+        *attempt(lambda: save_histograms(histograms, directory / "histograms.png", heading), "histograms.png", say),
+        *attempt(lambda: draw_loss_curve(evaluation.run, evaluation.spec.name), "loss.png", say),
     ]
-    if curve := draw_loss_curve(evaluation.run, evaluation.spec.name):
-        pictures.append(curve)
-    return pictures
 
 
 def _heading(evaluation: Evaluation) -> str:

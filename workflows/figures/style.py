@@ -1,6 +1,7 @@
 """What all figures share: colours, type, and how they are saved."""
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,31 @@ def check_format(path: str | os.PathLike) -> None:
         given = f"a '{suffix}' file" if suffix else "a file without a suffix"
         known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         raise RequestError(f"{os.fspath(path)}: cannot draw {given}; give a name that ends in {known}")
+
+
+def attempt(draw: Callable[[], Path | None], name: str, say: Callable[[str], None]) -> list[Path]:
+    """Draws a picture where the work behind it is worth more: if that fails, it is a line and not the end.
+
+    Args:
+        draw: Draws it and returns its path; None where there is nothing to draw.
+        name: What the line calls it.
+        say: Takes the line.
+
+    Returns:
+        The path, or nothing.
+
+    Raises:
+        RequestError: What `draw` refuses is the user's to change, and not a failure.
+    """
+    try:
+        drawn = draw()
+    except RequestError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        say(f"{name} could not be drawn: {reason[:300]}")
+        return []
+    return [] if drawn is None else [drawn]
 
 
 def save(figure: Figure, path: str | os.PathLike) -> Path:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from files import write_atomically
 from runs import LATENTS_FILE
 from workflows.figures.latent_space import save_search_curve
+from workflows.figures.style import attempt
 from workflows.latents.neighbours import neighbour_accuracy
 from workflows.latents.pictures import HeldOutLatents, draw_evaluation
 
@@ -57,8 +58,13 @@ class LatentProbe:
             "neighbour_accuracy_held_out": neighbour_accuracy(trained, known, self.latents, labels),
         }
 
-    def draw(self, directory: Path, labels: np.ndarray, class_names: Sequence[str], title: str) -> list[Path]:
-        """Writes `held_out.csv`, `latents.npy` and the pictures of latent space into an evaluation's folder."""
+    def draw(
+        self, directory: Path, labels: np.ndarray, class_names: Sequence[str], title: str, say: Callable[[str], None]
+    ) -> list[Path]:
+        """Writes `held_out.csv`, `latents.npy` and the pictures of latent space into an evaluation's folder.
+
+        `say` takes a line for each picture that could not be drawn.
+        """
         curve = np.concatenate(self._curves, axis=1)
         write_atomically(directory / "held_out.csv", _table(curve))
         buffer = io.BytesIO()
@@ -66,8 +72,8 @@ class LatentProbe:
         write_atomically(directory / LATENTS_FILE, buffer.getvalue())
         held_out = HeldOutLatents(self.latents, labels)
         return [
-            *draw_evaluation(directory, self.model, held_out, class_names, title),
-            save_search_curve(directory / "held_out.png", curve, title),
+            *draw_evaluation(directory, self.model, held_out, class_names, title, say),
+            *attempt(lambda: save_search_curve(directory / "held_out.png", curve, title), "held_out.png", say),
         ]
 
 

@@ -1,6 +1,7 @@
 """The pictures of a run's latent space, and where they lie in its `figures/`."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from runs import Run
 from workflows.figures.latent_space import Points, save_animation, save_latent_space, save_tiles
+from workflows.figures.style import attempt
 from workflows.latents.plane import Plane
 
 _GRID = 15
@@ -45,20 +47,35 @@ def animate(run: Run) -> Path | None:
 
 
 def draw_evaluation(
-    directory: Path, model: LatentDecoder, held_out: HeldOutLatents, class_names: Sequence[str], title: str
+    directory: Path,
+    model: LatentDecoder,
+    held_out: HeldOutLatents,
+    class_names: Sequence[str],
+    title: str,
+    say: Callable[[str], None],
 ) -> list[Path]:
-    """Draws the space, the decoded plane and strips between images beside an evaluation's figures."""
-    pictures = [
-        _draw_space(directory / "latent_space.png", model, held_out, class_names, title),
-        _draw_plane(directory / "latent_plane.png", model),
-    ]
-    if len(held_out.latents) > 1:
-        pictures.append(_draw_strips(directory / "interpolations.png", model, held_out.latents))
-    if (neighbourhood := _umap(model, held_out)) is not None:
+    """Draws the space, the decoded plane and strips between images beside an evaluation's figures.
+
+    `say` takes a line for each picture that could not be drawn.
+    """
+
+    def by_umap(path: Path) -> Path | None:
+        if (neighbourhood := _umap(model, held_out)) is None:
+            return None
         train, found = neighbourhood
-        path = directory / "latent_space_umap.png"
-        pictures.append(save_latent_space(path, train, found, class_names, ("UMAP 1", "UMAP 2"), title))
-    return pictures
+        return save_latent_space(path, train, found, class_names, ("UMAP 1", "UMAP 2"), title)
+
+    pictures: dict[str, Callable[[Path], Path | None]] = {
+        "latent_space.png": lambda path: _draw_space(path, model, held_out, class_names, title),
+        "latent_plane.png": lambda path: _draw_plane(path, model),
+        "interpolations.png": lambda path: _draw_strips(path, model, held_out.latents),
+        "latent_space_umap.png": by_umap,
+    }
+    return [
+        path
+        for name, draw in pictures.items()
+        for path in attempt(functools.partial(draw, directory / name), name, say)
+    ]
 
 
 def _draw_space(
@@ -84,8 +101,10 @@ def _draw_plane(path: Path, model: LatentDecoder) -> Path:
     return save_tiles(path, images.reshape(_GRID, _GRID, *images.shape[1:]))
 
 
-def _draw_strips(path: Path, model: LatentDecoder, latents: np.ndarray) -> Path:
-    """Decoded straight lines between pairs of held-out latents, one in each row."""
+def _draw_strips(path: Path, model: LatentDecoder, latents: np.ndarray) -> Path | None:
+    """Decoded straight lines between pairs of held-out latents, one in each row; None where there is no pair."""
+    if len(latents) < 2:
+        return None
     ends = latents[np.linspace(0, len(latents) - 1, 2 * min(_STRIPS, len(latents) // 2)).astype(int)]
     first, last = ends[: len(ends) // 2, np.newaxis], ends[len(ends) // 2 :, np.newaxis]
     share = np.linspace(0, 1, _BETWEEN, dtype=np.float32)[np.newaxis, :, np.newaxis]

@@ -6,6 +6,8 @@ import tensorflow as tf
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import Split, Splits
 from runs import Run
+from workflows.command_line import complain
+from workflows.figures.style import attempt
 from workflows.latents.neighbours import neighbour_accuracy
 from workflows.latents.pictures import HeldOutLatents, animate, draw_epoch
 from workflows.latents.projector import MOST_POINTS, THUMBNAIL, write_projector
@@ -60,11 +62,17 @@ class LatentWatch:
 
     def draw(self, held_out: HeldOutLatents | None, epoch: int) -> None:
         """Draws the space after an epoch."""
-        draw_epoch(self._run, self._model, held_out, self._splits.class_names, epoch, self._title)
+        names = self._splits.class_names
+        attempt(
+            lambda: draw_epoch(self._run, self._model, held_out, names, epoch, self._title), "latent space", complain
+        )
 
     def finish(self) -> None:
         """Joins the pictures into a film, and writes training latents for TensorBoard's projector."""
-        animate(self._run)
+        attempt(lambda: animate(self._run), "latent_space.gif", complain)
+        attempt(self._project, "TensorBoard's projector", complain)
+
+    def _project(self) -> None:
         split = self._splits["train"]
         rows = np.linspace(0, split.count - 1, min(MOST_POINTS, split.count)).astype(int)
         blocks = np.array_split(rows, -(-len(rows) // _BLOCK))
