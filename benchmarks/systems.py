@@ -45,7 +45,7 @@ def measure(spec: Path) -> dict:
         run = list_runs(Path(folder, "runs"))[0]
         evaluation = run.evaluation_dir("test", "best")
         metrics = json.loads((evaluation / "metrics.json").read_text())
-        picture = Image.open(evaluation / "grid.png").convert("RGB")
+        picture = Image.open(evaluation / "grid.png", formats=("PNG",)).convert("RGB")
         picture.thumbnail((_WIDTH, _WIDTH * 4), Image.Resampling.LANCZOS)
         PICTURES.mkdir(parents=True, exist_ok=True)
         picture.save(PICTURES / f"{spec.stem}.png", optimize=True)

@@ -41,7 +41,7 @@ class Tour:
             raw = Path(folder) / "raw.png"
             dpg.output_frame_buffer(str(raw))
             self.window.until(lambda: raw.is_file() and raw.stat().st_size > 0)
-            with Image.open(raw) as image:
+            with Image.open(raw, formats=("PNG",)) as image:
                 image.convert("RGB").save(target, optimize=True)
         click.echo(str(target))
 

@@ -79,7 +79,7 @@ def save_comparison(
 
 def crop(source: Path, target: Path, box: tuple[int, int, int, int]) -> Path:
     """Cuts (left, top, right, bottom) out of a picture of the window and writes it to `target`."""
-    with Image.open(source) as image, atomic_file(target) as temporary:
+    with Image.open(source, formats=("PNG",)) as image, atomic_file(target) as temporary:
         image.convert("RGB").crop(box).save(temporary, "PNG")
     return target
 

@@ -1,16 +1,27 @@
-"""What the window shows of a selected run, read from its directory."""
+"""What the window shows of a selected run, read from its directory, which may come from a stranger."""
 
+import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
+from files import open_regular
 from run_summary import number_or_none, telling_evaluation
 from runs import Run
+from spec_paths import leaves
+from words import printable
 
 _LARGEST_GRID = 1600
+# More than any run of ours has; a window that shows more of somebody else's would stand still.
+_MOST_BYTES, _MOST_PIXELS = 64 << 20, 64_000_000
+_MOST_COLUMNS, _MOST_FIGURES = 200, 60
+# Where a PNG says how large it is: after its signature, and the length and name of its first chunk.
+_PNG_SIZE = struct.Struct(">16xII")
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class RunDetail:
 
     Args:
         path: The run's directory.
-        history: Column → one value per finished epoch, None where an epoch lacks it.
+        history: Column → one number per finished epoch, NaN where an epoch lacks it.
         spec: The resolved spec.
         figures: Metric → (mean, standard deviation, the same figure for mean colours) of the evaluation.
         evaluation: Which evaluation that was, such as `test-best`.
@@ -31,7 +42,7 @@ class RunDetail:
     """
 
     path: str
-    history: Mapping[str, Sequence] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     evaluation: str = ""
@@ -49,7 +60,7 @@ def read_detail(run: Run) -> RunDetail:
         try:
             found |= read(run)
         except Exception as error:  # whatever is wrong with a file, all others must be seen
-            found.setdefault("message", " ".join(str(error).split()) or type(error).__name__)
+            found.setdefault("message", printable(" ".join(str(error).split())) or type(error).__name__)
     return RunDetail(str(run.path), **found)
 
 
@@ -59,18 +70,31 @@ def _checkpoints(run: Run) -> dict[str, Any]:
 
 
 def _history(run: Run) -> dict[str, Any]:
-    return {"history": run.history()}
+    columns = list(run.history().items())[:_MOST_COLUMNS]
+    return {"history": {name: [_number(value) for value in values] for name, values in columns}}
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):  # none, a text, or an integer of 400 digits
+        return math.nan
 
 
 def _spec(run: Run) -> dict[str, Any]:
-    return {"spec": run.resolved_spec()}
+    spec = run.resolved_spec()
+    try:
+        list(leaves(spec))
+    except RecursionError:
+        raise ValueError("spec.resolved.json is nested too deeply") from None
+    return {"spec": spec}
 
 
 def _figures(run: Run) -> dict[str, Any]:
     name, evaluation = telling_evaluation(run)
     figures = {
         metric: tuple(number_or_none(entry.get(part)) for part in ("mean", "std", "baseline"))
-        for metric, entry in evaluation.get("metrics", {}).items()
+        for metric, entry in list(evaluation.get("metrics", {}).items())[:_MOST_FIGURES]
     }
     return {"figures": figures, "evaluation": name or ""}
 
@@ -80,9 +104,15 @@ def _samples(run: Run) -> dict[str, Any]:
     if newest is None:
         return {}
     try:
-        with Pillow.open(newest) as image:
-            image.thumbnail((_LARGEST_GRID, _LARGEST_GRID))
-            name = f"epoch {int(newest.stem.removeprefix('epoch-'))}"
-            return {"samples": np.asarray(image.convert("RGB")), "samples_name": name}
+        with open_regular(newest, _MOST_BYTES) as file:
+            width, height = _PNG_SIZE.unpack(file.read(_PNG_SIZE.size).ljust(_PNG_SIZE.size, b"\0"))
+            if width * height > _MOST_PIXELS:
+                raise ValueError(f"{width} × {height} pixels are more than a grid of samples has")
+            file.seek(0)
+            with Pillow.open(file, formats=("PNG",)) as image:
+                image.thumbnail((_LARGEST_GRID, _LARGEST_GRID))
+                name = f"epoch {int(newest.stem.removeprefix('epoch-'))}"
+                return {"samples": np.asarray(image.convert("RGB")), "samples_name": name}
     except Exception as error:
-        raise ValueError(f"{newest}: cannot be read as an image ({error})") from None
+        why = getattr(error, "strerror", None) or ("no PNG" if isinstance(error, UnidentifiedImageError) else error)
+        raise ValueError(f"{newest}: cannot be read as an image ({why})") from None

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import platformdirs
 
-from files import write_atomically
+from files import read_regular, write_atomically
 
+_MOST_BYTES = 1 << 20
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 
@@ -60,8 +61,8 @@ def load_settings() -> Settings:
     """The settings kept last. What cannot be read, or has another type than it should, is what it is at first."""
     settings = Settings()
     try:
-        kept = json.loads(settings_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = json.loads(read_regular(settings_path(), _MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return settings
     if not isinstance(kept, dict):
         return settings

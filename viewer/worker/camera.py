@@ -1,6 +1,7 @@
 """Frames of a camera, or of a video file in its place."""
 
 import os
+import stat
 import sys
 import threading
 import time
@@ -86,9 +87,11 @@ class _File:
     def __init__(self, path: str, open_capture: Open):
         self._path, self._open = Path(os.path.expanduser(path)), open_capture
         try:
-            self._path.stat()
+            ordinary = stat.S_ISREG(self._path.stat().st_mode)
         except OSError as error:
             raise RequestError(f"{path}: {error.strerror or error}") from None
+        if not ordinary:  # a pipe might never give a frame
+            raise RequestError(f"{path}: is no ordinary file")
         self._capture = self._begin()
 
     def next(self) -> np.ndarray:

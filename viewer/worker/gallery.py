@@ -89,6 +89,8 @@ class Gallery:
 
 
 def _values(evaluation: dict[str, Any]) -> list[float]:
-    values = evaluation.get("metrics", {}).get("psnr", {}).get("values", [])
+    values = evaluation.get("metrics", {}).get("psnr", {}).get("values")
+    if not isinstance(values, list) or not all(isinstance(value, int | float | None) for value in values):
+        return []
     # JSON cannot hold what is no number; infinite it never is.
     return [math.nan if value is None else float(value) for value in values]

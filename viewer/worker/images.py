@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from builders.errors import RequestError
 from builders.image_store import free_memory
-from builders.images import BadImageError, fit_image, open_image, to_float
+from builders.images import FORMATS, BadImageError, fit_image, open_image, to_float
 from builders.spec import Image
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
@@ -94,7 +94,7 @@ def _open(path: Path) -> np.ndarray:
 
 def _refuse_more_than_memory(path: str | os.PathLike) -> None:
     try:
-        with Pillow.open(path) as image:
+        with Pillow.open(path, formats=FORMATS) as image:
             (width, height), mode = image.size, image.mode
     except Exception:  # what is wrong with the file is told by whoever opens it in earnest
         return

@@ -132,7 +132,7 @@ def save_animation(path: str | os.PathLike, frames: Sequence[Path], seconds: flo
         return None
     pictures = []
     for frame in frames:
-        with Image.open(frame) as opened:
+        with Image.open(frame, formats=("PNG",)) as opened:
             picture = opened.convert("RGB")
         picture.thumbnail((900, 900), Image.Resampling.LANCZOS)
         pictures.append(picture)

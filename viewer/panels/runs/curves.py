@@ -1,7 +1,8 @@
 """Curves of the selected runs on top of each other: validation as a bold line, training as a faint one."""
 
+import math
+
 import dearpygui.dearpygui as dpg
-import numpy as np
 
 from viewer.detail import RunDetail
 from viewer.state.runs_list import MOST_SELECTED, RunsList
@@ -90,9 +91,9 @@ class Curves:
 
 def _points(history, name: str) -> list[list[float]]:
     pairs = [
-        (float(epoch), float(value))
+        (epoch, value)
         for epoch, value in zip(history.get("epoch", ()), history.get(name, ()))
-        if isinstance(value, int | float) and isinstance(epoch, int | float) and np.isfinite(value)
+        if math.isfinite(epoch) and math.isfinite(value)
     ]
     if len(pairs) == 1:  # a single point would be no line
         pairs = [(pairs[0][0] - 0.25, pairs[0][1]), (pairs[0][0] + 0.25, pairs[0][1])]

@@ -31,7 +31,8 @@ class Diagrams:
         Returns:
             Array `diagram`, uint8 [height, width, 3].
         """
-        with Pillow.open(io.BytesIO(self._drawn.get(run, lambda: _draw(run)))) as image:
+        drawn = io.BytesIO(self._drawn.get(run, lambda: _draw(run)))
+        with Pillow.open(drawn, formats=("PNG",)) as image:
             return {}, {"diagram": np.asarray(image.convert("RGB"))}
 
 

@@ -143,11 +143,11 @@ class Latents:
         space, codec = self._spaces.get(run, checkpoint)
         split = self._data.held_out(run) if space.split == "train" else None
         kept = _kept(run, space, codec)
-        if kept is not None and (split is None or kept[0] == split.name):
+        if kept is not None and (split is None or (kept[0] == split.name and len(kept[1]) <= split.count)):
             name, vectors = kept
             rows = _spread(len(vectors), _MOST_HELD_OUT)
             labels = np.full(len(rows), -1) if split is None else split.labels[rows]
-            return {"count": len(rows), "split": name}, space.placed(vectors[rows], labels)
+            return {"count": len(rows), "split": name}, space.placed(np.asarray(vectors[rows], np.float32), labels)
         if split is None:
             return {"count": 0, "split": ""}, {}
         rows = _spread(split.count, _MOST_SEARCHED if codec.learned else _MOST_HELD_OUT)
@@ -162,7 +162,7 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 
 def _kept(run: str, space: Space, codec: Codec) -> tuple[str, np.ndarray] | None:
-    """The split and the latents float32 [n, d] of an evaluation of this checkpoint, where there is one."""
+    """The split and the latents [n, d], still on disk, of an evaluation of this checkpoint, where there is one."""
     step = space.version[1]
     opened = Run.open(run)
     for name, evaluation in opened.evaluations().items():
@@ -170,8 +170,8 @@ def _kept(run: str, space: Space, codec: Codec) -> tuple[str, np.ndarray] | None
         if codec.learned and evaluation.get("step") == step and evaluation.get("split") != "train" and path.is_file():
             try:
                 latents = np.load(path, mmap_mode="r")
-            except (OSError, ValueError):  # it is being written, or damaged
+            except Exception:  # it is being written, or damaged, for which NumPy has no one exception
                 continue
-            if latents.ndim == 2 and latents.shape[1] == codec.size and len(latents):
-                return evaluation["split"], np.asarray(latents, np.float32)
+            if latents.ndim == 2 and latents.shape[1] == codec.size and len(latents) and latents.dtype.kind == "f":
+                return evaluation["split"], latents
     return None
