@@ -1,8 +1,9 @@
 """Comparing runs: their figures, what differs between their specs, their curves on top of each other."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from spec_paths import differences
 from words import duration_text, metric_label, metric_text
 from workflows.console import new_table
 from workflows.figures.curves import save_overlaid_curves
+from workflows.figures.style import check_format
+from workflows.outputs import check_outputs, files_read_by, own_file
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,24 @@ class Comparison:
     same_images: bool
 
 
-def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
+def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False) -> Comparison:
     """Compares runs and draws their curves into `out`.
 
     Each run counts with its newest evaluation on test images, or else on whatever it was validated on.
 
+    Args:
+        selected: The runs.
+        out: The picture to write.
+        force: Also replace a file that no comparison wrote.
+
     Raises:
-        RequestError: Fewer than two runs, or the same run twice.
+        RequestError: Fewer than two runs, the same run twice, or `out` is a file of somebody else's.
     """
     paths = [run.path.resolve() for run in selected]
     if len(set(paths)) < 2 or len(set(paths)) < len(paths):
         raise RequestError("compare: give at least two different runs; `python cli.py runs` lists them")
+    check_format(out)
+    check_outputs("compare", [Path(out)], _images_read(selected), force)
     labels = _labels(selected)
     chosen = [telling_evaluation(run) for run in selected]
     metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
@@ -69,9 +79,21 @@ def compare(selected: Sequence[Run], out: str | os.PathLike) -> Comparison:
             "training time": [duration_text(state.seconds) for state in states],
         },
         differences=differences([run.resolved_spec() for run in selected]),
-        curves=save_overlaid_curves({label: run.history() for label, run in zip(labels, selected)}, out),
+        curves=_draw_curves({label: run.history() for label, run in zip(labels, selected)}, Path(out)),
         same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
     )
+
+
+def _images_read(selected: Sequence[Run]) -> Iterator[Path]:
+    """Where the runs' images come from, as far as their specs can be read."""
+    for run in selected:
+        with contextlib.suppress(RequestError):
+            yield from files_read_by(run.load_spec().spec)
+
+
+def _draw_curves(histories: Mapping[str, Mapping[str, Sequence]], out: Path) -> Path | None:
+    with own_file(out, "compare") as picture:
+        return out if save_overlaid_curves(histories, picture) else None
 
 
 def _labels(selected: Sequence[Run]) -> list[str]:

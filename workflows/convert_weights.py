@@ -1,8 +1,6 @@
 """`convert-weights`: PyTorch's weight files to safetensors, without PyTorch."""
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,11 @@ from safetensors.numpy import save_file
 
 from architectures.weights.pth_reader import read_pth
 from builders.errors import RequestError
+from words import printable
+from workflows.outputs import check_outputs, own_file
+from workflows.seals import blank_seal
+
+_BY = "convert-weights"
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,20 @@ class Converted:
     size: int
 
 
-def convert_weights(source: Path, target: Path) -> Converted:
+def convert_weights(source: Path, target: Path, force: bool = False) -> Converted:
     """Writes the tensors of a `.pth` file as `.safetensors`, names and values unchanged (bfloat16 becomes float32).
 
     Args:
         source: A file written by `torch.save`; nothing in it is executed.
-        target: Where to write; replaced whole if it exists.
+        target: Where to write.
+        force: Also replace a file that `convert-weights` did not write.
 
     Returns:
         What was written.
 
     Raises:
-        RequestError: The source cannot be read or holds more than weights, or the target has another ending.
+        RequestError: The source cannot be read or holds more than weights, the target has another ending, or would
+            replace the source or a file of somebody else's.
     """
     if target.suffix != ".safetensors":
         raise RequestError(f"{target}: expected a name that ends in .safetensors")
@@ -47,24 +52,18 @@ def convert_weights(source: Path, target: Path) -> Converted:
         raise RequestError(f"{source}: there is no such file; expected a .pth file written by torch.save")
     if not target.parent.is_dir():
         raise RequestError(f"{target.parent}: there is no such folder; create it first")
+    check_outputs(_BY, [target], [source], force, "OUT.safetensors")
     try:
         tensors = read_pth(source)
     except ValueError as error:
         raise RequestError(str(error)) from error
     with source.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    metadata = {"format": "pt", "source": printable(source.name), "source_sha256": digest, "seal": blank_seal(_BY)}
+    arrays = {name: np.ascontiguousarray(tensor).reshape(tensor.shape) for name, tensor in tensors.items()}
     try:
-        save_file(
-            {name: np.ascontiguousarray(tensor).reshape(tensor.shape) for name, tensor in tensors.items()},
-            temporary,
-            metadata={"format": "pt", "source": source.name, "source_sha256": digest},
-        )
-        # safetensors creates files that only their owner may read.
-        shutil.copymode(source, temporary)
-        os.replace(temporary, target)
+        with own_file(target, _BY) as temporary:
+            save_file(arrays, temporary, metadata)
     except OSError as error:
         raise RequestError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Converted(target, len(tensors), target.stat().st_size)

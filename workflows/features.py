@@ -18,11 +18,13 @@ from builders.errors import RequestError
 from builders.feature_builder import build_features
 from builders.images import BadImageError, fit_image, open_image, to_float
 from builders.spec import Image, LoadedSpec
-from files import atomic_file
 from runs import Run
+from words import printable
 from workflows.array_file import ArrayFile
 from workflows.console import follow, new_console, new_table
+from workflows.outputs import own_file
 from workflows.placing import placed
+from workflows.planned_files import check_features
 from workflows.restore import check_frozen_parts
 
 _BATCH = 16
@@ -47,6 +49,7 @@ def extract_features(
     out: str | os.PathLike,
     run: Run | None = None,
     console: Console | None = None,
+    force: bool = False,
 ) -> Extracted:
     """Writes the activations of a spec's taps, as the network gives them: before fusion, projection and scaling.
 
@@ -59,12 +62,13 @@ def extract_features(
         out: The .npz file to write. Features may be larger than the memory.
         run: The run the spec comes from; its frozen weights are compared with those just loaded.
         console: Where progress is shown.
+        force: Also replace a file that no call before wrote.
 
     Raises:
-        RequestError: The spec has no frozen network, it cannot be built, or an image cannot be read.
+        RequestError: The spec has no frozen network, it cannot be built, an image cannot be read, or `out` is a file of
+            somebody else's.
     """
-    if Path(out).suffix != ".npz":
-        raise RequestError(f"--out {out}: expected a file name that ends in .npz")
+    check_features(loaded.spec, files, out, force)
     with placed(loaded):
         extractor, shape = _extractor(loaded)
     if run is not None:
@@ -82,7 +86,7 @@ def extract_features(
             for images in follow(batches, len(files), "reading taps", console or new_console(), size=_BATCH):
                 for array, activations in zip(arrays, network(images)):
                     array.append(activations.numpy())
-        with atomic_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with own_file(target, "features") as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for name, path in paths.items():
                 archive.write(path, f"{name}.npy")
     return Extracted(target, shapes)
@@ -107,7 +111,7 @@ def _batches(files: Sequence[Path], image: Image, shape: tuple[int, int, int]) -
                 fitted.append(fit_image(open_image(path), image, shape[:2]))
             except BadImageError as error:
                 # Left out, it would shift the rows of all images behind it.
-                raise RequestError(f"{path}: {error}; leave it out, nothing was written") from None
+                raise RequestError(f"{printable(path)}: {error}; leave it out, nothing was written") from None
         yield to_float(np.stack(fitted))
 
 

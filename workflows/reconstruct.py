@@ -10,22 +10,24 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, open_image, to_float
-from files import atomic_file, write_atomically
+from files import atomic_file
 from runs import Run
-from words import labelled
+from words import labelled, printable
 from workflows.console import follow, new_console
 from workflows.evaluation import metrics_to_measure
 from workflows.figures.grid import Example, save_grid
+from workflows.outputs import own_file
+from workflows.planned_files import METRICS, SIDE_BY_SIDE, check_reconstructions, reconstruction_names
 from workflows.restore import Restored, restore
+from workflows.seals import content_hash, vouched_by
 from workflows.validate import png_bytes
 
 _BATCH = 16
 # The side-by-side picture shows the first so many; the rest are in their files.
 _MOST_EXAMPLES = 8
 _FIGURES = ("mse", "psnr", "ssim")
-_SIDE_BY_SIDE = "side_by_side"
+_BY = "reconstruct"
 
 
 @dataclass
@@ -50,6 +52,7 @@ def reconstruct(
     arrays: bool = False,
     checkpoint: str = "best",
     console: Console | None = None,
+    force: bool = False,
 ) -> Reconstructed:
     """Reconstructs image files of any size, brought to the model's as the run's spec says.
 
@@ -62,75 +65,70 @@ def reconstruct(
         arrays: Also write each reconstruction as float32 [height, width, channels] in [0, 1].
         checkpoint: `best`, `last` or a step.
         console: Where progress is shown.
+        force: Also replace files that no reconstruction wrote.
 
     Raises:
-        RequestError: The run has no such checkpoint, or `out` is a file.
+        RequestError: The run has no such checkpoint, or a file in `out` would be replaced that is not this command's.
     """
-    if Path(out).exists() and not Path(out).is_dir():
-        raise RequestError(f"--out {out}: is a file; give a directory, which is made where it is missing")
     console = console or new_console()
     restored = restore(run, checkpoint)
+    check_reconstructions(restored.spec, files, out, arrays, force)
     metrics = {name: metric for name, metric in metrics_to_measure({}).items() if name in _FIGURES}
     if min(restored.image_shape[:2]) < 7:
         del metrics["ssim"]  # its window does not fit
     result = Reconstructed(Path(out))
     examples: list[Example] = []
-    names = _Names()
-    batches = _batches(restored, files, result.failed)
+    batches = _batches(restored, list(zip(files, reconstruction_names(files))), result.failed)
     for readable, originals in follow(batches, len(files), "reconstructing", console, size=_BATCH):
         if not readable:
             continue
         reconstructed = restored.model.reconstruct(originals)
         outputs = reconstructed.pop("image")
         values = {name: np.asarray(metric(originals, outputs)) for name, metric in metrics.items()}
-        for index, (path, output) in enumerate(zip(readable, outputs)):
+        for index, ((path, name), output) in enumerate(zip(readable, outputs)):
             figures = {name: float(values[name][index]) for name in values}
-            name = names.take(path.stem)
-            write_atomically(result.directory / f"{name}.png", png_bytes(output))
-            if arrays:
-                with atomic_file(result.directory / f"{name}.npy") as temporary:
-                    np.save(temporary, output.astype(np.float32))
-            result.rows.append({"image": str(path), "name": name, **figures})
+            _write(result.directory / f"{name}.png", output, arrays)
+            result.rows.append({"image": printable(path), "name": name, **figures})
             if len(examples) < _MOST_EXAMPLES:
                 caption = "\n".join(labelled(key, figures[key]) for key in ("psnr", "ssim") if key in figures)
                 further = {key: images[index] for key, images in reconstructed.items()}
                 examples.append(Example(originals[index], output, name[:20], caption, further))
     if result.rows:
-        write_atomically(result.directory / "metrics.csv", _table(result.rows))
-        save_grid(
-            examples, result.directory / f"{_SIDE_BY_SIDE}.png", f"{restored.spec.name}: {len(result.rows)} images"
-        )
+        with atomic_file(result.directory / METRICS) as table:
+            table.write_text(_table(result.rows), encoding="utf-8", newline="")
+            with own_file(result.directory / SIDE_BY_SIDE, _BY, content_hash(_BY, table, METRICS)) as picture:
+                save_grid(examples, picture, f"{restored.spec.name}: {len(result.rows)} images")
     return result
 
 
+def _write(picture: Path, output: np.ndarray, arrays: bool) -> None:
+    """Writes a reconstruction, and its array where asked for: the picture first, for its seal vouches for the array."""
+    if not arrays:
+        # It goes on vouching for the array of an earlier call.
+        with own_file(picture, _BY, vouched_by(picture, _BY)) as temporary:
+            temporary.write_bytes(png_bytes(output))
+        return
+    array = picture.with_name(f"{picture.name[:-4]}.npy")
+    with atomic_file(array) as values:
+        np.save(values, output.astype(np.float32))
+        with own_file(picture, _BY, content_hash(_BY, values, array.name)) as temporary:
+            temporary.write_bytes(png_bytes(output))
+
+
 def _batches(
-    restored: Restored, paths: Sequence[Path], failed: list[str]
-) -> Iterator[tuple[list[Path], np.ndarray | None]]:
+    restored: Restored, named: Sequence[tuple[Path, str]], failed: list[str]
+) -> Iterator[tuple[list[tuple[Path, str]], np.ndarray | None]]:
     height, width, channels = restored.image_shape
-    for start in range(0, len(paths), _BATCH):
+    for start in range(0, len(named), _BATCH):
         readable, fitted = [], []
-        for path in paths[start : start + _BATCH]:
+        for path, name in named[start : start + _BATCH]:
             try:
                 fitted.append(fit_image(open_image(path), restored.spec.dataset.image, (height, width)))
-                readable.append(path)
+                readable.append((path, name))
             except BadImageError as error:
                 failed.append(f"{path}: {error}")
         shape = (len(fitted), height, width, channels)
         yield readable, to_float(np.stack(fitted)).reshape(shape) if fitted else None
-
-
-class _Names:
-    """Gives each output a name of its own, also on file systems that ignore case."""
-
-    def __init__(self):
-        self._taken = {_SIDE_BY_SIDE}
-
-    def take(self, stem: str) -> str:
-        name, number = stem, 2
-        while name.lower() in self._taken:
-            name, number = f"{stem}-{number}", number + 1
-        self._taken.add(name.lower())
-        return name
 
 
 def _table(rows: Sequence[dict]) -> str:
@@ -160,6 +158,6 @@ def print_reconstructed(result: Reconstructed, console: Console) -> None:
         console.print(f"mean of {len(result.rows)} images: {figures}")
     if result.rows:
         console.print(
-            f"side by side{_how_many(len(result.rows))}: {result.directory / _SIDE_BY_SIDE}.png, "
-            f"figures: {result.directory / 'metrics.csv'}"
+            f"side by side{_how_many(len(result.rows))}: {result.directory / SIDE_BY_SIDE}, "
+            f"figures: {result.directory / METRICS}"
         )

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
@@ -11,10 +12,15 @@ from builders.spec import Spec, load_spec
 from spec_paths import leaves
 from workflows.console import new_table
 from workflows.import_tensorflow import import_tensorflow
+from workflows.outputs import check_outputs, files_read_by, own_file
 
 
 def print_network(
-    path: str | os.PathLike, overrides: Sequence[str], console: Console, plot: str | os.PathLike | None = None
+    path: str | os.PathLike,
+    overrides: Sequence[str],
+    console: Console,
+    plot: str | os.PathLike | None = None,
+    force: bool = False,
 ) -> None:
     """Prints the network that a spec describes, built symbolically: no weights are loaded, no image is read.
 
@@ -23,6 +29,7 @@ def print_network(
         overrides: Settings over it, as `path=value`.
         console: Where to print.
         plot: Also draw the network to this file: .png, .svg or .pdf.
+        force: Draw it also where a file is that `show` did not draw.
 
     Raises:
         RequestError: The spec is wrong, its parts do not fit, or the file cannot be drawn to.
@@ -32,6 +39,7 @@ def print_network(
         from workflows.figures.style import check_format
 
         check_format(plot)  # a mistake should not wait for TensorFlow
+        check_outputs("show", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
     import_tensorflow()
     from builders.dataset_builder import image_shape
     from workflows.show import print_structure, structure
@@ -43,7 +51,9 @@ def print_network(
     if plot is not None:
         from workflows.figures.architecture import save_architecture
 
-        console.print(f"drawn: {save_architecture(described, spec, plot)}")
+        with own_file(Path(plot), "show") as picture:
+            save_architecture(described, spec, picture)
+        console.print(f"drawn: {plot}")
 
 
 def _training_images(spec: Spec) -> int | None:
