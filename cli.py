@@ -48,6 +48,8 @@ SETTINGS = click.option(
     "--set", "overrides", metavar="PATH=VALUE", multiple=True, help="Change a value of the spec; may be repeated."
 )
 
+FORCE = click.option("--force", is_flag=True, help="Replace files that this command did not write.")
+
 
 @click.group(cls=Commands, context_settings=CONTEXT)
 def commands() -> None:
@@ -77,7 +79,8 @@ def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
 @SETTINGS
 @click.option("--origin", is_flag=True, help="Print every value of the resolved spec and where it comes from.")
 @click.option("--plot", metavar="FILE", help="Also draw the network: a .png, .svg or .pdf file.")
-def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None) -> None:
+@FORCE
+def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None, force: bool) -> None:
     """Print a spec's network as a table: shapes, parameters, cost."""
     from workflows.console import new_console
     from workflows.show_spec import print_network, print_origins
@@ -87,7 +90,7 @@ def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None) ->
     if origin:
         print_origins(spec, overrides, new_console())
     else:
-        print_network(spec, overrides, new_console(), plot)
+        print_network(spec, overrides, new_console(), plot, force)
 
 
 @commands.command()
@@ -203,25 +206,28 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
 @click.argument("images", metavar="[RUN] IMAGE…", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="DIR", help="Where to write the reconstructions.")
 @click.option("--arrays", is_flag=True, help="Also write each reconstruction as a float32 .npy array.")
+@FORCE
 @CHECKPOINT
 @RUNS_DIR
-def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, runs_dir: str) -> int:
+def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, checkpoint: str, runs_dir: str) -> int:
     """Reconstruct image files, or all images in folders."""
     from runs import is_run
     from workflows.console import new_console
     from workflows.find_images import find_images
     from workflows.find_run import find_run
     from workflows.import_tensorflow import import_tensorflow
+    from workflows.planned_files import check_reconstructions
 
     named = is_run(images[0])
     run, console = find_run(images[0] if named else None, runs_dir), new_console()
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
     files = find_images(images[named:])
+    check_reconstructions(run.load_spec().spec, files, out, arrays, force, images[named:])
     import_tensorflow()
     from workflows.reconstruct import print_reconstructed
     from workflows.reconstruct import reconstruct as work
 
-    result = work(run, files, out, arrays, checkpoint, console)
+    result = work(run, files, out, arrays, checkpoint, console, force)
     print_reconstructed(result, console)
     for line in result.failed:
         say(line, err=True)
@@ -232,8 +238,9 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, checkpoint: str, 
 @click.argument("target", metavar="SPEC|RUN")
 @click.argument("images", metavar="IMAGE…", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="FILE.npz", help="Where to write the activations.")
+@FORCE
 @SETTINGS
-def features(target: str, images: Sequence[str], out: str, overrides: Sequence[str]) -> None:
+def features(target: str, images: Sequence[str], out: str, force: bool, overrides: Sequence[str]) -> None:
     """Write what a spec's taps answer to image files, or to all images in folders."""
     from builders.spec import load_encoder
     from runs import Run
@@ -241,14 +248,16 @@ def features(target: str, images: Sequence[str], out: str, overrides: Sequence[s
     from workflows.find_images import find_images
     from workflows.find_run import means_run
     from workflows.import_tensorflow import import_tensorflow
+    from workflows.planned_files import check_features
 
     run, console = Run.open(target) if means_run(target) else None, new_console()
     loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
     files = find_images(images)
+    check_features(loaded.spec, files, out, force)
     import_tensorflow()
     from workflows.features import extract_features, print_extracted
 
-    print_extracted(extract_features(loaded, files, out, run, console), console)
+    print_extracted(extract_features(loaded, files, out, run, console, force), console)
 
 
 @commands.command()
@@ -273,8 +282,9 @@ def sweep(spec: str, overrides: Sequence[str], runs_dir: str, reset: bool, yes: 
 @commands.command()
 @click.argument("selected", metavar="RUN RUN…", nargs=-1, required=True)
 @click.option("--out", metavar="FILE.png", help="Where to draw the curves. [default: comparison.png beside the runs]")
+@FORCE
 @RUNS_DIR
-def compare(selected: Sequence[str], out: str | None, runs_dir: str) -> None:
+def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str) -> None:
     """Compare runs: figures, differing spec values, curves."""
     from workflows.compare import compare as work
     from workflows.compare import print_comparison
@@ -282,7 +292,7 @@ def compare(selected: Sequence[str], out: str | None, runs_dir: str) -> None:
     from workflows.find_run import find_run
 
     found = [find_run(argument, runs_dir) for argument in selected]
-    print_comparison(work(found, out or Path(runs_dir) / "comparison.png"), new_console())
+    print_comparison(work(found, out or Path(runs_dir) / "comparison.png", force), new_console())
 
 
 @commands.command()
@@ -316,11 +326,12 @@ def view(run: str | None, runs_dir: str) -> None:
 @commands.command("convert-weights")
 @click.argument("source", metavar="IN.pth")
 @click.argument("target", metavar="OUT.safetensors")
-def convert_weights(source: str, target: str) -> None:
+@FORCE
+def convert_weights(source: str, target: str, force: bool) -> None:
     """Convert PyTorch's weight files to safetensors, without PyTorch."""
     from workflows.convert_weights import convert_weights as work
 
-    converted = work(Path(source), Path(target))
+    converted = work(Path(source), Path(target), force)
     say(f"{converted.path}: {converted.tensors} tensors, {converted.size / 1e6:.1f} MB")
 
 
