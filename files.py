@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -74,14 +75,17 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
     try:
-        temporary.touch()
-        usual = temporary.stat().st_mode
-        yield temporary
-        # safetensors puts a file of its own in its place, which only its owner can read.
-        temporary.chmod(usual)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        with temporary.open("xb") as held:
+            # Held until the file is whole, so that others can tell it from what a killed process left behind.
+            with contextlib.suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(held, fcntl.LOCK_EX)
+            usual = os.fstat(held.fileno()).st_mode
+            yield temporary
+            # safetensors puts a file of its own in its place, which only its owner can read.
+            temporary.chmod(usual)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 

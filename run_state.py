@@ -4,7 +4,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 Status = Literal["created", "training", "interrupted", "finished", "failed"]
@@ -43,7 +42,22 @@ class RunState:
         for name, value in found.items():
             if not isinstance(value, _KINDS[name]) or (name == "status" and value not in get_args(Status)):
                 raise ValueError(f"{name} is {value!r:.60}, which no run writes")
+            if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < _MOST):
+                raise ValueError(f"{name} is {value!r:.60}, which no run writes")
+        best = found.get("best")
+        if best is not None and not (
+            type(best.get("step")) is int and isinstance(best.get("monitor"), str) and _is_number(best.get("value"))
+        ):
+            raise ValueError(f"best is {best!r:.60}, which no run writes")
         return cls(**found)
+
+
+# No count of steps, process number or time of a run comes near it.
+_MOST = 2**53
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _COUNT, _COUNT_OR_NONE = int, (int, type(None))
@@ -63,15 +77,6 @@ _KINDS: dict[str, Any] = {
     "host": str,
     "message": str,
 }
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A saved state of a run: its file, the step after which it was written, and the epochs finished by then."""
-
-    path: Path
-    step: int
-    epoch: int
 
 
 def process_lives(state: RunState) -> bool:

@@ -9,10 +9,10 @@ runs must open in milliseconds.
 """
 
 import contextlib
-import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import string
 from collections.abc import Iterator, Mapping
@@ -22,27 +22,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builders.errors import RequestError
-from files import write_atomically, yaml_text
-from run_history import read_rows, row_of, series, write_rows
-from run_state import Checkpoint, RunState, process_lives
+from files import yaml_text
+from run_checkpoints import Checkpoint, choose, find_checkpoints, is_regular, whole_or_other
+from run_folder import RunFolder
+from run_history import Row, parse_rows, row_of, rows_text, series
+from run_kinds import ENVIRONMENT, EVALUATION
+from run_state import RunState, process_lives
 
 if TYPE_CHECKING:
     from builders.spec import LoadedSpec
 
 # In an evaluation's folder.
 LATENTS_FILE = "latents.npy"
-_CHECKPOINT_FILE = re.compile(r"step-(\d+)\.safetensors")
 
 
-class Run:
+class Run(RunFolder):
     """One run directory. Constructing it touches nothing; use `Run.create` or `Run.open`.
 
     Args:
         path: The directory.
     """
-
-    def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -50,25 +49,30 @@ class Run:
     # Finding and making runs
 
     @classmethod
-    def create(cls, runs_dir: str | os.PathLike, name: str) -> "Run":
-        """Makes a new directory `runs_dir/name/<UTC time>-<4 letters>` with a state of `created`."""
+    def create(cls, runs_dir: str | os.PathLike, name: str, loaded: "LoadedSpec | None" = None) -> "Run":
+        """Makes `runs_dir/name/<UTC time>-<4 letters>` with a state of `created` and a spec, whole or not at all."""
         folder = Path(runs_dir) / folder_name(name)
         now = datetime.now(UTC)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            _remove_unmade(folder)
             while True:
                 letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
                 path = folder / f"{now:%Y%m%d-%H%M%S}-{letters}"
-                with contextlib.suppress(FileExistsError):
-                    path.mkdir()
-                    break
+                draft = cls(path.with_name(f".{path.name}"))
+                if not path.exists():
+                    with contextlib.suppress(FileExistsError):
+                        draft.path.mkdir()
+                        break
+            draft._write_state(RunState(started=now.isoformat(), pid=os.getpid(), host=socket.gethostname()))
+            if loaded is not None:
+                draft.write_spec(loaded)
+            draft.path.rename(path)
         except OSError as error:
             raise RequestError(
                 f"{folder}: cannot make a run directory here ({error.strerror}); choose another place with --runs-dir"
             ) from error
-        run = cls(path)
-        run._write_state(RunState(started=now.isoformat(), pid=os.getpid(), host=socket.gethostname()))
-        return run
+        return cls(path)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> "Run":
@@ -89,7 +93,7 @@ class Run:
     @property
     def spec_path(self) -> Path:
         """The merged spec, as text."""
-        return self.path / "spec.yaml"
+        return self.inside("spec.yaml")
 
     def load_spec(self) -> "LoadedSpec":
         """The merged spec this run was started with."""
@@ -101,16 +105,16 @@ class Run:
 
     def resolved_spec(self) -> dict[str, Any]:
         """The spec with everything filled in, as plain data; empty where it was not kept."""
-        return self._read_json("spec.resolved.json") or {}
+        return self.read_json("spec.resolved.json") or {}
 
     def write_spec(self, loaded: "LoadedSpec") -> None:
         """Keeps a spec as `spec.yaml` (merged, readable) and `spec.resolved.json` (everything filled in)."""
-        write_atomically(self.spec_path, yaml_text(loaded.merged))
-        self._write_json("spec.resolved.json", loaded.resolved)
+        self.write(yaml_text(loaded.merged), "spec.yaml")
+        self.write_json(loaded.resolved, "spec.resolved.json")
 
     def environment(self) -> dict[str, Any]:
         """What `write_environment` kept; empty where nothing was."""
-        return self._read_json("environment.json") or {}
+        return self.read_json("environment.json", kind=ENVIRONMENT) or {}
 
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images that its network takes.
@@ -137,7 +141,7 @@ class Run:
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         """Keeps versions, devices, hashes and whatever else the figures of this run depend on."""
-        self._write_json("environment.json", dict(environment))
+        self.write_json(environment, "environment.json")
 
     # State
 
@@ -162,21 +166,24 @@ class Run:
 
     def _written_state(self) -> RunState:
         try:
-            return RunState.read(self._read_json("state.json") or {})
+            return RunState.read(self.read_json("state.json") or {})
         except ValueError as error:
             raise RequestError(f"{self.path / 'state.json'}: {error}; restore it from a copy of the run") from None
 
     def _write_state(self, state: RunState) -> RunState:
         state = replace(state, updated=datetime.now(UTC).isoformat())
-        self._write_json("state.json", asdict(state))
+        self.write_json(asdict(state), "state.json")
         return state
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the run for this process. Raises RequestError, naming the holder, where another process holds it."""
+        """Holds the run for this process. Raises RequestError, naming the holder, where another process holds it.
+
+        Whoever holds it finds nothing unfinished in it, and cannot write beside it once it is deleted or moved.
+        """
         import filelock
 
-        lock = filelock.FileLock(self.path / ".lock")
+        lock = filelock.FileLock(self.inside(".lock"))
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -185,8 +192,15 @@ class Run:
                 f"{self.path}: process {holder.pid} on {holder.host or 'an unknown machine'} is working on this run; "
                 "wait for it to end or stop it first"
             ) from None
+        except OSError as error:
+            raise RequestError(
+                f"{self.path}: cannot be written to ({error.strerror}); copy the run elsewhere"
+            ) from None
         try:
-            self.update_state(pid=os.getpid(), host=socket.gethostname())
+            self.remember()
+            self.remove_unfinished()
+            with contextlib.suppress(RequestError):  # a damaged state is for its holder to repair
+                self.update_state(pid=os.getpid(), host=socket.gethostname())
             yield
         finally:
             lock.release()
@@ -195,11 +209,13 @@ class Run:
         """Whether a process, here or on a machine that shares this file system, holds the run at this moment."""
         import filelock
 
-        lock = filelock.FileLock(self.path / ".lock")
+        lock = filelock.FileLock(self.inside(".lock"))
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             return True
+        except OSError:  # a folder that cannot be written to: nobody works on it
+            return False
         lock.release()
         return False
 
@@ -208,76 +224,68 @@ class Run:
     @property
     def history_path(self) -> Path:
         """The table of finished epochs."""
-        return self.path / "history.csv"
+        return self.inside("history.csv")
 
-    def append_history(self, row: Mapping[str, float | int | str]) -> None:
+    def history_rows(self) -> list[Row]:
+        """The rows of the table. Raises RequestError where it cannot be read."""
+        return parse_rows(self.read("history.csv") or b"", self.history_path)
+
+    def append_history(self, row: Mapping[str, float | int]) -> None:
         """Adds the row of one finished epoch; columns that are new are empty in the rows above."""
-        write_rows(self.history_path, [*read_rows(self.history_path), row_of(row)])
+        self.write(rows_text([*self.history_rows(), row_of(row)]), "history.csv")
 
     def truncate_history(self, epoch: int) -> None:
         """Drops the rows of epochs after `epoch`, which a resumed run will write again."""
-        rows = read_rows(self.history_path)
-        write_rows(self.history_path, [row for row in rows if float(row.get("epoch") or 0) <= epoch])
+        self.write(rows_text([row for row in self.history_rows() if int(row["epoch"]) <= epoch]), "history.csv")
 
     def history(self) -> dict[str, list]:
         """Column → one value per finished epoch: int, float, or None where an epoch lacks it."""
-        return series(read_rows(self.history_path))
+        return series(self.history_rows())
 
     # Checkpoints
 
     def checkpoint_path(self, step: int) -> Path:
         """Where the state after `step` steps is kept."""
-        return self.path / "checkpoints" / f"step-{step:08d}.safetensors"
+        return self.inside("checkpoints", f"step-{step:08d}.safetensors")
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints on disk, oldest first."""
-        per_epoch = self._written_state().steps_per_epoch or 0
-        found = []
-        for path in (self.path / "checkpoints").glob("step-*.safetensors"):
-            if match := _CHECKPOINT_FILE.fullmatch(path.name):
-                step = int(match[1])
-                found.append(Checkpoint(path, step, step // per_epoch if per_epoch else 0))
-        return sorted(found, key=lambda checkpoint: checkpoint.step)
+        return find_checkpoints(self.inside("checkpoints"), self._written_state().steps_per_epoch or 0)
 
     def checkpoint(self, which: str | int = "best") -> Checkpoint:
         """The checkpoint called `best`, `last`, or by its step. Raises RequestError where there is none."""
-        found = self.checkpoints()
-        if not found:
-            raise RequestError(f"{self.path}: no checkpoint yet; continue it with ./trainer.sh {self.path}")
-        steps = ", ".join(str(checkpoint.step) for checkpoint in found)
-        if which == "last":
-            return found[-1]
-        if which == "best":
-            best = self._written_state().best
-            if best is None:
-                raise RequestError(
-                    f"{self.path}: no checkpoint is the best yet, for no epoch was finished; use --checkpoint last"
-                )
-            wanted = int(best["step"])
-        elif str(which).isdecimal():
-            wanted = int(which)
-        else:
-            raise RequestError(f"checkpoint '{which}': expected best, last or a step: {steps}")
-        for checkpoint in found:
-            if checkpoint.step == wanted:
-                return checkpoint
-        raise RequestError(f"{self.path}: no checkpoint of step {wanted}; there are best, last and {steps}")
+        return choose(self.path, self.checkpoints(), which, self._written_state().best)
 
-    def delete_checkpoint(self, step: int) -> None:
-        """Removes the checkpoint of a step; nothing happens where there is none."""
-        self.checkpoint_path(step).unlink(missing_ok=True)
+    def hold_checkpoint(self, which: str | int = "best") -> tuple[Checkpoint, str]:
+        """As `checkpoint`, for reading: as long as what is returned lives, no training deletes its file.
+
+        Returns:
+            The checkpoint; and a sentence where `best` or `last` is damaged, so that another one takes its place: the
+            newest whole one before it, or else the oldest after it.
+
+        Raises:
+            RequestError: There is none, or the step asked for is damaged.
+        """
+        while not (wanted := self.checkpoint(which).held()):
+            continue  # it was deleted since it was chosen: there is a newer one
+        return whole_or_other(wanted, self.checkpoints() if which in ("best", "last") else [])
+
+    def delete_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Deletes a checkpoint's file, unless some process holds it."""
+        self.check_present()
+        checkpoint.delete()
 
     # Folders
 
     @property
     def figures_dir(self) -> Path:
         """Pictures about the whole run: curves."""
-        return self.path / "figures"
+        return self.inside("figures")
 
     @property
     def samples_dir(self) -> Path:
         """Grids drawn while training."""
-        return self.path / "samples"
+        return self.inside("samples")
 
     def newest_samples(self) -> Path | None:
         """The grid drawn last, where there is one."""
@@ -286,68 +294,52 @@ class Run:
     @property
     def tensorboard_dir(self) -> Path:
         """TensorBoard's event files."""
-        return self.path / "tensorboard"
+        return self.inside("tensorboard")
 
     @property
     def export_dir(self) -> Path:
         """Exported models."""
-        return self.path / "export"
+        return self.inside("export")
 
     @property
     def report_path(self) -> Path:
         """The page that sums the run up."""
-        return self.path / "report.html"
+        return self.inside("report.html")
 
     def evaluation_dir(self, split: str, checkpoint: str) -> Path:
         """Figures of one split under one checkpoint (`best`, `last` or a step)."""
-        return self.path / "evaluation" / f"{split}-{checkpoint}"
+        return self.inside("evaluation", f"{split}-{checkpoint}")
 
     def metrics_path(self, split: str, checkpoint: str) -> Path:
         """The figures of an evaluation: `metrics.json`."""
-        return self.evaluation_dir(split, checkpoint) / "metrics.json"
+        return self.inside("evaluation", f"{split}-{checkpoint}", "metrics.json")
 
     def latents_path(self, evaluation: str) -> Path:
         """Where an evaluation (`test-best`) keeps the latents it found, float32 [images, dimensions]."""
-        return self.path / "evaluation" / evaluation / LATENTS_FILE
+        return self.inside("evaluation", evaluation, LATENTS_FILE)
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Name of an evaluation, such as `test-best`, → what its metrics.json holds."""
         found = {}
         for path in sorted((self.path / "evaluation").glob("*/metrics.json")):
-            with contextlib.suppress(OSError, ValueError, RecursionError):
-                read = json.loads(path.read_text(encoding="utf-8"))
-                metrics = read.get("metrics") if isinstance(read, dict) else None
-                if isinstance(metrics, dict) and all(isinstance(entry, dict) for entry in metrics.values()):
+            with contextlib.suppress(RequestError):
+                read = self.read_json("evaluation", path.parent.name, "metrics.json", kind=EVALUATION) or {}
+                if read.keys() >= EVALUATION.keys() - {"latents"}:
                     found[path.parent.name] = read
         return found
-
-    # JSON
-
-    def _read_json(self, name: str) -> dict[str, Any] | None:
-        path = self.path / name
-        try:
-            read = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(read, dict):
-                raise ValueError("it holds no mapping")
-            return read
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, RecursionError) as error:
-            raise RequestError(f"{path}: cannot be read as JSON ({error}); restore it from a copy of the run") from None
-
-    def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a directory is a run: whether it holds `state.json`."""
-    return (Path(path) / "state.json").is_file()
+    return is_regular(Path(path) / "state.json")
 
 
 def find_run_paths(runs_dir: str | os.PathLike) -> set[Path]:
     """Paths of the runs under a directory."""
     root = Path(runs_dir)
-    return {file.parent for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)}
+    files = [file for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)]
+    # What is hidden is still being made.
+    return {file.parent for file in files if not file.parent.name.startswith(".") and is_regular(file)}
 
 
 def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
@@ -356,8 +348,8 @@ def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
 
     def started(path: Path) -> tuple[str, str]:
         try:
-            return str(json.loads((path / "state.json").read_text(encoding="utf-8"))["started"]), path.name
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return str((Run(path).read_json("state.json") or {})["started"]), path.name
+        except (RequestError, KeyError):
             return "", path.name
 
     return sorted(paths, key=started, reverse=True)
@@ -378,6 +370,15 @@ def newest(runs_dir: str | os.PathLike = "runs", name: str | None = None) -> Run
         if not runs:
             raise RequestError(f"{runs_dir}: no run of the spec '{name}' yet; train it first with ./trainer.sh")
     return runs[0]
+
+
+def _remove_unmade(folder: Path) -> None:
+    """Removes what `Run.create` had not finished when its process was killed."""
+    for left in folder.glob(".[0-9]*-[0-9]*-*"):
+        with contextlib.suppress(OSError, RequestError):
+            left.rmdir() if not any(left.iterdir()) else None
+            if left.exists() and not process_lives(Run(left).state()):
+                shutil.rmtree(left)
 
 
 def folder_name(name: str) -> str:

@@ -160,8 +160,14 @@ def test_checkpoints_by_name_and_step(run):
         run.checkpoint("11")
     with pytest.raises(RequestError, match="expected best, last or a step: 10, 20, 30"):
         run.checkpoint("bets")
-    run.delete_checkpoint(30)
-    run.delete_checkpoint(30)
+    newest = run.checkpoint("last")
+    held = newest.held()
+    run.delete_checkpoint(newest)
+    assert newest.path.exists(), "what somebody reads stays"
+    del held
+    run.delete_checkpoint(newest)
+    run.delete_checkpoint(newest)
+    assert newest.held() is None
     assert run.checkpoint("last").step == 20
 
 

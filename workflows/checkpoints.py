@@ -6,17 +6,18 @@ spec names them and `environment.json` holds their hash.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from architectures.reconstructors.base import Reconstructor
 from builders.errors import RequestError
 from files import atomic_file
+from run_checkpoints import arrays_hash, read_arrays
 
 
 def _generator_names(model: keras.Model) -> dict[int, str]:
@@ -80,57 +81,89 @@ def weights_hash(variables: Iterable[keras.Variable]) -> str:
     return digest.hexdigest()
 
 
-def _arrays_hash(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(arrays[name].tobytes())
-    return digest.hexdigest()
-
-
-def write_checkpoint(model: Reconstructor, path: Path, **facts: object) -> None:
+def write_checkpoint(model: Reconstructor, path: Path, record: Mapping[str, str]) -> None:
     """Writes the model's state whole, with a hash of it inside.
 
     Args:
         model: A compiled reconstructor with its optimizer built.
         path: The file to write or replace.
-        **facts: Kept as text in the file's header, such as `step` and `epoch`.
+        record: What the header keeps of the run, as `run_record` makes it.
     """
     arrays = {name: np.asarray(variable.numpy()) for name, variable in state_variables(model).items()}
-    header = {name: str(value) for name, value in facts.items()}
+    header = {"optimizers": json.dumps(_optimizer_classes(model)), "record": json.dumps(record)}
     with atomic_file(path) as temporary:
-        save_file(arrays, temporary, metadata={**header, "sha256": _arrays_hash(arrays)})
+        save_file(arrays, temporary, metadata={**header, "sha256": arrays_hash(arrays)})
 
 
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays and the header of a safetensors file. Raises RequestError where it is damaged."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RequestError(
-            f"{path}: cannot be read as a checkpoint ({error}); use another one with --checkpoint"
-        ) from None
-    if "sha256" in header and header["sha256"] != _arrays_hash(arrays):
-        raise RequestError(
-            f"{path}: is damaged: its content does not match its hash; use another one with --checkpoint"
-        )
-    return arrays, header
+def load_checkpoint(model: Reconstructor, path: Path) -> list[str]:
+    """Puts a checkpoint's state into a model whose run goes on from it.
 
-
-def load_checkpoint(model: Reconstructor, path: Path) -> dict[str, str]:
-    """Puts a checkpoint's state into a model built from the same spec.
+    The optimizers may be others than those that wrote the file: such an optimizer starts fresh.
 
     Returns:
-        The file's header.
+        A line for each optimizer that starts fresh.
 
     Raises:
-        RequestError: The file is damaged, or belongs to another network.
+        DamagedCheckpoint: The file is not whole.
+        RequestError: It belongs to another network.
     """
     arrays, header = read_arrays(path)
-    _assign(state_variables(model), arrays, path)
-    return header
+    variables = state_variables(model)
+    lines = []
+    now, before = _optimizer_classes(model), _written_classes(header)
+    for group in dict.fromkeys([*now, *before]):
+        ours = {name: tuple(variables[name].shape) for name in variables if name.startswith(f"{group}/")}
+        theirs = {name: array.shape for name, array in arrays.items() if name.startswith(f"{group}/")}
+        if ours == theirs and before.get(group, now.get(group)) == now.get(group):
+            continue
+        variables = {name: variable for name, variable in variables.items() if name not in ours}
+        arrays = {name: array for name, array in arrays.items() if name not in theirs}
+        if ours:
+            lines.append(f"{group.replace('_', ' ')}: is not the one that wrote the checkpoint, so it starts fresh")
+    _assign(variables, arrays, path)
+    return lines
+
+
+def load_weights(model: Reconstructor, path: Path) -> None:
+    """Puts a checkpoint's weights into a model that only rebuilds images: averaged ones where the optimizer kept any.
+
+    Raises:
+        DamagedCheckpoint: The file is not whole.
+        RequestError: It belongs to another network.
+    """
+    arrays, _ = read_arrays(path)
+    variables = {name: variable for name, variable in state_variables(model).items() if name.startswith("model/")}
+    weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
+    _assign(variables, _averaged(weights, arrays), path)
+
+
+def _optimizer_classes(model: Reconstructor) -> dict[str, str]:
+    """Name of an optimizer group → the class of the optimizer, without the loss scaling around it."""
+    return {
+        group.name: type(getattr(group.optimizer, "inner_optimizer", group.optimizer)).__name__
+        for group in model.optimizer_groups
+    }
+
+
+def _written_classes(header: Mapping[str, str]) -> dict[str, str]:
+    """What `_optimizer_classes` was when a checkpoint was written; empty where it was not kept."""
+    try:
+        classes = json.loads(header.get("optimizers", "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(value) for name, value in classes.items()} if isinstance(classes, dict) else {}
+
+
+def _averaged(weights: dict[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights by name, with the moving averages that an optimizer kept of them in their place."""
+    # A run with `use_ema` was measured and judged under its averages, so they are what it hands on.
+    averaged = dict(weights)
+    for name in weights:
+        average = f"{name.removeprefix('model/').replace('/', '_')}_average"
+        for group in ("optimizer", "code_optimizer"):
+            for place in (f"{group}/{average}", f"{group}/inner/{average}"):  # inside mixed_float16's loss scaling
+                averaged[name] = arrays.get(place, averaged[name])
+    return averaged
 
 
 def load_initial_weights(model: Reconstructor, path: Path) -> None:
@@ -141,18 +174,14 @@ def load_initial_weights(model: Reconstructor, path: Path) -> None:
     Raises:
         RequestError: The file is damaged, or a trained layer of the spec has other shapes in it.
     """
-    arrays, _ = read_arrays(path)
+    arrays, _ = read_arrays(path, hashed=False)
     own = {id(variable) for variable in (model.steps_taken, *model.image_variables)}
     wanted = {
         name: variable
         for name, variable in state_variables(model).items()
         if name.startswith("model/") and id(variable) not in own and "seed_generator" not in name
     }
-    for name in wanted:
-        # A run with `use_ema` was measured and judged under its averages, so they are what it hands on.
-        average = f"optimizer/{name.removeprefix('model/').replace('/', '_')}_average"
-        if average in arrays:
-            arrays[name] = arrays[average]
+    arrays = _averaged({name: array for name, array in arrays.items() if name.startswith("model/")}, arrays)
     discriminator = model.discriminator
     judging = set() if discriminator is None else {id(variable) for variable in discriminator.variables}
     judges = {name for name, variable in wanted.items() if id(variable) in judging}

@@ -10,21 +10,22 @@ from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, Spec
-from run_state import Checkpoint
+from run_checkpoints import Checkpoint
+from run_record import damaged, repair
 from runs import Run
-from workflows.averages import use_averaged_weights
-from workflows.checkpoints import load_checkpoint, weights_hash
+from workflows.checkpoints import load_weights, weights_hash
 from workflows.placing import placed
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A run's model with a checkpoint's weights, ready to reconstruct."""
+    """A run's model with a checkpoint's weights, ready to reconstruct; `remarks` say what is not as asked."""
 
     run: Run
     loaded: LoadedSpec
     model: Reconstructor
     checkpoint: Checkpoint
+    remarks: tuple[str, ...] = ()
 
     @property
     def spec(self) -> Spec:
@@ -49,17 +50,22 @@ class Restored:
         return splits
 
 
-def restore(run: Run, checkpoint: str | int = "best") -> Restored:
-    """Builds a run's model and loads a checkpoint into it.
+def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
+    """Builds a run's model and loads the weights of a checkpoint into it, averaged ones where there are any.
 
     Args:
-        run: The run.
-        checkpoint: `best`, `last`, or a step.
+        run: The run. It may be training: the checkpoint stays until its weights are loaded.
+        checkpoint: `best`, `last`, a step, or one that is held already.
 
     Raises:
         RequestError: No such checkpoint, a damaged one, or pretrained weights that differ from those trained with.
     """
-    found = run.checkpoint(checkpoint)
+    remarks = _repair_if_idle(run)
+    if isinstance(checkpoint, Checkpoint):
+        held = checkpoint
+    else:
+        held, remark = run.hold_checkpoint(checkpoint)
+        remarks += [remark] if remark else []
     loaded = run.load_spec()
     state = run.state()
     with placed(loaded):
@@ -70,9 +76,19 @@ def restore(run: Run, checkpoint: str | int = "best") -> Restored:
             train_count=run.image_counts().get("train", 0),
         ).build()
     check_frozen_weights(run, model)
-    load_checkpoint(model, found.path)
-    use_averaged_weights(model)
-    return Restored(run, loaded, model, found)
+    load_weights(model, held.path)
+    return Restored(run, loaded, model, held, tuple(remarks))
+
+
+def _repair_if_idle(run: Run) -> list[str]:
+    """Restores damaged files, unless a process works on the run or nobody can write to it."""
+    if not damaged(run):
+        return []
+    try:
+        with run.lock():
+            return repair(run)
+    except RequestError:
+        return []
 
 
 def check_frozen_weights(run: Run, model: Reconstructor) -> None:

@@ -9,7 +9,6 @@ from PIL import Image
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.images import to_float
-from files import write_atomically
 from runs import Run
 
 _COLUMNS = 8
@@ -54,5 +53,5 @@ def write_samples(run: Run, model: Reconstructor, images: np.ndarray, epoch: int
     grid = sample_grid(images, model.reconstruct(images))
     buffer = io.BytesIO()
     Image.fromarray(np.round(grid.clip(0, 1) * 255).astype(np.uint8)).save(buffer, "PNG")
-    write_atomically(run.samples_dir / f"epoch-{epoch:04d}.png", buffer.getvalue())
+    run.write(buffer.getvalue(), "samples", f"epoch-{epoch:04d}.png")
     return grid

@@ -1,11 +1,20 @@
 """What a run shows in TensorBoard: scalars of every epoch, and grids of reconstructions."""
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
 
+from files import atomic_file
+from run_checkpoints import is_regular
 from runs import Run
+
+_LENGTH = struct.Struct("<Q")
+_FRAME = 16  # bytes around a record
 
 
 class TensorBoardLog:
@@ -13,10 +22,16 @@ class TensorBoardLog:
 
     Args:
         run: The run.
+        step: The steps it has behind it. What an earlier sitting showed of later steps is taken back, because those
+            steps are done again.
     """
 
-    def __init__(self, run: Run):
-        self._writer = tf.summary.create_file_writer(str(run.tensorboard_dir))
+    def __init__(self, run: Run, step: int = 0):
+        folder = run.tensorboard_dir
+        for path in sorted(folder.glob("events.out.tfevents.*")):
+            if is_regular(path):
+                _take_back(path, step)
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def __enter__(self) -> "TensorBoardLog":
         return self
@@ -43,3 +58,38 @@ class TensorBoardLog:
             for name, values in variables.items():
                 tf.summary.histogram(name, values)
         self._writer.flush()
+
+
+def _take_back(path: Path, step: int) -> None:
+    """Rewrites an event file without the events after a step, and without an end that was cut or overwritten."""
+    whole, kept, shown, size = 0, 0, False, 0
+    for record, event in _events(path):
+        whole += 1
+        size += _FRAME + len(record)
+        if event.step <= step:
+            kept += 1
+            shown = shown or event.HasField("summary")
+    if not shown:
+        path.unlink()  # nothing but the header that every file begins with
+    elif kept < whole or size < path.stat().st_size:
+        with atomic_file(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record, event in _events(path):
+                if event.step <= step:
+                    writer.write(record)
+
+
+def _events(path: Path) -> Iterator[tuple[bytes, Event]]:
+    """The whole records of an event file: length, its checksum, content, its checksum."""
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at + _FRAME <= size:
+            (length,) = _LENGTH.unpack(file.read(_FRAME - 4)[:8])
+            at += _FRAME + length
+            if at > size:
+                return
+            record = file.read(length + 4)[:length]
+            try:
+                event = Event.FromString(record)
+            except DecodeError:
+                return
+            yield record, event

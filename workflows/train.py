@@ -5,7 +5,9 @@ from pathlib import Path
 
 from builders.errors import RequestError
 from builders.spec import load_spec
+from run_record import repair
 from runs import Run, newest
+from workflows.command_line import say
 from workflows.find_run import means_run
 from workflows.restore import check_frozen_weights
 from workflows.trainer import Trainer
@@ -44,7 +46,7 @@ def train(
 
     Raises:
         RequestError: The spec, the data or the run is not fit to train.
-        Interrupted: Ctrl-C or SIGTERM; the run is saved.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; the run is saved.
         TrainingFailed: The loss is not finite.
     """
     if target is None and not resume:
@@ -54,6 +56,8 @@ def train(
         if dry_run:
             raise RequestError(f"{run.path}: --dry-run is for a spec; a run that continues has been through its checks")
         with run.lock():
+            for line in repair(run):
+                say(line, err=True)
             return _continue(run, overrides, verbose)
     loaded = load_spec(target, overrides)
     if overrides and loaded.spec.expected is not None:
@@ -63,9 +67,8 @@ def train(
     if dry_run:
         trainer.rehearse()
         return None
-    run = Run.create(runs_dir, loaded.spec.name)
+    run = Run.create(runs_dir, loaded.spec.name, loaded)
     with run.lock():
-        run.write_spec(loaded)
         return trainer.train(run)
 
 
@@ -96,6 +99,4 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
             "would be other epochs; put the files back, or train anew"
         )
     check_frozen_weights(run, trainer.model)
-    if overrides:
-        run.write_spec(loaded)
-    return trainer.train(run)
+    return trainer.train(run, loaded if overrides else None)

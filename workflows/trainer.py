@@ -1,7 +1,7 @@
 """The training loop. In order:
 
     for every epoch:
-        for every step:            train_step; on Ctrl-C save and stop; where due, a checkpoint
+        for every step:            train_step; on a signal save and stop; where due, a checkpoint
         validate                   under averaged weights where the optimizer keeps them
         samples                    originals over reconstructions
         history.csv, TensorBoard   the epoch exists from here on
@@ -13,13 +13,11 @@ and early stopping from history.csv, the rest is in the checkpoint. So a run tha
 have.
 """
 
+import contextlib
 import math
 import os
-import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +29,11 @@ from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, SpecErrors
+from run_folder import RunGone
+from run_record import record_of
 from runs import Run, is_run
 from words import duration_text
-from workflows.checkpoints import load_checkpoint, load_initial_weights, state_variables, write_checkpoint
+from workflows.checkpoints import load_initial_weights, state_variables, write_checkpoint
 from workflows.environment import describe_environment
 from workflows.epoch_measures import EpochMeasures, is_due
 from workflows.feature_cache import FeatureCache, build_feature_cache
@@ -42,14 +42,12 @@ from workflows.monitor import Monitor
 from workflows.placing import placed
 from workflows.progress import Counting, TrainingProgress
 from workflows.samples import sample_images
+from workflows.start_point import StartPoint, resume
+from workflows.stopping import StopRequest
 from workflows.tensorboard_log import TensorBoardLog
 
 # Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
 _CALIBRATION_IMAGES = 64
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was stopped by a signal and saved; the message says how to go on."""
 
 
 class TrainingFailed(RuntimeError):
@@ -70,7 +68,7 @@ class Trainer:
     def __init__(self, loaded: LoadedSpec, verbose: int = 1):
         self.spec = loaded.spec
         self.verbose = verbose
-        self._stop = False
+        self.stop = StopRequest()
         with placed(loaded):
             self._build(loaded)
 
@@ -120,12 +118,17 @@ class Trainer:
             first = initial_latents(self.train_split, latents, self.spec.seed)
             self.model.begin(self.train_split.indices, self.train_split.labels, first)
 
-    def train(self, run: Run) -> Run:
+    def train(self, run: Run, changed: LoadedSpec | None = None) -> Run:
         """Trains `run` from where it stands to its last epoch.
 
+        Args:
+            run: The run, which this process holds.
+            changed: The spec, where it is not the one that the run has kept. The run keeps it after the first step.
+
         Raises:
-            Interrupted: Ctrl-C or SIGTERM; the run is saved.
+            Interrupted: A signal; the run is saved.
             TrainingFailed: The loss is not finite.
+            RunGone: The run was deleted or moved.
         """
         run.update_state(
             status="training",
@@ -136,79 +139,64 @@ class Trainer:
             message="",
         )
         try:
-            with self._stopping_on_signals(), TensorBoardLog(run) as board:
-                _Session(self, run, board).loop()
-        except Interrupted as stopped:
-            run.update_state(status="interrupted", message=str(stopped))
+            with self.stop.listening():
+                start = self._start(run)
+                with TensorBoardLog(run, start.step) as board:
+                    _Session(self, run, board, start, changed).loop()
+        except KeyboardInterrupt as stopped:
+            run.update_state(status="interrupted", message=str(stopped) or "stopped at once by a second Ctrl-C")
             raise
-        except KeyboardInterrupt:
-            run.update_state(status="interrupted", message="stopped at once by a second Ctrl-C")
-            raise
-        except tf.errors.OpError as error:
-            # tf.data wraps an image's own error in one of its own; the split has kept it.
-            failure = next((split.failure for split in self.splits.values() if split.failure), error)
-            run.update_state(status="failed", message=_one_line(failure))
-            raise failure from None
         except BaseException as error:
-            run.update_state(status="failed", message=_one_line(error))
-            raise
+            failure = self._failure(error)
+            # Where the disk is full or the folder is gone, what went wrong must be reported all the same.
+            with contextlib.suppress(OSError, RunGone):
+                run.update_state(status="failed", message=_one_line(failure))
+            if failure is error:
+                raise
+            raise failure from None
         run.update_state(status="finished")
         return run
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether a signal has asked to stop after the running step."""
-        return self._stop
+    def _failure(self, error: BaseException) -> BaseException:
+        """What went wrong. tf.data wraps an image's own error in one of its own; the split has kept it."""
+        if not isinstance(error, tf.errors.OpError):
+            return error
+        return next((split.failure for split in self.splits.values() if split.failure), error)
 
-    @contextmanager
-    def _stopping_on_signals(self) -> Iterator[None]:
-        """The first Ctrl-C or SIGTERM stops after the running step; a second Ctrl-C at once."""
-
-        def ask_to_stop(number: int, frame: object) -> None:
-            if self._stop and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self._stop = True
-
-        before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _start(self, run: Run) -> StartPoint:
+        """Restores the newest checkpoint, or begins."""
+        start = resume(run, self.model, self.steps_per_epoch)
+        if start is None:
+            self.model.calibrate(tf.convert_to_tensor(sample_images(self.train_split, _CALIBRATION_IMAGES)))
+            self.begin_latents()
+            if self.initial_weights is not None:
+                load_initial_weights(self.model, self.initial_weights)
+            run.truncate_history(0)  # rows of a sitting that ended before its first checkpoint
+            run.update_state(step=0, epoch=0, best=None, last_step=None)
+        if start is None or not run.environment():
+            run.write_environment(describe_environment(self.spec, self.splits, self.model))
+        return start or StartPoint(0)
 
 
 class _Session:
     """One sitting of a training: from where the run stands until it ends or is stopped."""
 
-    def __init__(self, trainer: Trainer, run: Run, board: TensorBoardLog):
+    def __init__(
+        self, trainer: Trainer, run: Run, board: TensorBoardLog, start: StartPoint, changed: LoadedSpec | None
+    ):
         self.trainer = trainer
         self.spec = trainer.spec
         self.model = trainer.model
         self.run = run
-        self.step = self._start_point()
+        self.step = start.step
+        self._start = start
+        self._changed = changed
         self.cache = self._feature_cache()
         self.measures = EpochMeasures(run, trainer.spec, trainer.model, trainer.splits, board)
         # A run's time is the sum over its sittings.
         self._seconds_before, self._began = run.state().seconds, time.monotonic()
         self.model.make_train_function()
         self.model.make_test_function()
-
-    def _start_point(self) -> int:
-        """Restores the newest checkpoint, or begins; returns the steps that are finished."""
-        checkpoints = self.run.checkpoints()
-        if checkpoints:
-            load_checkpoint(self.model, checkpoints[-1].path)
-            step = checkpoints[-1].step
-            self.run.truncate_history(step // self.trainer.steps_per_epoch)
-            return step
-        self.model.calibrate(tf.convert_to_tensor(sample_images(self.trainer.train_split, _CALIBRATION_IMAGES)))
-        self.trainer.begin_latents()
-        if self.trainer.initial_weights is not None:
-            load_initial_weights(self.model, self.trainer.initial_weights)
-        self.run.write_environment(describe_environment(self.spec, self.trainer.splits, self.model))
-        self.run.truncate_history(0)  # rows of a sitting that ended before its first checkpoint
-        self.run.update_state(step=0, epoch=0, best=None, last_step=None)
-        return 0
 
     def _feature_cache(self) -> FeatureCache | None:
         """The features of the training split, kept or not as when the run began: rounding them changes the weights."""
@@ -224,8 +212,8 @@ class _Session:
 
     def _stop_before_the_first_step(self) -> None:
         """Raises Interrupted where a signal asked for it."""
-        if self.trainer.stop_requested:
-            raise Interrupted(f"stopped while computing features; continue with ./trainer.sh {self.run.path}")
+        if stop := self.trainer.stop:
+            raise stop.interrupted(f"stopped while computing features; continue with ./trainer.sh {self.run.path}")
 
     @property
     def seconds(self) -> float:
@@ -250,11 +238,11 @@ class _Session:
                 stop = self.monitor.should_stop(history, per_epoch)
                 every = self.spec.training.checkpoints.every
                 if improved or stop or epoch + 1 == epochs or is_due(every, epoch + 1, per_epoch):
-                    self._checkpoint()
+                    self._checkpoint(best)
                 self.run.update_state(step=self.step, epoch=epoch + 1, best=best, seconds=self.seconds)
                 self._prune()
                 progress.epoch(epoch + 1, row, improved)
-                if trainer.stop_requested and epoch + 1 < epochs and not stop:
+                if trainer.stop and epoch + 1 < epochs and not stop:
                     self._stop_here()
                 if stop:
                     patience = self.spec.training.early_stopping.patience
@@ -274,6 +262,8 @@ class _Session:
         height, width, channels = splits.image_shape
         trained = sum(math.prod(variable.shape) for variable in self.model.trained_variables)
         progress.say(f"run {self.run.path}" + (f", continuing after step {self.step}" if self.step else ""))
+        for line in (*self._start.lines, *splits.remarks):
+            progress.say(line)
         if splits.bad_images:
             names = ", ".join(splits.bad_images[:3])
             progress.say(f"skipped {len(splits.bad_images)} unreadable images: {names}")
@@ -299,11 +289,14 @@ class _Session:
         for _ in range(first, per_epoch):
             figures = self.model.train_function(iterator)
             self.step += 1
+            if self._changed is not None:  # it works
+                self.run.write_spec(self._changed)
+                self._changed = None
             if progress.due():
                 loss = self._finite(figures["loss"])
                 progress.step(epoch, self.step, {"loss": loss})
             # After the last step of an epoch its figures come first, or a resumed run would lack them.
-            if self.trainer.stop_requested and self.step % per_epoch:
+            if self.trainer.stop and self.step % per_epoch:
                 self._stop_here()
             if self.step % every == 0 and self.step % per_epoch:
                 self._checkpoint()
@@ -311,7 +304,8 @@ class _Session:
         self._finite(figures["loss"])
         if not float(self.model.metrics[0].count):
             raise TrainingFailed(f"every step of epoch {epoch + 1} was skipped, for none had a finite loss")
-        speed = (per_epoch - first) * split.batch_size / (time.monotonic() - began)
+        # Not the batch size asked for: there may be fewer images than that.
+        speed = (split.count - first * split.batch_size) / (time.monotonic() - began)
         return {
             "epoch": epoch + 1,
             "step": self.step,
@@ -325,7 +319,7 @@ class _Session:
         self._checkpoint()
         self._prune()
         total = self.spec.training.epochs * self.trainer.steps_per_epoch
-        raise Interrupted(
+        raise self.trainer.stop.interrupted(
             f"stopped after step {self.step} of {total} and saved; continue with ./trainer.sh {self.run.path}"
         )
 
@@ -333,13 +327,17 @@ class _Session:
         for mean in self.model.metrics:
             mean.reset_state()
 
-    def _checkpoint(self) -> None:
-        state = (variable.numpy() for variable in state_variables(self.model).values())
-        if not all(np.isfinite(values).all() for values in state if np.issubdtype(values.dtype, np.floating)):
+    def _checkpoint(self, best: dict[str, Any] | None = None) -> None:
+        """Saves the state. `best` is the best epoch where this one has just been judged."""
+        held = (variable.numpy() for variable in state_variables(self.model).values())
+        if not all(np.isfinite(values).all() for values in held if np.issubdtype(values.dtype, np.floating)):
             raise TrainingFailed(self._not_finite())
         epoch = self.step // self.trainer.steps_per_epoch
-        write_checkpoint(self.model, self.run.checkpoint_path(self.step), step=self.step, epoch=epoch)
-        self.run.update_state(step=self.step, epoch=epoch, last_step=self.step, seconds=self.seconds)
+        state = {"step": self.step, "epoch": epoch, "last_step": self.step, "seconds": self.seconds}
+        self.run.check_present()
+        record = record_of(self.run, **state, **({} if best is None else {"best": best}))
+        write_checkpoint(self.model, self.run.checkpoint_path(self.step), record)
+        self.run.update_state(**state)
 
     def _prune(self) -> None:
         """Deletes the checkpoints that neither `keep_best` nor `keep_last` holds."""
@@ -347,7 +345,7 @@ class _Session:
         keep = self.monitor.kept_steps(self.run.history(), [checkpoint.step for checkpoint in checkpoints])
         for checkpoint in checkpoints:
             if checkpoint.step not in keep:
-                self.run.delete_checkpoint(checkpoint.step)
+                self.run.delete_checkpoint(checkpoint)
 
     def _finite(self, loss: tf.Tensor) -> float:
         """The loss as a number. Raises TrainingFailed where it is none."""

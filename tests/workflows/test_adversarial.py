@@ -11,8 +11,9 @@ from builders.model_builder import ModelBuilder
 from tests.specs import AUTOENCODER, loaded, write_spec
 from workflows.checkpoints import read_arrays
 from workflows.restore import restore
+from workflows.stopping import Interrupted
 from workflows.train import train
-from workflows.trainer import Interrupted, _Session
+from workflows.trainer import _Session
 
 # Everything that has a state: three optimizers, batch statistics, dropout on both sides, averages, late starts.
 ADVERSARIAL = """

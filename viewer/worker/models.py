@@ -5,10 +5,9 @@ from pathlib import Path
 
 from builders.dataset_builder import Split
 from builders.errors import RequestError
-from run_state import Checkpoint
+from run_checkpoints import Checkpoint
 from runs import Run
-from workflows.averages import use_averaged_weights
-from workflows.checkpoints import load_checkpoint
+from workflows.checkpoints import load_weights
 from workflows.restore import Restored, restore
 
 # Each may hold a backbone of 100 MB, and its compiled function.
@@ -34,16 +33,15 @@ class Models:
             RequestError: No such run or checkpoint, or a damaged one.
         """
         run = Run.open(run_path)
-        checkpoint = run.checkpoint(which)
+        checkpoint, _ = run.hold_checkpoint(which)
         version = (checkpoint.step, _changed(checkpoint.path))
         restored = self._restored.get(run_path)
         if restored is None:
-            restored = restore(run, checkpoint.step)
+            restored = restore(run, checkpoint)
             self._restored[run_path] = restored
             self._drop_oldest()
         elif self._loaded[run_path] != version:
-            load_checkpoint(restored.model, checkpoint.path)
-            use_averaged_weights(restored.model)
+            load_weights(restored.model, checkpoint.path)
         self._loaded[run_path] = version
         self._restored.move_to_end(run_path)
         return restored, checkpoint

@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from builders.errors import RequestError
-from run_state import Checkpoint
+from run_checkpoints import Checkpoint
 from runs import Run
 from workflows.export.formats import format_called
 from workflows.export.manifest import NAME, hash_of, read_manifest

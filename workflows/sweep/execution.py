@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_HISTORIES = 1.0
 # Exit statuses of a training that a signal stopped: saved, or gone before it had begun. Not SIGKILL, which comes from
 # a system without memory.
-_INTERRUPTED = (130, -2, -15)
+_INTERRUPTED = (129, 130, 143, -1, -2, -15)
 
 
 class TrialFailed(Exception):
@@ -95,10 +95,11 @@ class Execution:
             loaded = trial_spec(self._folder, self._values, execution)
         except SpecErrors as error:
             raise TrialFailed(str(error.problems[0])) from None
-        if run is None:
-            run = self._folder.new_run()
-            self._trial.set_user_attr("runs", [*names, run.path.name])
-        run.write_spec(loaded)
+        if run is not None:
+            run.write_spec(loaded)
+            return run
+        run = self._folder.new_run(loaded)
+        self._trial.set_user_attr("runs", [*names, run.path.name])
         return run
 
     def _train(self, run: Run, prunes: bool) -> None:

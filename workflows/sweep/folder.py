@@ -68,9 +68,9 @@ class SweepFolder:
 
     # Runs
 
-    def new_run(self) -> Run:
-        """A new run of the spec."""
-        return Run.create(self.runs_dir, self.name)
+    def new_run(self, loaded: LoadedSpec) -> Run:
+        """A new run of a trial's spec."""
+        return Run.create(self.runs_dir, self.name, loaded)
 
     def run(self, name: str) -> Run:
         """The run that a trial knows by the name of its directory."""

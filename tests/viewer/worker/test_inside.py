@@ -9,7 +9,7 @@ import pytest
 from architectures.reconstructors.autoencoder import Autoencoder
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
-from run_state import Checkpoint
+from run_checkpoints import Checkpoint
 from runs import list_runs
 from tests.specs import INVERTER, LATENTS, loaded
 from viewer.protocol import ImageSource

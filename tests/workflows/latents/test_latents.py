@@ -24,7 +24,8 @@ from workflows.latents.start import initial_latents
 from workflows.reconstruct import reconstruct
 from workflows.restore import restore
 from workflows.train import train
-from workflows.trainer import Interrupted, _Session
+from workflows.stopping import Interrupted
+from workflows.trainer import _Session
 from workflows.validate import validate
 
 LOGGING = "logging={histograms: {every: 1 epoch}, gradient_norms: {every: 1 epoch}, latent_space: {every: 1 epoch}}"
