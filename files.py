@@ -8,8 +8,9 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 # What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
@@ -38,7 +39,7 @@ def memory_budget() -> int:
     return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
 
 
-def open_regular(path: str | os.PathLike, limit: int) -> BinaryIO:
+def open_regular(path: str | os.PathLike, limit: int) -> BufferedReader:
     """Opens a file that may come from a stranger: a regular one of at most `limit` bytes, and never blocks.
 
     Raises:
