@@ -65,7 +65,8 @@ def find_images(folder: str | os.PathLike) -> Found:
         OSError: A folder cannot be read.
     """
     found = Found()
-    waiting = [(os.fspath(folder), "", (_identity(folder),), 0)]
+    above: tuple[tuple[int, int], ...] = (_identity(folder),)
+    waiting = [(os.fspath(folder), "", above, 0)]
     while waiting:
         path, inside, above, links = waiting.pop()
         with os.scandir(path) as entries:

@@ -2,8 +2,9 @@
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -11,6 +12,12 @@ import psutil
 MEMORY_SHARE = 0.25
 """Share of free memory that the images of all splits together may fill."""
 
+
+# A future for each of a million files would fill the memory.
+_BLOCK = 1024
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 CGROUP = pathlib.Path("/sys/fs/cgroup")
 
@@ -29,6 +36,13 @@ def free_memory() -> int:
     except (OSError, ValueError):
         return free
     return free if limit == "max" else max(0, min(free, int(limit) - used))
+
+
+def in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item], threads: int) -> Iterator[_Result]:
+    """The results of `work` for all items, in order, computed by so many threads."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="data") as pool:
+        for start in range(0, len(items), _BLOCK):
+            yield from pool.map(work, items[start : start + _BLOCK])
 
 
 class ImageStore:
@@ -66,6 +80,10 @@ class ImageStore:
             list(self._threads.map(self.keep, missing.tolist()))
             return self._images[rows]
         return np.stack(list(self._threads.map(self._read, rows.tolist())))
+
+    def kept(self, rows: np.ndarray) -> np.ndarray | None:
+        """uint8 [count, height, width, channels], all images, where those at these rows are in memory."""
+        return self._images if self.keeps and self._known[rows].all() else None
 
     def keep(self, row: int) -> None:
         """Decodes one image into memory. Two threads may do so at once: they write the same bytes."""

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image as Pillow
@@ -134,14 +135,26 @@ def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
         return (width, height) if known and 5 <= _orientation(image) <= 8 else (height, width)
 
 
+def open_file(source: str | os.PathLike | bytes) -> BinaryIO:
+    """A file that may come from a stranger, or its bytes, for reading.
+
+    Raises:
+        BadImageError: It is gone, or no regular file: opening a FIFO would wait for ever.
+    """
+    try:
+        return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, _LARGEST_FILE)
+    except OSError as error:
+        raise BadImageError(error.strerror or str(error)) from None
+
+
 @contextmanager
-def opened_image(source: str | os.PathLike | bytes) -> Iterator[Pillow.Image]:
+def opened_image(source: str | os.PathLike | bytes | BinaryIO) -> Iterator[Pillow.Image]:
     """Opens a file or its bytes with Pillow; whatever Pillow raises while it is open becomes BadImageError."""
     try:
         with warnings.catch_warnings():
             # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
             warnings.simplefilter("ignore")
-            file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, _LARGEST_FILE)
+            file = open_file(source) if isinstance(source, str | os.PathLike | bytes) else source
             with file, Pillow.open(file, formats=FORMATS) as image:
                 yield image
     except Pillow.UnidentifiedImageError:

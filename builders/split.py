@@ -1,6 +1,6 @@
 """Split: the images of one split as tf.data batches. Splits: all of them, and what they have in common."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -8,10 +8,10 @@ import tensorflow as tf
 from architectures.augmentations import AUGMENTATIONS
 from architectures.registry import UnknownEntryError
 from builders.errors import RequestError
-from builders.image_store import ImageStore
+from builders.image_data import ImageData, Part
 from builders.order import balanced_order, epoch_order, image_seeds
 from builders.sources import Source
-from builders.spec.types import Dataset
+from builders.spec.types import Dataset, Spec
 
 
 class Split:
@@ -28,26 +28,17 @@ class Split:
             exception in one of its own, so that the clear line is kept here.
     """
 
-    def __init__(
-        self,
-        name: str,
-        source: Source,
-        indices: np.ndarray,
-        store: ImageStore,
-        rows: np.ndarray,
-        dataset: Dataset,
-        seed: int,
-    ):
+    def __init__(self, name: str, source: Source, part: Part, dataset: Dataset, seed: int):
         self.name = name
-        self.indices = indices[rows]
+        self.indices = part.indices
         self.labels = source.labels()[self.indices]
-        self.count = len(rows)
+        self.count = len(part.rows)
         self.batch_size = dataset.batch_size
         self.steps_per_epoch = -(-self.count // self.batch_size)
         self.failure: RequestError | None = None
         self._source = source
-        self._store = store
-        self._rows = rows
+        self._part = part
+        self._store = part.store
         self._seed = seed
         training = name == "train"
         self._shuffle = dataset.shuffle and training
@@ -96,7 +87,7 @@ class Split:
 
     def images(self, positions: np.ndarray) -> np.ndarray:
         """uint8 [n, H, W, C]: images by their positions in the split."""
-        return self._store.gather(self._rows[positions])
+        return self._part.pixels(positions)
 
     def name_of(self, position: int) -> str:
         """File name, or what else the source calls the image at a position."""
@@ -142,7 +133,12 @@ class Split:
 class Splits(Mapping[str, Split]):
     """The splits of a dataset by name; `validation` and `test` may be absent.
 
+    Args:
+        data: The images.
+        spec: The spec that describes them.
+
     Attributes:
+        data: As given.
         image_shape: (height, width, channels) of every image.
         fingerprint: sha256 hex of the source's images, the image settings and the division into splits.
         bad_images: Names of unreadable images that were left out.
@@ -152,23 +148,17 @@ class Splits(Mapping[str, Split]):
             uses, equal images in several splits, values that fill little of their range.
     """
 
-    def __init__(
-        self,
-        splits: Mapping[str, Split],
-        image_shape: tuple[int, int, int],
-        fingerprint: str,
-        bad_images: Sequence[str],
-        class_names: Sequence[str],
-        drawn_classes: Sequence[str],
-        remarks: Sequence[str] = (),
-    ):
-        self._splits = dict(splits)
-        self.image_shape = image_shape
-        self.fingerprint = fingerprint
-        self.bad_images = list(bad_images)
-        self.class_names = tuple(class_names)
-        self.drawn_classes = tuple(drawn_classes)
-        self.remarks = tuple(remarks)
+    def __init__(self, data: ImageData, spec: Spec):
+        self._splits = {
+            name: Split(name, data.source, part, spec.dataset, spec.seed) for name, part in data.parts.items()
+        }
+        self.data = data
+        self.image_shape = data.shape
+        self.fingerprint = data.fingerprint
+        self.bad_images = data.bad_images
+        self.class_names = data.source.class_names
+        self.drawn_classes = data.drawn_classes
+        self.remarks = data.remarks
 
     def __getitem__(self, name: str) -> Split:
         return self._splits[name]

@@ -1,6 +1,6 @@
 """Dividing a source into splits: seeded, and no image in two of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ from builders.errors import RequestError
 from builders.order import draw_classes, split_order
 from builders.sources.source import Source
 from builders.spec.types import Classes, Dataset, SplitPart
+from words import printable
 
 # Amounts are served in this order, so that test images stay the same when the training amount changes.
 _SERVED = ("test", "validation", "train")
+_SHOWN = 5  # parts in a line
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Division:
     Attributes:
         indices: Split → int64 [n], ascending indices into the source.
         classes: Names of the classes that take part, where the spec chooses classes; else empty.
+        remarks: What a user may have meant otherwise, in whole sentences.
     """
 
     indices: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
-def divide(source: Source, dataset: Dataset, seed: int) -> Division:
+def divide(source: Source, dataset: Dataset, seed: int, equal: np.ndarray | None = None) -> Division:
     """Divides a source as `dataset.split` and `dataset.classes` say.
 
     All images are put in one order drawn from the seed. Each split takes its amount from the front of that order,
@@ -36,10 +40,14 @@ def divide(source: Source, dataset: Dataset, seed: int) -> Division:
     `dataset.split` the source's own parts count; what they lack comes out of `train` (a tenth each), and a source
     without parts is divided 0.8, 0.1 and the rest.
 
+    Where equal images stay together, a split takes all of them or none, and those that lie in a part of another split
+    are left out. Its amount may then come out smaller.
+
     Args:
         source: The images.
         dataset: The spec's dataset.
         seed: The spec's seed.
+        equal: int64 [count], for each image the first that is equal to it, where equal images stay together.
 
     Returns:
         The division; its splits are disjoint, and none is empty.
@@ -60,7 +68,12 @@ def divide(source: Source, dataset: Dataset, seed: int) -> Division:
                 name: SplitPart(part.take, part.from_part or source.own_splits.get(name), part.per_class)
                 for name, part in requests.items()
             }
-    return Division(_serve(source, requests, order, labels), classes)
+    taken = _serve(source, requests, order, labels, equal)
+    free = chosen.copy()
+    for indices in taken.values():
+        free[indices] = False
+    remarks = [*_doubts(source, dataset, requests), *_unused(source, dataset, free, taken, equal)]
+    return Division(taken, classes, tuple(remarks))
 
 
 def _choose_classes(
@@ -107,8 +120,54 @@ def _default_split(source: Source, order: np.ndarray) -> dict[str, SplitPart]:
     return {"train": SplitPart(train), "validation": SplitPart(validation), "test": SplitPart("rest")}
 
 
+def _doubts(source: Source, dataset: Dataset, requests: Mapping[str, SplitPart]) -> Iterator[str]:
+    """What a user may have meant otherwise by the amounts in `dataset.split`."""
+    if dataset.split is None:
+        return
+    for split, request in requests.items():
+        if request.take == 1 and not isinstance(request.take, float):
+            yield f"dataset.split.{split}: 1 takes one image; 1.0 takes all"
+    mixing = next((split for split, request in requests.items() if request.from_part is None), None)
+    if mixing is not None and len(source.own_splits) > 1:
+        parts = ", ".join(f"'{printable(part)}'" for part in source.own_splits.values())
+        own = printable(source.own_splits.get(mixing, source.own_splits["train"]))
+        yield f"dataset.split.{mixing} draws from {parts} alike; write `from: {own}` to keep the source's parts apart"
+
+
+def _unused(
+    source: Source, dataset: Dataset, free: np.ndarray, taken: Mapping[str, np.ndarray], equal: np.ndarray | None
+) -> Iterator[str]:
+    """Which images are in no split although nobody said so; `free` marks those that could be in one."""
+    if equal is not None:
+        out = free & np.isin(equal, equal[np.concatenate(list(taken.values()))])
+        if out.any():
+            yield f"{_images(out.sum())} left out, for equal ones are in another split (dataset.duplicates)"
+    if dataset.split is not None or not source.own_splits:
+        return
+    beside = free.copy()
+    words = []
+    for name in source.part_names():
+        beside[source.part(name)] = False
+        count = int(free[source.part(name)].sum())
+        if count and name not in source.own_splits.values():
+            words.append(f"'{printable(name)}' ({count})")
+    if words:
+        more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+        yield f"no split uses the images of {', '.join(words[:_SHOWN])}{more}; dataset.split can name them with `from:`"
+    if beside.any():
+        yield f"{_images(beside.sum())} in no split, lying outside of the source's parts"
+
+
+def _images(count: int) -> str:
+    return "1 image is" if count == 1 else f"{count} images are"
+
+
 def _serve(
-    source: Source, requests: Mapping[str, SplitPart], order: np.ndarray, labels: np.ndarray
+    source: Source,
+    requests: Mapping[str, SplitPart],
+    order: np.ndarray,
+    labels: np.ndarray,
+    equal: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     free = np.ones(len(source), bool)
     taken: dict[str, np.ndarray] = {}
@@ -123,23 +182,52 @@ def _serve(
         if request.per_class is not None:
             available = _per_class(source, split, available, labels, request.per_class)
         whole = len(part) if request.per_class is None else len(available)
-        wanted = len(available) if request.take == "rest" else _count(request.take, whole)
+        wanted = len(available) if request.take == "rest" else _count(split, request.take, whole)
         if wanted > len(available):
             raise RequestError(_too_many(split, request, wanted, len(available), whole, taken))
         if wanted == 0:
             raise RequestError(_empty(split, request, len(part), taken))
-        taken[split] = np.sort(available[:wanted])
-        free[taken[split]] = False
+        if equal is None:
+            taken[split] = np.sort(available[:wanted])
+            free[taken[split]] = False
+            continue
+        taken[split] = np.sort(_together(available, wanted, equal))
+        free[np.isin(equal, equal[taken[split]])] = False
+        if not len(taken[split]):
+            raise RequestError(
+                f"dataset.split.{split}: {wanted} images are fewer than any group of equal ones; raise it, or set "
+                "dataset.duplicates: allow"
+            )
     return {split: taken[split] for split in ("train", "validation", "test") if split in taken}
+
+
+def _together(available: np.ndarray, wanted: int, equal: np.ndarray) -> np.ndarray:
+    """At most so many of the images, in their order, of equal ones all or none."""
+    groups = equal[available]
+    _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    takes = np.zeros(len(sizes), bool)
+    for group in np.argsort(first).tolist():
+        if sizes[group] <= wanted:
+            takes[group] = True
+            wanted -= int(sizes[group])
+    return available[takes[inverse]]
 
 
 def _is_rest(request: SplitPart) -> bool:
     return request.take == "rest" and request.per_class is None
 
 
-def _count(take: float | int | str, whole: int) -> int:
+def _count(split: str, take: float | int | str, whole: int) -> int:
+    """How many images an amount means: a share of the whole where it has a point, else itself."""
+    if not isinstance(take, float):
+        return int(take)
+    if not 0 < take <= 1:
+        raise RequestError(
+            f"dataset.split.{split}: {take:g} is no share, which is above 0 and up to 1; write "
+            f"{max(1, round(take))} for a count"
+        )
     # A hair is added so that 0.1 of 30, which is 2.9999…, is 3.
-    return int(take * whole + 1e-9) if isinstance(take, float) and take < 1 else int(take)
+    return int(take * whole + 1e-9)
 
 
 def _part_order(source: Source, split: str, name: str | None, order: np.ndarray) -> np.ndarray:

@@ -1,16 +1,39 @@
-"""Reading one array from a .npy, .npz or IDX file, told apart by their first bytes."""
+"""Reading one array from a .npy, .npz or IDX file, told apart by their first bytes.
+
+What a header promises is compared with the size of the file, and with the memory that is free, before anything is
+allocated. A deflated byte holds at most 1,032.
+"""
 
 import gzip
+import io
 import math
+import os
 import pathlib
+import struct
+import zipfile
 import zlib
+from typing import IO, cast
 
 import numpy as np
 
 from architectures.registry import did_you_mean
 from builders.errors import RequestError
+from builders.image_store import free_memory
+from files import open_regular
+from words import printable
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_KINDS = "buifUS"  # numbers and words; objects would be code
+_DEFLATED = 1032
+_LARGEST_FILE = 1 << 50
+_LONGEST_HEADER = 10_000
+_SHOWN_NAMES = 10
+
+# Whatever a damaged file makes zipfile, zlib and NumPy's parser of headers raise.
+_DAMAGE = (
+    *(OSError, ValueError, EOFError, LookupError, OverflowError, RuntimeError),
+    *(zlib.error, zipfile.BadZipFile, struct.error),
+)
 
 
 def read_array(path: str, key: str | None, where: str) -> np.ndarray:
@@ -22,58 +45,167 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
         where: Path in the spec, for errors.
 
     Returns:
-        The array.
+        The array, of numbers or words.
 
     Raises:
-        RequestError: No such file or key, another format, a damaged file, or Python objects in it.
+        RequestError: No such file or key, another format, a damaged file, Python objects in it, or it is larger than
+            the memory that is free.
     """
-    file = pathlib.Path(path).expanduser()
+    file, shown = pathlib.Path(path).expanduser(), printable(path)
     if not file.is_file():
         problem = "is a folder, expected a .npy, .npz or IDX file" if file.is_dir() else "no such file"
-        raise RequestError(f"{where}: {problem}: '{path}'; paths are relative to the working directory")
+        raise RequestError(f"{where}: {problem}: '{shown}'; paths are relative to the working directory")
     try:
-        with open(file, "rb") as opened:
+        with open_regular(file, _LARGEST_FILE) as opened:
             start = opened.read(6)
-        if start.startswith(b"PK"):
-            return _from_npz(file, path, key, where)
-        if key is not None:
-            raise RequestError(f"{where}_key: '{path}' is no .npz file, so '{key}' names nothing; leave the key out")
-        if start == b"\x93NUMPY":
-            return np.load(file, mmap_mode="r", allow_pickle=False)
-        if start.startswith(b"\x1f\x8b"):
-            return _from_idx(gzip.decompress(file.read_bytes()))
-        if start.startswith(b"\0\0"):
-            return _from_idx(file.read_bytes())
-    except (OSError, ValueError, EOFError, zlib.error) as error:  # NumPy's refusal of objects is a ValueError
-        raise RequestError(f"{where}: cannot read '{path}': {error}") from None
-    raise RequestError(f"{where}: '{path}' is no .npy, .npz or IDX file (gzipped or not)")
+            opened.seek(0)
+            if start.startswith(b"PK"):
+                return _from_npz(opened, shown, key, where)
+            if key is not None:
+                raise RequestError(f"{where}_key: '{shown}' is no .npz file, so '{key}' names nothing; leave it out")
+            if start == b"\x93NUMPY":
+                return _from_npy(opened, file)
+            size = os.fstat(opened.fileno()).st_size
+            if start.startswith(b"\x1f\x8b"):
+                with gzip.open(opened) as unpacked:
+                    return _from_idx(cast(IO[bytes], unpacked), None, size * _DEFLATED)
+            if start.startswith(b"\0\0"):
+                return _from_idx(opened, size, size)
+    except _DAMAGE as error:
+        said = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise RequestError(f"{where}: cannot read '{shown}': {said or type(error).__name__}") from None
+    raise RequestError(f"{where}: '{shown}' is no .npy, .npz or IDX file (gzipped or not)")
 
 
-def _from_npz(file: pathlib.Path, path: str, key: str | None, where: str) -> np.ndarray:
-    with np.load(file, allow_pickle=False) as archive:
-        if key is None and len(archive.files) == 1:
-            key = archive.files[0]
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether columns come first, and type, as the header of a .npy file gives them.
+
+    Raises:
+        ValueError: It gives none, or no array of numbers or words.
+    """
+    start = file.read(8)
+    first = start[6:] == b"\1\0"
+    length = file.read(2 if first else 4)
+    if int.from_bytes(length, "little") > _LONGEST_HEADER:
+        raise ValueError("its header is damaged (too long)")
+    whole = io.BytesIO(start + length + file.read(int.from_bytes(length, "little")))
+    try:
+        np.lib.format.read_magic(whole)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, by_columns, kind = read(whole)
+    except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it stumbles over
+        raise ValueError(f"its header is damaged ({' '.join(str(error).split())[:120]})") from None
+    if kind.hasobject:
+        raise ValueError("it holds Python objects, which may be code; save it with a type of numbers")
+    if kind.kind not in _KINDS:
+        raise ValueError(f"it holds {kind}, expected numbers or words")
+    if any(side < 0 for side in shape):
+        raise ValueError(f"its header promises a shape with negative sides, {_shape(shape)}")
+    return shape, by_columns, kind
+
+
+def _from_npy(opened: IO[bytes], file: pathlib.Path) -> np.ndarray:
+    shape, by_columns, kind = _header(opened)
+    start = opened.tell()
+    _compare(shape, kind, os.fstat(opened.fileno()).st_size - start, exact=False)
+    order = "F" if by_columns else "C"
+    if not math.prod(shape) * kind.itemsize:
+        return np.empty(shape, kind)  # nothing cannot be mapped
+    return np.memmap(file, kind, "r", start, shape, order)
+
+
+def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.ndarray:
+    with zipfile.ZipFile(opened) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+        known = [printable(name) for name in members]
+        if not members:
+            first = next(iter(archive.namelist()), None)
+            holds = f"holds '{printable(first)}' and no .npy" if first else "is empty"
+            raise RequestError(
+                f"{where}: '{shown}' is a zip, but no .npz file: it {holds}; unpack images and name their folder as "
+                "dataset.source.folder.path"
+            )
+        if key is None and len(members) == 1:
+            [key] = members
         if key is None:
-            raise RequestError(f"{where}_key: '{path}' holds several arrays, name one of: {', '.join(archive.files)}")
-        if key not in archive.files:
-            hint = did_you_mean(key, archive.files) or f"; it holds {', '.join(archive.files)}"
-            raise RequestError(f"{where}_key: '{path}' holds no array '{key}'{hint}")
-        return archive[key]
+            more = f" and {len(known) - _SHOWN_NAMES} more" if len(known) > _SHOWN_NAMES else ""
+            listed = ", ".join(known[:_SHOWN_NAMES])
+            raise RequestError(f"{where}_key: '{shown}' holds several arrays, name one of: {listed}{more}")
+        if key not in members:
+            hint = did_you_mean(key, known) or f"; it holds {', '.join(known[:_SHOWN_NAMES])}"
+            raise RequestError(f"{where}_key: '{shown}' holds no array '{key}'{hint}")
+        member = archive.getinfo(members[key])
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"its array '{printable(key)}' is compressed otherwise than NumPy does it")
+        if member.file_size > (member.compress_size + 1) * _DEFLATED:
+            raise ValueError(f"its array '{printable(key)}' claims more bytes than the file can hold")
+        with archive.open(member) as unpacked:
+            shape, by_columns, kind = _header(unpacked)
+            _compare(shape, kind, member.file_size - unpacked.tell(), exact=True)
+            _check_memory(math.prod(shape) * kind.itemsize)
+            flat = _filled(unpacked, math.prod(shape), kind)
+            return flat.reshape(shape, order="F" if by_columns else "C")
 
 
-def _from_idx(content: bytes) -> np.ndarray:
-    """Parses IDX: two zeros, a type, the number of dimensions, their sizes (big-endian), the values."""
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+def _from_idx(file: IO[bytes], size: int | None, most: int) -> np.ndarray:
+    """Parses IDX: two zeros, a type, the number of dimensions, their sizes (big-endian), the values.
+
+    Args:
+        file: At its beginning.
+        size: Its bytes, where they are known before it is read.
+        most: Bytes that it cannot exceed.
+    """
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES:
         raise ValueError("its header is not that of an IDX file")
-    dimensions = content[3]
-    start = 4 + 4 * dimensions
-    if len(content) < start:
+    sides = file.read(4 * head[3])
+    if len(sides) < 4 * head[3]:
         raise ValueError("the IDX header is cut short")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, 4))
-    kind = np.dtype(_IDX_TYPES[content[2]])
-    if len(content) - start != math.prod(shape) * kind.itemsize:
+    shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
+    kind = np.dtype(_IDX_TYPES[head[2]])
+    _compare(shape, kind, most if size is None else size - 4 - len(sides), exact=size is not None)
+    _check_memory(math.prod(shape) * kind.itemsize)
+    flat = _filled(file, math.prod(shape), kind)
+    if file.read(1):
+        raise ValueError(f"more bytes follow than the {_shape(shape)} values that its header promises")
+    return flat.reshape(shape).astype(kind.newbyteorder("="), copy=False)
+
+
+def _compare(shape: tuple[int, ...], kind: np.dtype, follow: int, exact: bool) -> None:
+    """Refuses a header that promises more bytes than follow it, or with `exact` any other number."""
+    promised = math.prod(shape) * kind.itemsize
+    if promised > follow or (exact and promised != follow):
         raise ValueError(
-            f"its header promises {'×'.join(map(str, shape))} values of {kind.itemsize} bytes, {len(content) - start} "
-            "bytes follow"
+            f"its header promises {_shape(shape)} values of {kind.itemsize} bytes, {follow:,} bytes follow"
+            if exact or follow < (1 << 40)
+            else f"its header promises {_shape(shape)} values of {kind.itemsize} bytes, which it cannot hold"
         )
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="), copy=False)
+
+
+def _check_memory(needed: int) -> None:
+    free = free_memory()
+    if needed > free:
+        raise ValueError(
+            f"it takes {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; save it as .npy, which is "
+            "read from the disk as it is used"
+        )
+
+
+def _filled(file: IO[bytes], count: int, kind: np.dtype) -> np.ndarray:
+    """The next `count` values of a file."""
+    flat = np.empty(count, kind)
+    if not flat.nbytes:
+        file.read(1)  # compares the checksum of nothing
+        return flat
+    view, done = flat.view(np.uint8).data, 0
+    while done < len(view):
+        got = file.readinto(view[done : done + (1 << 24)])  # type: ignore[attr-defined]
+        if not got:
+            raise EOFError(f"cut short: {done:,} of {len(view):,} bytes of values are there")
+        done += got
+    return flat
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    text = "×".join(map(str, shape))
+    return text if len(text) < 60 else f"{text[:57]}…"

@@ -4,15 +4,20 @@ import hashlib
 
 import numpy as np
 
+from builders.equal_images import row_traces
 from builders.errors import RequestError
-from builders.images import BadImageError, fit_image
+from builders.images import BadImageError, fit_image, to_8_bits
 from builders.sources.array_file import read_array
 from builders.sources.registry import SOURCES
-from builders.sources.source import Source
+from builders.sources.source import Source, Values
+from builders.sources.value_range import checked_range
 from builders.spec.types import Image
+from words import printable
 
 _SAMPLED_ROWS = 256
 _MOST_CLASSES = 1_000_000
+_TALL = 16
+_HIGHEST_LETTER = 0x10FFFF
 
 
 @SOURCES.register("arrays")
@@ -32,8 +37,10 @@ class Arrays(Source):
         labels_key: Name of the labels; without `labels`, in the file of the images.
         test_images_key: Name of the test images; without `test_images`, in the file of the images.
         test_labels_key: Name of the test labels; without `test_labels`, in the file of the test images.
-        value_range: The values that mean black and white, such as [-1, 1].
+        value_range: The values that mean black and white, such as [-1, 1] or [0, 4095]. What lies outside is clipped.
     """
+
+    value_range_key = "dataset.source.arrays.value_range"
 
     def __init__(
         self,
@@ -47,11 +54,8 @@ class Arrays(Source):
         test_labels_key: str | None = None,
         value_range: tuple[float, float] | None = None,
     ):
-        if value_range is not None and not (len(value_range) == 2 and value_range[0] < value_range[1]):
-            raise RequestError(
-                f"dataset.source.arrays.value_range: expected [black, white], smaller first, got {list(value_range)}"
-            )
-        self._range = value_range
+        self._given_range = value_range
+        self.value_range = checked_range(self.value_range_key, value_range)
         self._blocks = [_images("images", images, images_key)]
         words = [_labels("labels", labels or (images if labels_key else None), labels_key, len(self._blocks[0]))]
         if test_images or test_images_key:
@@ -73,7 +77,7 @@ class Arrays(Source):
 
     def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
         """One row as uint8, fitted; see `Source.read`."""
-        return fit_image(_to_uint8(self._row(index), self._range), image, size)
+        return fit_image(_to_uint8(self._row(index), self.value_range), image, size)
 
     def name_of(self, index: int) -> str:
         """The file's role and the row, such as `test_images[17]`."""
@@ -93,13 +97,33 @@ class Arrays(Source):
             return None
         return np.arange(self._first_test) if name == "train" else np.arange(self._first_test, len(self))
 
-    def check(self, index: int) -> None:
-        """Looks for values outside the range."""
-        _to_uint8(self._row(index), self._range)
+    def check(self, index: int) -> int | None:
+        """Looks for values that have no place between black and white."""
+        _to_uint8(self._row(index), self.value_range)
+        return None
+
+    def traces(self, indices: np.ndarray) -> np.ndarray:
+        """Of the values as they are; of large images only of their middle."""
+        found = np.empty(len(indices), np.uint64)
+        for block, first in zip(self._blocks, (0, self._first_test)):
+            here = (indices >= first) & (indices < first + len(block))
+            found[here] = row_traces(block, indices[here] - first)
+        return found
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        """Height and width of one image."""
+        height, width = self._row(index).shape[:2]
+        return height, width
+
+    def values_of(self, index: int) -> Values:
+        """The values in the file; see `Source.values_of`."""
+        row = self._row(index)
+        black, white = self.value_range or _usual_range(row.dtype)
+        return Values(float(row.min()), float(row.max()), black, white)
 
     def fingerprint(self) -> str:
         """sha256 of shapes, types, labels, value range and up to 256 rows of each array, evenly chosen."""
-        digest = hashlib.sha256(repr(self._range).encode() + self._labels.tobytes())
+        digest = hashlib.sha256(repr(self._given_range).encode() + self._labels.tobytes())
         for block in self._blocks:
             digest.update(f"{block.shape} {block.dtype.str}".encode())
             for row in np.unique(np.linspace(0, len(block) - 1, _SAMPLED_ROWS).astype(int)):
@@ -114,7 +138,12 @@ class Arrays(Source):
 def _images(argument: str, path: str, key: str | None) -> np.ndarray:
     where = f"dataset.source.arrays.{argument}"
     array = read_array(path, key, where)
-    shape = "×".join(map(str, array.shape))
+    shape, path = "×".join(map(str, array.shape)), printable(path)
+    if array.ndim == 3 and _is_one_image(array.shape):
+        raise RequestError(
+            f"{where}: '{path}' ({shape}) is one image with {array.shape[2]} channels, expected [count, height, width] "
+            "or [count, height, width, 1 or 3]; save it as array[None], or put files into a folder"
+        )
     if array.ndim == 4 and array.shape[3] not in (1, 3) and array.shape[1] in (1, 3):
         raise RequestError(f"{where}: channels stand first in '{path}' ({shape}); save it as transpose(0, 2, 3, 1)")
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)) or 0 in array.shape[1:]:
@@ -128,20 +157,31 @@ def _images(argument: str, path: str, key: str | None) -> np.ndarray:
     return array
 
 
+def _is_one_image(shape: tuple[int, ...]) -> bool:
+    """Whether the last axis must be channels: no images are three pixels wide, nor others so narrow and so tall."""
+    return shape[2] == 3 or (shape[2] in (1, 4) and shape[1] >= _TALL)
+
+
 def _labels(argument: str, path: str | None, key: str | None, count: int) -> np.ndarray | None:
     if path is None:
         return None
     where = f"dataset.source.arrays.{argument}"
-    labels = read_array(path, key, where)
+    labels, path = read_array(path, key, where), printable(path)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1 or len(labels) != count:
         raise RequestError(
             f"{where}: expected one label for each of {count} images, got shape {list(labels.shape)} in '{path}'"
         )
-    if labels.dtype.kind in "US":
-        return labels.astype(str)
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8", "backslashreplace")
+    if labels.dtype.kind == "U":
+        if labels.nbytes and np.ascontiguousarray(labels).view(np.uint32).max() > _HIGHEST_LETTER:
+            raise RequestError(f"{where}: the words in '{path}' are damaged; save them again")
+        return labels
+    if labels.dtype.kind == "f":  # what no whole number can be is as wrong as a negative one
+        labels = np.where(np.abs(labels) < 2**53, labels, -1)
     whole = labels.astype(np.int64)
-    if labels.dtype.kind not in "buif" or (whole != labels).any() or (whole < 0).any():
+    if (whole != labels).any() or (whole < 0).any():
         raise RequestError(f"{where}: expected whole numbers from 0, or words, in '{path}'")
     if whole.max() >= _MOST_CLASSES:
         raise RequestError(f"{where}: expected class numbers below {_MOST_CLASSES}, got {whole.max()} in '{path}'")
@@ -154,8 +194,9 @@ def _number(labels: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndar
     if not given:
         return np.full(sum(counts), -1, np.int64), ()
     if any(block.dtype.kind == "U" for block in given):
-        names = tuple(sorted({str(word) for block in given for word in block}))
-        places = {name: place for place, name in enumerate(names)}
+        words = sorted({str(word) for block in given for word in block})
+        places = {word: place for place, word in enumerate(words)}
+        names = tuple(printable(word) for word in words)
         labels = [
             None if block is None else np.array([places[str(word)] for word in block], np.int64) for block in labels
         ]
@@ -165,17 +206,25 @@ def _number(labels: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndar
     return np.concatenate(filled), names
 
 
+def _usual_range(kind: np.dtype) -> tuple[float, float]:
+    """What means black and white in arrays of a type."""
+    return (0, 1) if kind.kind in "fb" else (0, 65535) if kind == np.uint16 else (0, 255)
+
+
 def _to_uint8(row: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    if value_range is None:
-        if row.dtype == np.uint8:
-            return row
-        if row.dtype == np.uint16:
-            return (row >> 8).astype(np.uint8)
-    black, white = value_range or ((0, 1) if row.dtype.kind in "fb" else (0, 255))
-    values = (row.astype(np.float64) - black) / (white - black)
+    if value_range is not None:
+        if row.dtype.kind == "f" and not np.isfinite(row).all():
+            raise BadImageError("values that are not finite")
+        return to_8_bits(row, value_range)
+    if row.dtype == np.uint8:
+        return row
+    if row.dtype == np.uint16:
+        return (row >> 8).astype(np.uint8)
+    black, white = _usual_range(row.dtype)
     # A hair outside comes from arithmetic in float32 and is no mistake.
-    if not (values.min() >= -1e-3 and values.max() <= 1 + 1e-3):  # false for NaN as well
+    hair = (white - black) * 1e-3
+    if not (row.min() >= black - hair and row.max() <= white + hair):  # false for NaN as well
         raise BadImageError(
             f"values from {row.min():g} to {row.max():g}, expected {black:g} to {white:g}; set value_range"
         )
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return to_8_bits(row, (black, white))

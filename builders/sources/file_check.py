@@ -1,46 +1,41 @@
 """Finding damaged image files without decoding them."""
 
+import hashlib
+import io
 import os
-import pathlib
 
-from builders.images import BadImageError, opened_image
+from builders.images import BadImageError, open_file, opened_image
 
 _TAIL_BYTES = 4096
 
 
-def check_file(file: pathlib.Path | bytes) -> None:
+def check_file(source: str | os.PathLike | bytes) -> int:
     """Reads an image's header and the end of its file: finds other formats, damaged headers and files cut short.
 
     PNG checksums are compared. A JPEG's pixels are not decoded, so damage in its middle passes.
 
     Args:
-        file: An image file, or its bytes.
+        source: Path of an image file, or its bytes.
+
+    Returns:
+        A trace of 64 bits, of the file's size and end: equal files have equal ones.
 
     Raises:
         BadImageError: What is wrong with it.
     """
-    with opened_image(file) as image:
-        if image.format == "PNG":
-            image.verify()
-        elif image.format == "WEBP" and not _riff_is_whole(file):
-            raise BadImageError("cut short: the file is smaller than its header says")
-        elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and not _jpeg_ends(file)):
-            # Only decoding tells a JPEG that is cut short from a whole one with a camera's own data behind it.
-            image.load()
-
-
-def _jpeg_ends(file: pathlib.Path | bytes) -> bool:
-    if isinstance(file, bytes):
-        return b"\xff\xd9" in file[-_TAIL_BYTES:]
-    with open(file, "rb") as opened:
-        opened.seek(max(0, os.path.getsize(file) - _TAIL_BYTES))
-        return b"\xff\xd9" in opened.read()
-
-
-def _riff_is_whole(file: pathlib.Path | bytes) -> bool:
-    if isinstance(file, bytes):
-        header, size = file[:8], len(file)
-    else:
-        with open(file, "rb") as opened:
-            header, size = opened.read(8), os.path.getsize(file)
-    return size >= int.from_bytes(header[4:8], "little") + 8
+    with open_file(source) as file:
+        head = file.read(8)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        tail = file.read()
+        file.seek(0)
+        with opened_image(file) as image:
+            if image.format == "PNG":
+                image.verify()
+            elif image.format == "WEBP" and size < int.from_bytes(head[4:], "little") + 8:
+                raise BadImageError("cut short: the file is smaller than its header says")
+            elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and b"\xff\xd9" not in tail):
+                # Only decoding tells a JPEG that is cut short from a whole one with a camera's own data behind it.
+                image.load()
+        digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
+        return int.from_bytes(digest.digest(), "little")

@@ -2,97 +2,101 @@
 
 import contextlib
 import hashlib
-import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from builders.errors import RequestError
-from builders.images import SUFFIXES, open_fitted
-from builders.sources.file_check import check_file
+from builders.image_files import Found, find_images
+from builders.images import BadImageError, open_file
+from builders.sources.encoded import EncodedSource
+from builders.sources.folder_structure import structure_of
 from builders.sources.registry import SOURCES
-from builders.sources.source import Source
-from builders.spec.types import Image
+from builders.sources.value_range import checked_range
+from words import printable
 
-# Names under which a dataset's own division is found on disk.
-SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
-}
+_WHERE = "dataset.source.folder"
 _SAMPLED_FILES = 64
+_SHOWN = 6
 
 
 @SOURCES.register("folder")
-class Folder(Source):
-    """All JPEG, PNG, WebP, BMP and GIF files under a folder, however deep, sorted by path; hidden ones are ignored.
+class Folder(EncodedSource):
+    """All JPEG, PNG, WebP, BMP and GIF files under a folder, however deep, sorted by path.
 
-    Parts: every sub-folder by its path, such as `train` or `train/cats`. Folders named train, validation (valid, val,
-    dev) and test are the default splits. Labels: the sub-folder an image lies in, numbered in sorted order; below
-    split folders, their sub-folder. Images outside any sub-folder have no label.
+    Hidden files and those of the system are ignored. Parts: every sub-folder by its path, such as `train` or
+    `train/cats`. Folders named train, validation (valid, val, dev) and test are the default splits, also inside one
+    folder that holds everything. Labels: the sub-folder an image lies in, numbered in sorted order; below split
+    folders, their sub-folder. Images outside any sub-folder have no label.
 
     Args:
         path: The folder, relative to the working directory.
+        value_range: The values that mean black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or [0, 1] for
+            masks. What lies outside is clipped. Unset: all values that files of 8 or 16 bits can hold.
     """
 
-    can_fail = True
+    value_range_key = f"{_WHERE}.value_range"
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, value_range: tuple[float, float] | None = None):
+        self.value_range = checked_range(self.value_range_key, value_range)
         self._root = pathlib.Path(path).expanduser()
+        shown = printable(path)
         if not self._root.is_dir():
             problem = "is a file, expected a folder" if self._root.exists() else "no such folder"
             raise RequestError(
-                f"dataset.source.folder.path: {problem}: '{path}'; paths are relative to the working directory "
-                f"({pathlib.Path.cwd()}); set another with --set dataset.source.folder.path=FOLDER"
+                f"{_WHERE}.path: {problem}: '{shown}'; paths are relative to the working directory "
+                f"({printable(pathlib.Path.cwd())}); set another with --set dataset.source.folder.path=FOLDER"
             )
         try:
-            self._names, others = _image_files(self._root)
+            found = find_images(self._root)
         except OSError as error:
             raise RequestError(
-                f"dataset.source.folder.path: cannot look into '{error.filename}': {error.strerror}"
+                f"{_WHERE}.path: cannot look into '{printable(str(error.filename))}': {error.strerror}"
             ) from None
+        self._names = found.images
         if not self._names:
+            others = f": {_by_suffix(found)}" if found.others else ""
             raise RequestError(
-                f"dataset.source.folder.path: '{path}' holds no JPEG, PNG, WebP, BMP or GIF image, nor do its "
-                f"sub-folders; {others} other files were found; name a folder with images"
+                f"{_WHERE}.path: '{shown}' holds no JPEG, PNG, WebP, BMP or GIF image, nor do its "
+                f"sub-folders; {found.others.total()} other files were found{others}; name a folder with images"
             )
-        self._folders = [tuple(name.split("/")[:-1]) for name in self._names]
-        tops = {folder[0] for folder in self._folders if folder}
-        self.own_splits = own_splits(tops)
-        class_depth = 1 if self.own_splits and tops <= set(self.own_splits.values()) else 0
-        classes = [folder[class_depth] if len(folder) > class_depth else None for folder in self._folders]
-        self.class_names = tuple(sorted({name for name in classes if name is not None}))
+        self._folders = [tuple(printable(name).split("/")[:-1]) for name in self._names]
+        structure = structure_of(self._folders)
+        self.own_splits = structure.own_splits
+        self._parts = structure.parts
+        self.remarks = (*_left_out(found), *structure.remarks)
+        classes = [structure.class_of(folder) for folder in self._folders]
+        # Folders that no split uses must not number the classes of those that are used.
+        named = {name for name, folder in zip(classes, self._folders) if name and structure.is_divided(folder)}
+        self.class_names = tuple(sorted(named))
         numbers = {name: number for number, name in enumerate(self.class_names)}
-        self._labels = np.array([-1 if name is None else numbers[name] for name in classes], np.int64)
+        self._labels = np.array([numbers.get(name, -1) if name else -1 for name in classes], np.int64)
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
-        """Decodes and fits one file; see `Source.read`."""
-        return open_fitted(self._root / self._names[index], image, size)
+    def file(self, index: int) -> pathlib.Path:
+        """Where an image lies."""
+        return self._root / self._names[index]
 
     def name_of(self, index: int) -> str:
-        """Path inside the folder."""
-        return self._names[index]
+        """Path inside the folder, as it can be shown."""
+        return printable(self._names[index])
 
     def labels(self) -> np.ndarray:
         """Numbers of class folders."""
         return self._labels
 
     def part_names(self) -> list[str]:
-        """The top-level folders; deeper ones are parts as well."""
-        return sorted({folder[0] for folder in self._folders if folder})
+        """The folders at the level of the splits or classes; others are parts as well."""
+        return list(self._parts)
 
     def part(self, name: str) -> np.ndarray | None:
         """Images under a sub-folder."""
         wanted = tuple(name.strip("/").split("/"))
         found = [index for index, folder in enumerate(self._folders) if folder[: len(wanted)] == wanted]
         return np.array(found, np.int64) if found else None
-
-    def check(self, index: int) -> None:
-        """Looks at header and end of one file, without decoding."""
-        check_file(self._root / self._names[index])
 
     def fingerprint(self) -> str:
         """sha256 of all names and file sizes and of the bytes of up to 64 files, evenly chosen.
@@ -103,8 +107,11 @@ class Folder(Source):
         for name in self._names:
             digest.update(f"{name}\0{_size(self._root / name)}\n".encode("utf-8", "surrogateescape"))
         for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
-            with contextlib.suppress(OSError):  # a file that cannot be read is `check`'s to report
-                digest.update((self._root / self._names[index]).read_bytes())
+            # A file that cannot be read is `check`'s to report.
+            with contextlib.suppress(OSError, BadImageError), open_file(self.file(index)) as file:
+                digest.update(file.read())
+        if self.value_range is not None:
+            digest.update(repr(self.value_range).encode())
         return digest.hexdigest()
 
 
@@ -115,37 +122,23 @@ def _size(path: pathlib.Path) -> int:
         return -1
 
 
-def own_splits(tops: set[str]) -> dict[str, str]:
-    """Split → the part whose name says that it is for it; empty where none is for training."""
-    found = {}
-    for split, words in SPLIT_FOLDERS.items():
-        present = [top for word in words for top in sorted(tops) if top.lower() == word]
-        if present:
-            found[split] = present[0]
-    # A division needs something to train on; a lone class called "test" is a class.
-    return found if "train" in found else {}
+def _left_out(found: Found) -> Iterator[str]:
+    """Remarks on what a folder holds besides images."""
+    if found.others:
+        count = found.others.total()
+        yield (
+            f"{count} {'file is' if count == 1 else 'files are'} left out, for only JPEG, PNG, WebP, BMP and GIF can "
+            f"be read: {_by_suffix(found)}"
+        )
+    if found.loops:
+        names = ", ".join(f"'{printable(name)}'" for name in found.loops[:3])
+        more = f" and {len(found.loops) - 3} more" if len(found.loops) > 3 else ""
+        yield f"links that lead to a folder above them, or through many others, are not followed: {names}{more}"
 
 
-def _image_files(root: pathlib.Path) -> tuple[list[str], int]:
-    """Paths of images inside `root`, with forward slashes, sorted; and how many other files there are."""
-    names: list[str] = []
-    others = 0
-    visited = set()
-    waiting = [(str(root), "")]
-    while waiting:
-        folder, inside = waiting.pop()
-        identity = os.path.realpath(folder)
-        if identity in visited:  # a link to a folder above would never end
-            continue
-        visited.add(identity)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith((".", "__MACOSX")):
-                    continue
-                if entry.is_dir():
-                    waiting.append((entry.path, f"{inside}{entry.name}/"))
-                elif entry.name.lower().endswith(SUFFIXES):
-                    names.append(f"{inside}{entry.name}")
-                else:
-                    others += 1
-    return sorted(names), others
+def _by_suffix(found: Found) -> str:
+    """`40 .heic, 1 .txt`, the most frequent first."""
+    pairs = sorted(found.others.items(), key=lambda pair: (-pair[1], pair[0]))
+    words = [f"{count} {printable(suffix) or 'without a suffix'}" for suffix, count in pairs[:_SHOWN]]
+    rest = sum(count for _, count in pairs[_SHOWN:])
+    return ", ".join([*words, f"{rest} others"] if rest else words)

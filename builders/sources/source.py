@@ -2,10 +2,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from builders.images import ValueRange
 from builders.spec.types import Image
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values that images hold before they become 8 bits, and those that mean black and white."""
+
+    lowest: float
+    highest: float
+    black: float
+    white: float
 
 
 class Source(ABC):
@@ -23,6 +35,15 @@ class Source(ABC):
 
     class_names: tuple[str, ...] = ()
     """Names of the classes that labels number."""
+
+    remarks: tuple[str, ...] = ()
+    """What a user should know of the data before training, such as files that were left out: whole sentences."""
+
+    value_range: ValueRange | None = None
+    """The values that a spec gives for black and white; None where it leaves that to the images' type."""
+
+    value_range_key: str | None = None
+    """Path in the spec of the setting that says which values mean black and white, where there is one."""
 
     own_splits: Mapping[str, str] = {}
     """Split → the part that the source itself sets aside for it, by name."""
@@ -80,5 +101,32 @@ class Source(ABC):
         """int64 [n]: the indices of a part, ascending; None where there is no such part."""
         return None
 
-    def check(self, index: int) -> None:  # noqa: B027 - most sources have nothing to check
-        """Looks for damage without decoding the image. Raises BadImageError where it finds some."""
+    def check(self, index: int) -> int | None:  # noqa: B027 - most sources have nothing to check
+        """Looks for damage without decoding the image.
+
+        Returns:
+            A trace of 64 bits, where one costs nothing: images that are equal before they are fitted have equal ones.
+
+        Raises:
+            BadImageError: There is damage.
+        """
+
+    def traces(self, indices: np.ndarray) -> np.ndarray | None:
+        """uint64 [n]: traces of images that lie in memory, as `check` gives them; None where they must be read."""
+        return None
+
+    def size_of(self, index: int) -> tuple[int, int] | None:
+        """(height, width) in pixels of one image before it is fitted; None where it has none of its own.
+
+        Raises:
+            BadImageError: The image is damaged or gone.
+        """
+        return self.size
+
+    def values_of(self, index: int) -> Values | None:
+        """The values of one image before they become 8 bits; None where nobody could have mistaken them.
+
+        Raises:
+            BadImageError: The image is damaged or gone.
+        """
+        return None

@@ -10,12 +10,9 @@ import numpy as np
 
 from architectures.registry import did_you_mean
 from builders.errors import RequestError
-from builders.images import open_fitted
-from builders.sources.file_check import check_file
-from builders.sources.folder import own_splits
+from builders.sources.encoded import EncodedSource
+from builders.sources.folder_structure import own_splits
 from builders.sources.registry import SOURCES
-from builders.sources.source import Source
-from builders.spec.types import Image
 from builders.tfds.download import prepare, preparing_line
 from builders.tfds.folder import WHERE, NotPreparedError, Prepared, data_folder, find_prepared
 from builders.tfds.image_records import ImageRecords
@@ -25,7 +22,7 @@ _SAMPLE_BYTES = 1 << 16
 
 
 @SOURCES.register("tfds")
-class Tfds(Source):
+class Tfds(EncodedSource):
     """A dataset of TensorFlow Datasets, by name, such as mnist or cats_vs_dogs, prepared in its usual folder.
 
     Parts are the dataset's own splits, and labels its own. Files in array_record format are read in place; TFRecord
@@ -39,8 +36,6 @@ class Tfds(Source):
         image_key: The feature that holds the image. Unset: `image`, or the only one.
         label_key: The feature that holds the class. Unset: `label`, or the only one.
     """
-
-    can_fail = True
 
     def __init__(
         self,
@@ -88,9 +83,9 @@ class Tfds(Source):
         """Finds all labels, and copies TFRecord files; once for each dataset and working directory."""
         self._records(progress)
 
-    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
-        """Decodes and fits one image; see `Source.read`."""
-        return open_fitted(self._records().encoded(index), image, size)
+    def file(self, index: int) -> bytes:
+        """The bytes of one image, as they are encoded."""
+        return self._records().encoded(index)
 
     def name_of(self, index: int) -> str:
         """The part and the place in it, such as `train 17`."""
@@ -107,10 +102,6 @@ class Tfds(Source):
     def part(self, name: str) -> np.ndarray | None:
         """The images of one of the dataset's own splits."""
         return np.arange(*self._parts[name]) if name in self._parts else None
-
-    def check(self, index: int) -> None:
-        """Looks at header and end of one encoded image, without decoding."""
-        check_file(self._records().encoded(index))
 
     def fingerprint(self) -> str:
         """sha256 of names, features, file sizes and 64 samples of the files' bytes, evenly spread.

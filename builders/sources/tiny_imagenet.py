@@ -1,23 +1,24 @@
 """Tiny ImageNet, as its archive unpacks."""
 
+import contextlib
 import hashlib
 import pathlib
 
 import numpy as np
 
 from builders.errors import RequestError
-from builders.images import SUFFIXES, open_fitted
-from builders.sources.file_check import check_file
+from builders.image_files import is_image
+from builders.images import BadImageError, open_file
+from builders.sources.encoded import EncodedSource
 from builders.sources.registry import SOURCES
-from builders.sources.source import Source
-from builders.spec.types import Image
+from words import printable
 
 _WHERE = "dataset.source.tiny_imagenet.path"
 _SAMPLED_FILES = 64
 
 
 @SOURCES.register("tiny_imagenet")
-class TinyImagenet(Source):
+class TinyImagenet(EncodedSource):
     """Tiny ImageNet: 200 classes of 500 training and 50 validation images, 64×64, in the layout of its archive.
 
     Read are `train/ID/images/*.JPEG`, and `val/images` with the classes that `val/val_annotations.txt` gives. Parts:
@@ -28,7 +29,6 @@ class TinyImagenet(Source):
         path: The unpacked folder, tiny-imagenet-200.
     """
 
-    can_fail = True
     own_splits = {"train": "train", "test": "val"}
 
     def __init__(self, path: str):
@@ -36,7 +36,7 @@ class TinyImagenet(Source):
         if not (self._root / "train").is_dir() or not (self._root / "val" / "images").is_dir():
             what = "has not the folders train and val/images" if self._root.is_dir() else "no such folder"
             raise RequestError(
-                f"{_WHERE}: {what}: '{path}'; unpack tiny-imagenet-200.zip and name the folder that it makes"
+                f"{_WHERE}: {what}: '{printable(path)}'; unpack tiny-imagenet-200.zip and name the folder that it makes"
             )
         training, classes = _training_images(self._root / "train")
         held_out = _validation_images(self._root / "val", classes)
@@ -50,14 +50,14 @@ class TinyImagenet(Source):
     def __len__(self) -> int:
         return len(self._names)
 
-    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
-        """Decodes and fits one file; see `Source.read`."""
-        return open_fitted(self._root / self._names[index], image, size)
+    def file(self, index: int) -> pathlib.Path:
+        """Where an image lies."""
+        return self._root / self._names[index]
 
     def name_of(self, index: int) -> str:
         """Path inside the folder, and what the class is called, such as `val/images/val_0.JPEG (goldfish)`."""
         word = self._words.get(self.class_names[self._labels[index]])
-        return f"{self._names[index]} ({word})" if word else self._names[index]
+        return printable(f"{self._names[index]} ({word})" if word else self._names[index])
 
     def labels(self) -> np.ndarray:
         """Numbers of the class ids, sorted."""
@@ -72,23 +72,19 @@ class TinyImagenet(Source):
         parts = {"train": (0, self._first_held_out), "val": (self._first_held_out, len(self))}
         return np.arange(*parts[name]) if name in parts else None
 
-    def check(self, index: int) -> None:
-        """Looks at header and end of one file, without decoding."""
-        check_file(self._root / self._names[index])
-
     def fingerprint(self) -> str:
         """sha256 of all names and labels and of the bytes of up to 64 files, evenly chosen."""
-        digest = hashlib.sha256("\n".join(self._names).encode() + self._labels.tobytes())
+        digest = hashlib.sha256("\n".join(self._names).encode("utf-8", "surrogateescape") + self._labels.tobytes())
         digest.update(" ".join(self.class_names).encode())
         for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
-            path = self._root / self._names[index]
-            digest.update(path.read_bytes() if path.is_file() else b"")
+            # A file that cannot be read is `check`'s to report.
+            with contextlib.suppress(OSError, BadImageError), open_file(self.file(index)) as file:
+                digest.update(file.read())
         return digest.hexdigest()
 
 
 def _images(folder: pathlib.Path) -> list[str]:
-    names = (entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    return sorted(name for name in names if name.lower().endswith(SUFFIXES))
+    return sorted(entry.name for entry in folder.iterdir() if is_image(entry.name))
 
 
 def _training_images(folder: pathlib.Path) -> tuple[list[tuple[str, str]], list[str]]:
@@ -119,13 +115,15 @@ def _validation_images(folder: pathlib.Path, classes: list[str]) -> list[tuple[s
         if len(words) < 2 or words[1].strip() not in known:
             raise RequestError(
                 f"{_WHERE}: {annotations}:{number}: expected an image and the id of a class in train, separated by a "
-                f"tab, got '{line[:60]}'"
+                f"tab, got '{printable(line[:60])}'"
             )
         named[words[0].strip()] = words[1].strip()
     images = _images(folder / "images")
     nameless = next((name for name in images if name not in named), None)
     if nameless is not None:
-        raise RequestError(f"{_WHERE}: {annotations} gives no class for '{nameless}'; unpack the archive again")
+        raise RequestError(
+            f"{_WHERE}: {annotations} gives no class for '{printable(nameless)}'; unpack the archive again"
+        )
     return [(f"val/images/{name}", named[name]) for name in images]
 
 

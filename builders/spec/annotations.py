@@ -40,7 +40,7 @@ OPTIONS = {
     spec_types.Classes: (Option("count"), Option("names")),
     spec_types.SweepParameter: (Option("values"), Option("log"), Option("linear"), Option("int")),
 }
-_AMOUNT = either(Number(above=0, below=1), Number(whole=True, minimum=1), Words(("rest",)))
+_AMOUNT = either(Number(above=0, maximum=1), Number(whole=True, minimum=1), Words(("rest",)))
 
 
 def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bounds: Any = None) -> Shape:

@@ -48,7 +48,7 @@ class Duration:
         return f"{self.value} {self.unit if self.value != 1 else self.unit[:-1]}"
 
 
-# A share of a part: a fraction below 1, a count, or what the other splits leave.
+# A share of a part, which has a point (0.8; 1.0 is all of it), a count (64), or what the other splits leave.
 Amount = float | int | Literal["rest"]
 
 
@@ -77,9 +77,9 @@ class Image:
 class SplitPart:
     """The images of one split."""
 
-    take: Annotated[Amount, Doc("A fraction below 1 of the part, a count, or `rest`: what the other splits leave.")] = (
-        "rest"
-    )
+    take: Annotated[
+        Amount, Doc("A share of the part (0.8; 1.0 is all), a count, or `rest`: what the other splits leave.")
+    ] = "rest"
     from_part: Annotated[
         str | None, Key("from"), Doc("A part of the source by name, such as `train`, or a folder. Unset: everything.")
     ] = None
@@ -115,6 +115,10 @@ class Dataset:
         Literal["error", "skip"],
         Doc("What an unreadable image does: stop before training, or be left out and counted."),
     ] = "error"
+    duplicates: Annotated[
+        Literal["allow", "keep_together"],
+        Doc("Images with equal pixels: may lie in several splits, which is said, or all in one. Decodes all first."),
+    ] = "allow"
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,7 @@ class Checkpoints:
 
     every: Annotated[Duration, Doc("How often a checkpoint is written."), Range(minimum=1)] = Duration(1, "epochs")
     keep_best: Annotated[int, Doc("How many of the best by `monitor` stay."), Range(minimum=1)] = 1
-    keep_last: Annotated[int, Doc("How many of the newest stay."), Range(minimum=1)] = 1
+    keep_last: Annotated[int, Doc("How many of the newest stay."), Range(minimum=1)] = 2
 
 
 @dataclass(frozen=True)
@@ -321,6 +325,10 @@ class SweepParameter:
     linear: Annotated[tuple[float, float] | None, Doc("Between two numbers, on a linear scale.")] = None
     integer: Annotated[tuple[int, int] | None, Key("int"), Doc("Whole numbers between two, both included.")] = None
     steps: Annotated[int | None, Doc("Points of a grid."), Range(minimum=1, maximum=1000)] = None
+    when: Annotated[
+        Mapping[str, Any] | None,
+        Doc("Only where other parameters have these values: `{training.optimizer: Adam}`; a list means any of them."),
+    ] = None
 
 
 @dataclass(frozen=True)

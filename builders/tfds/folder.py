@@ -10,10 +10,14 @@ from typing import Any
 
 from architectures.registry import nearest
 from builders.errors import RequestError
+from files import read_regular
+from words import printable
 
 WHERE = "dataset.source.tfds"
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>[\w.]+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+_LARGEST_METADATA = 64 << 20
+_MOST_CLASSES = 1_000_000
 _SHARDS = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
 
@@ -55,11 +59,25 @@ class Prepared:
     features: Mapping[str, Mapping[str, Any]]
 
     def class_names(self, feature: str) -> tuple[str, ...]:
-        """Names of the classes of a ClassLabel; numbers where they have none."""
+        """Names of the classes of a ClassLabel; numbers where they have none.
+
+        Raises:
+            RequestError: Their names or their number cannot be read.
+        """
         path = self.folder / f"{feature.replace('/', '-')}.labels.txt"
         if path.is_file():
-            return tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
-        return tuple(str(number) for number in range(int(self.features[feature]["classLabel"].get("numClasses", 0))))
+            try:
+                lines = read_regular(path, _LARGEST_METADATA).decode("utf-8", "backslashreplace").splitlines()
+            except OSError as error:
+                raise RequestError(f"{WHERE}: cannot read {path}: {error.strerror}") from None
+            return tuple(printable(line.strip()) for line in lines if line.strip())
+        count = self.features[feature]["classLabel"].get("numClasses", 0)
+        if not str(count).isdecimal() or int(count) > _MOST_CLASSES:
+            raise RequestError(
+                f"{WHERE}: {self.folder / 'features.json'} gives '{feature}' {printable(str(count)[:40])} classes, "
+                f"expected up to {_MOST_CLASSES:,}; copy the folder again, or prepare it anew"
+            )
+        return tuple(str(number) for number in range(int(count)))
 
 
 def data_folder(data_dir: str | None) -> Path:
@@ -134,6 +152,20 @@ def _default_config(folder: Path) -> str:
 
 
 def _read(folder: Path, name: str) -> Prepared:
+    try:
+        prepared = _described(folder, name)
+        held = sum(os.path.getsize(path) for part in prepared.parts for path in part.shards)
+        if sum(sum(part.lengths) for part in prepared.parts) > held:  # a record takes a byte at least
+            raise ValueError
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise RequestError(
+            f"{WHERE}: dataset_info.json or features.json in {folder} is damaged; copy the folder again, or prepare "
+            "it anew"
+        ) from None
+    return prepared
+
+
+def _described(folder: Path, name: str) -> Prepared:
     info = _json(folder / "dataset_info.json")
     file_format = info.get("fileFormat", "tfrecord")
     if file_format not in ("tfrecord", "array_record"):
@@ -182,14 +214,14 @@ def _flat(feature: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Map
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(read_regular(path, _LARGEST_METADATA))
     except FileNotFoundError:
         raise RequestError(
             f"{WHERE}: {path.parent} is no prepared dataset: it has no {path.name}; copy the folder again, or prepare "
             "it anew"
         ) from None
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{WHERE}: cannot read {path}: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(f"{WHERE}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(content, dict):
         raise RequestError(f"{WHERE}: {path} holds no JSON object; copy the folder again, or prepare it anew")
     return content

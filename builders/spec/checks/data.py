@@ -14,6 +14,7 @@ def data_checks(view: View) -> Iterator[Problem]:
     """What is wrong with the dataset."""
     yield from _splits(view)
     yield from _labels(view)
+    yield from _value_range(view)
     if view.get("dataset", "image", "margin", kind=float) and view.get("dataset", "image", "fit") in ("stretch", "pad"):
         fit = view.get("dataset", "image", "fit")
         path = ("dataset", "image", "margin")
@@ -47,9 +48,14 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
     """Splits of one part: shares of at most the whole, and what is left goes to one."""
     of = f"part '{part}'" if part else "the source"
     total, rest = 0.0, []
+    counted = next((name for name in names if view.get("dataset", "split", name, "take", kind=int)), None)
     for name in names:
         take = view.get("dataset", "split", name, "take", kind=float | str)
         if isinstance(take, float):
+            if take > 1:
+                message = f"{take:g} is no share, which is above 0 and up to 1; write {round(take)} for a count"
+                yield view.problem(("dataset", "split", name, "take"), message, value=True)
+                return
             total += take
             if total > 1 + 1e-9:
                 message = f"the splits take {total:g} of {of}, more than the whole; make them 1 or less"
@@ -60,9 +66,9 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
     if len(rest) > 1:
         message = f"'{rest[0]}' already takes the rest of {of}, and no image can be in two splits; give one an amount"
         yield view.problem(("dataset", "split", rest[1]), message)
-    if rest and total > 1 - 1e-9:
-        message = f"the other splits take all of {of} and leave nothing for the rest; make them smaller"
-        yield view.problem(("dataset", "split", rest[0]), message)
+    if total > 1 - 1e-9 and (empty := next(iter(rest), counted)):
+        message = f"the other splits take all of {of} and leave nothing for this one; make them smaller"
+        yield view.problem(("dataset", "split", empty), message)
 
 
 def _labels(view: View) -> Iterator[Problem]:
@@ -77,6 +83,15 @@ def _labels(view: View) -> Iterator[Problem]:
             wanting.append(("dataset", "split", name, "per_class"))
     for path in wanting:
         yield view.problem(path, f"needs labels, and source '{source}' has none; remove it or choose another source")
+
+
+def _value_range(view: View) -> Iterator[Problem]:
+    source, _ = view.choice("dataset", "source", kind="source") or ("", None)
+    path: Path = ("dataset", "source", source, "value_range")
+    given = view.get(*path, kind=list)
+    if given and given[0] >= given[1]:
+        message = f"expected the value that means black and then the one that means white, a larger one, got {given}"
+        yield view.problem(path, message, value=True)
 
 
 def _unlabelled(view: View, name: str, entry: Entry) -> bool:
