@@ -1,13 +1,13 @@
 """report.html: one page that sums a run up, with its pictures inside, to be opened or sent anywhere."""
 
 import base64
+import hashlib
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from files import write_atomically
 from runs import Run
-from words import duration_text, metric_label, metric_text
+from words import duration_text, metric_label, metric_text, printable
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --faint: #6b7180; --line: #e1e4ea; --paper: #fff; --soft: #f6f7f9; }
@@ -38,64 +38,93 @@ _LATENT_PICTURES = {
 }
 
 
+_POLICY = "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
+
+
+class _Html(str):
+    """Markup. Any other string is text, and `_html` escapes it."""
+
+
+def _html(template: str, **values: object) -> _Html:
+    """Markup with values in its braces: the only way into the page, and it escapes whatever is not markup already."""
+    return _Html(template.format(**{name: _escaped(value) for name, value in values.items()}))
+
+
+def _escaped(value: object) -> str:
+    if isinstance(value, _Html):
+        return value
+    return html.escape("\n".join(printable(line) for line in str(value).expandtabs().split("\n")))
+
+
+def _joined(parts: Iterable[_Html]) -> _Html:
+    return _Html("\n".join(part for part in parts if part))
+
+
 def write_report(run: Run) -> Path:
-    """Writes `report.html` from what lies in the run directory: state, evaluations, pictures, spec and environment."""
+    """Writes `report.html` from what lies in the run directory: state, evaluations, pictures, spec and environment.
+
+    Raises:
+        RequestError: The spec or a picture cannot be read, or is a link.
+    """
     spec = run.load_spec().spec
     state, environment = run.state(), run.environment()
-    parts = [f"<h1>{_text(spec.name)}</h1>"]
-    if spec.description:
-        parts.append(f"<p>{_text(spec.description)}</p>")
     done = f"{state.epoch} of {state.epochs} epochs, {state.step:,} steps in {duration_text(state.seconds)}"
-    parts.append(f'<p class="faint">{_text(run.path.name)} · {_text(state.status)} · {_text(done)}</p>')
+    parts = [
+        _html("<h1>{name}</h1>", name=spec.name),
+        _html("<p>{words}</p>", words=spec.description) if spec.description else _Html(),
+        _html('<p class="faint">{words}</p>', words=f"{run.path.name} · {state.status} · {done}"),
+    ]
     for name, evaluation in run.evaluations().items():
-        split = evaluation["split"]
-        parts.append(
-            f"<h2>{evaluation['count']} {_text(split)} images, checkpoint {_text(evaluation['checkpoint'])}</h2>"
-        )
+        split, count, checkpoint = (evaluation.get(key, "?") for key in ("split", "count", "checkpoint"))
+        parts.append(_html("<h2>{words}</h2>", words=f"{count} {split} images, checkpoint {checkpoint}"))
         parts.append(_table(evaluation["metrics"], spec.expected if split == "test" else None))
-        directory = run.evaluation_dir(split, evaluation["checkpoint"])
-        parts.append(_picture(directory / "grid.png", f"Worst, median and best of {name}, with error maps"))
-        parts.append(_picture(directory / "histograms.png", f"Histograms of PSNR and SSIM, {name}"))
-        for picture, words in _LATENT_PICTURES.items():
-            parts.append(_picture(directory / picture, words))
-    parts.append("<h2>Training</h2>")
-    parts.append(_picture(run.figures_dir / "loss.png", "Loss, PSNR and SSIM over the epochs"))
-    parts.append(f"<h2>Spec</h2><pre>{_text(run.spec_path.read_text(encoding='utf-8'))}</pre>")
-    parts.append(f"<h2>Environment</h2><p class='faint'>{_text(_environment(environment))}</p>")
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(spec.name)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body>\n{chr(10).join(part for part in parts if part)}\n</body></html>\n"
+        pictures = {
+            "grid.png": f"Worst, median and best of {name}, with error maps",
+            "histograms.png": f"Histograms of PSNR and SSIM, {name}",
+            **_LATENT_PICTURES,
+        }
+        parts += [_picture(run.read("evaluation", name, picture), words) for picture, words in pictures.items()]
+    parts += [
+        _html("<h2>Training</h2>"),
+        _picture(run.read("figures", "loss.png"), "Loss, PSNR and SSIM over the epochs"),
+        _html("<h2>Spec</h2><pre>{text}</pre>", text=(run.read("spec.yaml") or b"").decode("utf-8", "replace")),
+        _html('<h2>Environment</h2><p class="faint">{words}</p>', words=_environment(environment)),
+    ]
+    page = _html(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+        '<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>'
+        "<body>\n{body}\n</body></html>\n",
+        name=spec.name,
+        policy=_POLICY.format(base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")),
+        style=_Html(_STYLE),
+        body=_joined(parts),
     )
-    write_atomically(run.report_path, page)
+    run.write(page, "report.html")
     return run.report_path
 
 
-def _text(value: object) -> str:
-    return html.escape(str(value))
-
-
-def _table(metrics: Mapping[str, Mapping], expected: object | None) -> str:
+def _table(metrics: Mapping[str, Mapping], expected: object | None) -> _Html:
     head = ["", "measured", "±", "baseline", *(["expected"] if expected else [])]
     rows = []
     for name, figures in metrics.items():
-        cells = [metric_label(name), *(metric_text(name, figures[key]) for key in ("mean", "std", "baseline"))]
+        cells = [metric_label(name), *(metric_text(name, figures.get(key)) for key in ("mean", "std", "baseline"))]
         if expected:
             cells.append(metric_text(name, getattr(expected, name, None)))
-        rows.append("".join(f"<td>{_text(cell)}</td>" for cell in cells))
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    heading = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    return (
-        f'<div class="wide"><table><tr>{heading}</tr>{body}</table></div>'
-        '<p class="faint">Baseline: the same figure for each image\'s own mean colour.</p>'
+        rows.append(_html("<tr>{cells}</tr>", cells=_joined(_html("<td>{cell}</td>", cell=cell) for cell in cells)))
+    return _html(
+        '<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'
+        '<p class="faint">Baseline: the same figure for each image\'s own mean colour.</p>',
+        heads=_joined(_html("<th>{cell}</th>", cell=cell) for cell in head),
+        rows=_joined(rows),
     )
 
 
-def _picture(path: Path, description: str) -> str:
-    if not path.is_file():
-        return ""
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{_text(description)}" src="data:image/png;base64,{data}">'
+def _picture(png: bytes | None, description: str) -> _Html:
+    if png is None:
+        return _Html()
+    data = base64.b64encode(png).decode("ascii")
+    return _html('<img alt="{words}" src="data:image/png;base64,{data}">', words=description, data=data)
 
 
 def _environment(environment: Mapping) -> str:

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from files import atomic_file
@@ -58,6 +59,7 @@ def save_latent_space(
             axes.set_title(f"{drawn:,}{f' of {there:,}' if there > drawn else ''} {points.name}")
             axes.set_xlabel(axis_labels[0])
             axes.set_ylabel(axis_labels[1])
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6))  # wide numbers, such as -0.015, must not touch
             axes.set_xlim(*limits[0])
             axes.set_ylim(*limits[1])
             quiet_axes(axes)

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from builders.errors import RequestError
 from files import atomic_file
+from run_folder import RunGone
 from workflows.figures.writing import FAMILY, choose_fonts
 
 INK = "#1f2430"
@@ -107,10 +108,11 @@ def attempt(draw: Callable[[], Path | None], name: str, say: Callable[[str], Non
 
     Raises:
         RequestError: What `draw` refuses is the user's to change, and not a failure.
+        RunGone: Nothing can be kept of this run any more.
     """
     try:
         drawn = draw()
-    except RequestError:
+    except (RequestError, RunGone):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

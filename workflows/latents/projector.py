@@ -8,6 +8,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from files import atomic_file, write_atomically
+from words import printable
 
 # The browser holds them all, and the sprite has to stay under 8,192 pixels a side.
 MOST_POINTS = 5000
@@ -66,4 +67,4 @@ def _write_sprite(path: Path, images: np.ndarray) -> tuple[int, int]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(str(text).split())
+    return printable(" ".join(str(text).split()))
