@@ -94,6 +94,19 @@ def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None, fo
 
 
 @commands.command()
+@click.argument("spec")
+@SETTINGS
+@click.option("--plot", metavar="FILE", help="Also draw a batch as the network sees it: a .png, .svg or .pdf file.")
+@FORCE
+def data(spec: str, overrides: Sequence[str], plot: str | None, force: bool) -> None:
+    """Print what a spec's images are: splits, classes, sizes, values, what is left out."""
+    from workflows.console import new_console
+    from workflows.describe_data import describe_data
+
+    describe_data(spec, overrides, new_console(), plot, force)
+
+
+@commands.command()
 @click.argument("name")
 @click.option("--kind", default="inverter", show_default=True, metavar="KIND", help="inverter, autoencoder or latents.")
 def new(name: str, kind: str) -> None:

@@ -49,7 +49,8 @@ class ImageData:
         fingerprint: sha256 hex of the source's images, the image settings and the division into splits.
         bad: Index into the source → name of an unreadable image that was left out, and what is wrong with it.
         drawn_classes: Names of the classes that take part, where the spec chooses classes; else empty.
-        equal: Groups of (split, position) of equal images that lie in several splits.
+        equal: Groups of (split, position) of equal images that lie in several splits; None where none were looked for,
+            as images would have to be read for it.
         remarks: Sentences about the data that a user should read before training.
     """
 
@@ -59,7 +60,7 @@ class ImageData:
     fingerprint: str
     bad: Mapping[int, str]
     drawn_classes: tuple[str, ...]
-    equal: Sequence[tuple[tuple[str, int], ...]]
+    equal: Sequence[tuple[tuple[str, int], ...]] | None
     remarks: tuple[str, ...]
 
     @property
@@ -108,7 +109,7 @@ def open_data(
     equal = _equal_across(source, parts, traces)
     most = parts.get("train") or next(iter(parts.values()))
     remarks = [*source.remarks, *division.remarks, *value_remarks(source, most.indices, most.pixels)]
-    if said := equal_remark(equal, lambda name, position: source.name_of(int(parts[name].indices[position]))):
+    if said := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
         remarks.append(said)
     fingerprint = _fingerprint(source, dataset.image, shape, division.indices)
     return ImageData(source, shape, parts, fingerprint, bad, division.classes, equal, tuple(remarks))
@@ -221,15 +222,13 @@ def _equal(source: Source, image: Image, shape: tuple[int, int, int], threads: i
 
 def _equal_across(
     source: Source, parts: Mapping[str, Part], traces: Mapping[int, int]
-) -> list[tuple[tuple[str, int], ...]]:
-    """Groups of equal images in several splits, as far as their traces are known without more reading."""
-    if len(parts) < 2:
-        return []
+) -> list[tuple[tuple[str, int], ...]] | None:
+    """Groups of equal images in several splits, where their traces are known without more reading."""
     known = {}
     for name, part in parts.items():
         found = _traces(source, part, traces)
         if found is None:
-            return []
+            return None
         known[name] = found
     return equal_across(known, lambda name, position: parts[name].pixels(np.array([position])))
 

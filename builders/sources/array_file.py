@@ -1,6 +1,6 @@
 """Reading one array from a .npy, .npz or IDX file, told apart by their first bytes.
 
-What a header promises is compared with the size of the file, and with the memory that is free, before anything is
+What a header promises is compared with the size of the file, and with `files.memory_budget`, before anything is
 allocated. A deflated byte holds at most 1,032.
 """
 
@@ -18,8 +18,7 @@ import numpy as np
 
 from architectures.registry import did_you_mean
 from builders.errors import RequestError
-from builders.image_store import free_memory
-from files import open_regular
+from files import memory_budget, open_regular
 from words import printable
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -49,7 +48,7 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
 
     Raises:
         RequestError: No such file or key, another format, a damaged file, Python objects in it, or it is larger than
-            the memory that is free.
+            `files.memory_budget` allows.
     """
     file, shown = pathlib.Path(path).expanduser(), printable(path)
     if not file.is_file():
@@ -108,10 +107,9 @@ def _from_npy(opened: IO[bytes], file: pathlib.Path) -> np.ndarray:
     shape, by_columns, kind = _header(opened)
     start = opened.tell()
     _compare(shape, kind, os.fstat(opened.fileno()).st_size - start, exact=False)
-    order = "F" if by_columns else "C"
     if not math.prod(shape) * kind.itemsize:
         return np.empty(shape, kind)  # nothing cannot be mapped
-    return np.memmap(file, kind, "r", start, shape, order)
+    return np.memmap(file, kind, "r", start, shape, "F" if by_columns else "C")
 
 
 def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.ndarray:
@@ -183,11 +181,11 @@ def _compare(shape: tuple[int, ...], kind: np.dtype, follow: int, exact: bool) -
 
 
 def _check_memory(needed: int) -> None:
-    free = free_memory()
-    if needed > free:
+    budget = memory_budget()
+    if needed > budget:
         raise ValueError(
-            f"it takes {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; save it as .npy, which is "
-            "read from the disk as it is used"
+            f"it takes {needed / 1e9:.1f} GB of memory, and RETRACE_MEMORY_BUDGET allows {budget / 1e9:.1f} GB; save it "
+            "as .npy, which is read from the disk as it is used, or raise that setting"
         )
 
 
