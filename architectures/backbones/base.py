@@ -1,7 +1,9 @@
 """What every backbone answers: its taps, and itself cut at some of them."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from architectures.weights.download import RemoteFile, cached, fetch
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from architectures.weights.registry import WEIGHTS
+from words import printable
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,11 @@ class Backbone(ABC):
                 )
         tensors = [outputs[tap] for tap in taps]
         wanted = [layer.name for layer in keras.Model(network.input, tensors).layers if layer.weights]
-        preprocessing, arrays = self._weights(weights, network, wanted)
-        trunk = cut(network, tensors, names, seed)
+        # A process reads the file and a thread waits for it while this one builds.
+        with ThreadPoolExecutor(1) as reading:
+            read = reading.submit(self._weights, weights, network, wanted)
+            trunk = cut(network, tensors, names, seed)
+        preprocessing, arrays = read.result()
         for original, values in arrays.items():
             layer = trunk.get_layer(names[original])
             for variable, value in zip(variables_of(layer), values):
@@ -166,10 +172,12 @@ class Backbone(ABC):
             if lacking:
                 raise ValueError(f"weights {weights} hold nothing for {lacking[0]} of {self.name}{self._choices()}")
             return package.preprocessing, arrays
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise ValueError(f"weights '{weights}' are neither a file nor a name known here{self._choices()}")
-        return self.preprocessing, self.read(path, network, wanted)
+        path = os.path.expanduser(weights)
+        if not os.path.exists(path):
+            raise ValueError(
+                f"weights '{printable(weights)}' are neither a file nor a name known here{self._choices()}"
+            )
+        return self.preprocessing, self.read(Path(path), network, wanted)
 
     def _published(self, wanted: Collection[str]) -> Path:
         """The published file that holds the wanted layers, downloaded if need be."""

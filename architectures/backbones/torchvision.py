@@ -10,6 +10,7 @@ from keras import layers
 from architectures.backbones.base import Backbone
 from architectures.weights.preprocessing import TORCH
 from architectures.weights.torch_state import read_torch
+from words import printable
 
 # Steps that PyTorch takes inside a module have layers of their own here; they are no taps.
 _INNER = ".inner"
@@ -24,8 +25,10 @@ class Torchvision(Backbone):
         return [operation for operation in super().tappable(network) if not operation.name.endswith(_INNER)]
 
     def read(self, path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
-        if path.suffix in (".h5", ".hdf5"):
-            raise ValueError(f"{path} is a Keras file; {self.name} takes torchvision's .pth, or .safetensors")
+        if path.suffix.lower() in (".h5", ".hdf5", ".keras"):
+            raise ValueError(
+                f"{printable(path)} is a Keras file; {self.name} takes torchvision's .pth, or .safetensors"
+            )
         return read_torch(path, network, wanted)
 
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
+
+from architectures.weights.outside import check_values, open_weights
+from words import printable
 
 if TYPE_CHECKING:
     # Reading a file of weights takes no TensorFlow, and `convert-weights` does without.
     import keras
+
+_READER = Path(__file__).with_name("hdf5_reader.py")
+_DTYPES = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)] + ["f2", "f4", "f8"]
+_LONGEST_LINE = 1 << 20
+# The reader limits its own time of the processor; these end it where it waits for a disk that never answers.
+_SECONDS = 60
+_BYTES_PER_SECOND = 1 << 20
 
 
 def variables_of(layer: keras.layers.Layer) -> list[keras.Variable]:
@@ -22,6 +38,8 @@ def variables_of(layer: keras.layers.Layer) -> list[keras.Variable]:
 def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
     """The weights of some of a network's layers from a file that holds all of it, or all but its head.
 
+    A process of its own reads the file, with limits on its time and memory; links out of the file are refused.
+
     Args:
         path: A .h5 or .weights.h5 file written by `save_weights` or `save`.
         network: The whole network, trainable; its variables need no values.
@@ -31,92 +49,113 @@ def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict
         Layer name → arrays in the order of `variables_of`.
 
     Raises:
-        ValueError: The file is no HDF5 file, or holds another network's weights.
+        ValueError: The file is no HDF5 file, is damaged, holds another network's weights, or NaN.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            if _attribute(root, "layer_names"):
-                stored = _legacy_layers(root, network, wanted)
-            elif "layers" in root:
-                stored = _layers(root["layers"], network, wanted)
-            else:
-                raise ValueError(
-                    f"{path} holds no weights of a Keras model at its top level; expected a file "
-                    "that keras.applications published or that save_weights wrote"
-                )
-            return _checked(path, network, stored, wanted)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} cannot be read as HDF5 weights ({' '.join(str(error).split())})") from error
-
-
-def _checked(path, network, stored, wanted) -> dict[str, list[np.ndarray]]:
-    """Reads datasets into arrays after comparing their shapes with the network's."""
-    arrays = {}
-    for layer in network.layers:
-        if layer.name not in wanted:
-            continue
-        expected = [tuple(variable.shape) for variable in variables_of(layer)]
-        found = [tuple(dataset.shape) for dataset in stored.get(layer.name, ())]
-        if found != expected:
+    with open_weights(path) as file:
+        if file.read(2) == b"PK":
             raise ValueError(
-                f"{path} does not fit {network.name}: layer {layer.name} needs shapes {expected}, "
-                f"the file holds {found or 'nothing for it'}"
+                f"{printable(path)} is a zip archive, as .keras files are; unpack it and give its model.weights.h5"
             )
-        arrays[layer.name] = [dataset[()] for dataset in stored[layer.name]]
+    request = _request(path, network, wanted)
+    arrays = {}
+    with _Reader(path, request) as reader:
+        for layer in request["layers"]:
+            if layer["name"] in wanted:
+                shapes = [request["shapes"][variable] for variable in layer["variables"]]
+                arrays[layer["name"]] = [reader.array(shape) for shape in shapes]
+    for name, values in arrays.items():
+        for value in values:
+            check_values(path, name, value)
     return arrays
 
 
-def _attribute(group: h5py.Group, name: str) -> list[str]:
-    """A list of names in a group's attributes; long ones are written in numbered pieces."""
-    pieces = [group.attrs[name]] if name in group.attrs else []
-    while f"{name}{len(pieces)}" in group.attrs:
-        pieces.append(group.attrs[f"{name}{len(pieces)}"])
-    return [word.decode() if isinstance(word, bytes) else str(word) for piece in pieces for word in piece]
+def _request(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, Any]:
+    """The reader's request: the network as plain data, in which a variable is its place in the list of shapes."""
+    shapes: list[tuple[int, ...]] = []
+    places: dict[int, int] = {}
 
+    def place(variable: keras.Variable) -> int:
+        if id(variable) not in places:
+            places[id(variable)] = len(shapes)
+            shapes.append(tuple(variable.shape))
+        return places[id(variable)]
 
-def _legacy_layers(root, network, wanted) -> dict[str, list[h5py.Dataset]]:
-    """Layer name → datasets in the format before Keras 3: by name where the names agree, else by order."""
-    stored = {}
-    for name in _attribute(root, "layer_names"):
-        weights = _attribute(root[name], "weight_names")
-        if weights:
-            stored[name] = [root[name][weight] for weight in weights]
-    if all(name in stored for name in wanted):
-        return stored
-    # Published files are older than today's layer names; their order is the network's, with or without its head.
-    weighted = [layer.name for layer in network.layers if layer.weights]
-    return dict(zip(weighted, stored.values()))
+    def plain(layer: keras.layers.Layer) -> dict[str, Any]:
+        nested = getattr(layer, "layers", None)
+        return {
+            "name": layer.name,
+            "kind": type(layer).__name__.lower(),
+            "variables": [place(variable) for variable in variables_of(layer)],
+            "layers": None if nested is None else [plain(child) for child in nested],
+        }
 
-
-def _layers(group, network, wanted) -> dict[str, list[h5py.Dataset]]:
-    """Layer name → datasets in the format of Keras 3, which files layers under their class and a count."""
-    stored: dict[str, list[h5py.Dataset]] = {}
-    counts: dict[str, int] = {}
-    children: dict[str, dict[int, h5py.Group]] = {}
-    for key in group:
-        base, _, number = key.rpartition("_")
-        base, number = (base, int(number)) if number.isdigit() and base else (key, 0)
-        children.setdefault(base.replace("_", ""), {})[number] = group[key]
-    for layer in network.layers:
-        kind = type(layer).__name__.lower()
-        number = counts.get(kind, 0)
-        counts[kind] = number + 1
-        if layer.name in wanted and number in children.get(kind, ()):
-            stored[layer.name] = _datasets(children[kind][number], layer)
-    return stored
-
-
-def _datasets(group, layer) -> list[h5py.Dataset]:
-    """The datasets of one layer; those of a nested stack in the order of `variables_of`."""
-    nested = getattr(layer, "layers", None)
-    if nested is None:
-        variables = group["vars"]
-        return [variables[key] for key in sorted(variables, key=int)]
-    inner = _layers(group["layers"], layer, {child.name for child in nested})
-    by_variable = {
-        id(variable): dataset
-        for child in nested
-        for variable, dataset in zip(variables_of(child), inner.get(child.name, ()))
+    return {
+        "path": os.fspath(path),
+        "network": network.name,
+        "layers": [plain(layer) for layer in network.layers],
+        "shapes": shapes,
+        "wanted": sorted(wanted),
     }
-    return [by_variable[id(variable)] for variable in variables_of(layer) if id(variable) in by_variable]
+
+
+class _Reader:
+    """The process that reads a file, and the arrays it sends.
+
+    Args:
+        path: The file, for errors.
+        request: What `hdf5_reader.py` reads on its standard input.
+    """
+
+    def __init__(self, path: Path, request: dict[str, Any]):
+        self.path = path
+        self.seconds = _SECONDS + sum(map(math.prod, request["shapes"])) * 8 // _BYTES_PER_SECOND
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", str(_READER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # A pool of threads would take gigabytes of addresses on large machines.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        self.answer = self.process.stdout
+        self.clock = threading.Timer(self.seconds, self.process.kill)
+        self.clock.daemon = True
+        self.clock.start()
+        try:
+            with self.process.stdin as stream:
+                stream.write(json.dumps(request).encode())
+        except BrokenPipeError:
+            pass  # it ended early; what it answered says why
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.clock.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.answer.close()
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The next array, of the shape that was asked for."""
+        line = self.answer.readline(_LONGEST_LINE)
+        record = json.loads(line) if line.endswith(b"\n") else {}
+        if "mismatch" in record:
+            raise ValueError(f"{printable(self.path)} {printable(record['mismatch'])}")
+        if "error" in record:
+            raise self._damaged(record["error"])
+        dtype = np.dtype(_DTYPES[_DTYPES.index(record["dtype"][1:])]) if record else np.dtype("f4")
+        array = np.empty(shape, dtype)
+        if not record or self.answer.readinto(array.reshape(-1).view("u1").data) != array.nbytes:
+            raise self._damaged(self._end())
+        return array
+
+    def _end(self) -> str:
+        """Why the process ended before its answer did."""
+        status = self.process.wait()
+        if status in (-signal.SIGXCPU, -signal.SIGKILL):
+            return "reading its structure took too long and was stopped"
+        return f"the HDF5 library broke down on it, status {status}"
+
+    def _damaged(self, reason: str) -> ValueError:
+        return ValueError(f"{printable(self.path)} cannot be read as HDF5 weights ({printable(reason)})")

@@ -11,13 +11,15 @@ from typing import Any
 
 _MARK = object()
 _MAXIMUM_STEPS = 2_000_000
+# Python hashes whole numbers below this as themselves; among larger ones a file can choose any number of equal hashes.
+_LARGEST_KEY = 1 << 60
 
 
 class PickleError(ValueError):
     """A pickle that is damaged, or holds more than data."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Name:
     """A class or function the pickle names: never looked up."""
 
@@ -28,7 +30,7 @@ class Name:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Call:
     """A call the pickle asks for: never made."""
 
@@ -36,19 +38,20 @@ class Call:
     arguments: tuple
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Reference:
     """An object kept outside the pickle; its identity is whatever the writer chose."""
 
     identity: Any
 
 
-def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None) -> Any:
+def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None, most_steps: int = _MAXIMUM_STEPS) -> Any:
     """One pickle from a stream, which is left behind its end.
 
     Args:
         stream: The bytes; a pickle must begin where it stands.
         references: Receives every reference of the pickle, used or not.
+        most_steps: How many opcodes it may have. Each takes some hundred bytes and a microsecond at most.
 
     Returns:
         Plain data, with `Name`, `Call` and `Reference` where the pickle goes beyond it; an OrderedDict becomes a dict.
@@ -60,7 +63,7 @@ def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None) -
     machine = _Machine([] if references is None else references)
     try:
         for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if step > _MAXIMUM_STEPS:
+            if step + machine.copied > most_steps:
                 raise PickleError("the pickle has too many steps for a file of weights")
             action = getattr(machine, f"do_{opcode.name}", None)
             if action is None:
@@ -80,6 +83,8 @@ class _Machine:
         self.references = references
         self.stack: list = []
         self.memo: dict[int, Any] = {}
+        # Values that calls copied: they count like steps, since a short pickle may copy a long list again and again.
+        self.copied = 0
 
     def push(self, value) -> None:
         self.stack.append(value)
@@ -158,7 +163,7 @@ class _Machine:
         self.push(self.pop_to_mark())
 
     def do_DICT(self, _) -> None:
-        self.push(_pairs(self.pop_to_mark()))
+        self.push(_add({}, self.pop_to_mark()))
 
     def do_APPEND(self, _) -> None:
         value = self.pop()
@@ -170,11 +175,11 @@ class _Machine:
 
     def do_SETITEM(self, _) -> None:
         value, key = self.pop(), self.pop()
-        self.top(dict).update(_pairs([key, value]))
+        _add(self.top(dict), [key, value])
 
     def do_SETITEMS(self, _) -> None:
         items = self.pop_to_mark()
-        self.top(dict).update(_pairs(items))
+        _add(self.top(dict), items)
 
     def do_PUT(self, index) -> None:
         if not self.stack or self.stack[-1] is _MARK:
@@ -212,7 +217,10 @@ class _Machine:
             raise PickleError("the pickle is damaged (a call of what is no function)")
         if str(function) == "collections.OrderedDict":
             pairs = arguments[0] if arguments else []
-            self.push(_pairs([part for pair in pairs for part in pair]))
+            self.copied += len(pairs)
+            if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+                raise PickleError("the pickle is damaged (a dictionary is made of no pairs)")
+            self.push(_add({}, [part for pair in pairs for part in pair]))
         else:
             self.push(Call(function, arguments))
 
@@ -222,9 +230,14 @@ class _Machine:
         self.top(dict)
 
 
-def _pairs(items: list) -> dict:
-    """A dictionary from keys and values in turn; keys must be plain."""
-    keys, values = items[::2], items[1::2]
-    if len(keys) != len(values) or not all(isinstance(key, str | int | float | bool | None) for key in keys):
-        raise PickleError("the pickle is damaged (a dictionary's key is no plain value)")
-    return dict(zip(keys, values))
+def _add(target: dict, items: list) -> dict:
+    """Adds keys and values, in turn, to a dictionary. Keys must be plain, and each must be new."""
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, str | int | float | bool | None):
+            raise PickleError("the pickle is damaged (a dictionary's key is no plain value)")
+        if isinstance(key, int) and abs(key) >= _LARGEST_KEY:
+            raise PickleError("a dictionary's key is a number of more than 60 bits")
+        if key in target:
+            raise PickleError("a dictionary holds a key twice")
+        target[key] = value
+    return target

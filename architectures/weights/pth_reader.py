@@ -2,21 +2,28 @@
 
 import io
 import math
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
+from architectures.weights.outside import open_weights
 from architectures.weights.pickle_reader import Call, Name, PickleError, Reference, read_pickle
+from files import memory_budget
+from words import printable
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_MAXIMUM_PICKLE = 64 << 20
+_MAXIMUM_PICKLE = 32 << 20
 _MAXIMUM_MEMBERS = 100_000
+_MAXIMUM_DIRECTORY = 8 << 20
+# What the pickles before the weights need is a tenth of this.
+_STEPS_OF_HEAD = 1000
 _MAXIMUM_RANK = 16
 # numpy has no bfloat16: its bits are the upper half of a float32.
 _DTYPES = {
@@ -31,11 +38,11 @@ _DTYPES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
-# What zipfile and struct raise on damaged files besides their own errors. PickleError is a ValueError.
-_DAMAGE = (zipfile.BadZipFile, struct.error, ValueError, KeyError, RuntimeError, EOFError, OverflowError)
+# What zipfile and struct raise on damaged files. PickleError, and an encoding's errors, are ValueErrors.
+_DAMAGE = (zipfile.BadZipFile, struct.error, ValueError, KeyError, RuntimeError, EOFError, OSError, OverflowError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Storage:
     """A run of numbers in the file, as the pickle announces it."""
 
@@ -49,10 +56,16 @@ class _Storage:
 
     @property
     def size(self) -> int:
+        """Bytes in the file."""
         return self.count * self.dtype.itemsize
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a value in memory."""
+        return 4 if self.kind == "BFloat16Storage" else self.dtype.itemsize
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class _Tensor:
     """A view of a storage, checked to lie inside it."""
 
@@ -66,7 +79,7 @@ def read_pth(path: Path, names: Collection[str] | None = None) -> dict[str, np.n
     """The tensors of a `.pth` file: a dictionary of weights, or a checkpoint that holds one as `state_dict`.
 
     Nothing in the file is executed. Sizes, offsets, strides and types are checked against the storages, the storages
-    against the file; compressed archives are refused, so the file bounds the memory.
+    against the file, all tensors together against the memory budget; compressed archives are refused.
 
     Args:
         path: A file written by `torch.save`, in its zip format or the one before 1.6.
@@ -78,25 +91,36 @@ def read_pth(path: Path, names: Collection[str] | None = None) -> dict[str, np.n
     Raises:
         ValueError: The file is damaged, is none of the two formats, or holds more than weights.
     """
-    try:
-        with path.open("rb") as file:
-            if zipfile.is_zipfile(file):
-                with zipfile.ZipFile(file) as archive:
-                    found, load = _open_zip(archive, path.stat().st_size)
-                    return _arrays(found, load, names)
-            file.seek(0)
-            found, load = _open_legacy(file, path.stat().st_size)
-            return _arrays(found, load, names)
-    except (
-        PickleError,
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        EOFError,
-        struct.error,
-    ) as error:
-        raise ValueError(f"{path} cannot be read as PyTorch weights: {error}") from error
+    with open_weights(path) as file:
+        try:
+            return _read(file, os.fstat(file.fileno()).st_size, names)
+        except _DAMAGE as error:
+            reason = " ".join(str(error).split())[:400] or type(error).__name__
+            raise ValueError(f"{printable(path)} cannot be read as PyTorch weights: {printable(reason)}") from error
+
+
+def _read(file: BinaryIO, size: int, names: Collection[str] | None) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        return _arrays(*_open_legacy(file, size), names)
+    guarded = _Guarded(file)
+    with zipfile.ZipFile(cast(BinaryIO, guarded)) as archive:
+        guarded.largest = size
+        return _arrays(*_open_zip(archive, size), names)
+
+
+class _Guarded:
+    """A file for zipfile, which reads an archive's whole directory, however large, as soon as it opens it."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.largest = _MAXIMUM_DIRECTORY
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self.largest:
+            raise PickleError(f"the archive's directory takes {size:,} bytes, more than files of weights need")
+        return self.file.read(size)
 
 
 def _open_zip(archive: zipfile.ZipFile, file_size: int) -> tuple[dict[str, _Tensor], Callable]:
@@ -137,14 +161,14 @@ def _open_legacy(file, file_size: int) -> tuple[dict[str, _Tensor], Callable]:
     """The tensors of the format before 1.6: five pickles, then each storage's length and bytes."""
     head = io.BytesIO(file.read(min(file_size, _MAXIMUM_PICKLE)))
     try:
-        magic = read_pickle(head)
+        magic = read_pickle(head, most_steps=_STEPS_OF_HEAD)
     except PickleError:
         magic = None
     if magic != _MAGIC:
         raise PickleError("it is neither a zip archive nor in the older format of torch.save")
-    if read_pickle(head) != _PROTOCOL:
+    if read_pickle(head, most_steps=_STEPS_OF_HEAD) != _PROTOCOL:
         raise PickleError(f"its protocol is not {_PROTOCOL}")
-    system = read_pickle(head)
+    system = read_pickle(head, most_steps=_STEPS_OF_HEAD)
     little = not isinstance(system, dict) or system.get("little_endian", True)
     order: Literal["<", ">"] = "<" if little else ">"
     storages: dict[str, _Storage] = {}
@@ -189,6 +213,10 @@ def _tensors(root: Any, storages: dict[str, _Storage] | None = None) -> dict[str
         for name, value in root.items()
         if isinstance(name, str) and isinstance(value, Call)
     }
+    for name in tensors:
+        # safetensors keeps its own notes under `__metadata__`.
+        if not name or name == "__metadata__" or printable(name) != name:
+            raise PickleError(f"a tensor is called {name[:80]!r}, which cannot be the name of weights")
     if not tensors:
         raise PickleError("its dictionary holds no tensors; save a model's state_dict()")
     return tensors
@@ -242,18 +270,26 @@ def _storage(reference: Any, storages: dict[str, _Storage]) -> _Storage:
 
 def _arrays(tensors: dict[str, _Tensor], load: Callable, names: Collection[str] | None) -> dict[str, np.ndarray]:
     """Arrays of the wanted tensors, as views of their storages."""
+    wanted = {name: tensor for name, tensor in tensors.items() if names is None or name in names}
+    storages = {tensor.storage.key: tensor.storage for tensor in wanted.values()}
+    # Many views of one storage take no memory here, but a file of them all would hold each for itself.
+    size = max(
+        sum(storage.count * storage.itemsize for storage in storages.values()),
+        sum(math.prod(tensor.shape) * tensor.storage.itemsize for tensor in wanted.values()),
+    )
+    if size > memory_budget():
+        raise PickleError(
+            f"its tensors take {size:,} bytes, more than {memory_budget():,}; RETRACE_MEMORY_BUDGET sets the limit"
+        )
     loaded: dict[str, np.ndarray] = {}
+    for key, storage in storages.items():
+        values = load(storage)
+        if storage.kind == "BFloat16Storage":
+            values = (values.astype("u4") << 16).view("f4")
+        loaded[key] = values.astype(values.dtype.newbyteorder("="), copy=False)
     arrays = {}
-    for name, tensor in tensors.items():
-        if names is not None and name not in names:
-            continue
-        storage = tensor.storage
-        if storage.key not in loaded:
-            values = load(storage)
-            if storage.kind == "BFloat16Storage":
-                values = (values.astype("u4") << 16).view("f4")
-            loaded[storage.key] = values.astype(values.dtype.newbyteorder("="), copy=False)
-        values = loaded[storage.key][tensor.offset :]
+    for name, tensor in wanted.items():
+        values = loaded[tensor.storage.key][tensor.offset :]
         strides = tuple(stride * values.itemsize for stride in tensor.strides)
         if 0 in tensor.shape:
             arrays[name] = np.zeros(tensor.shape, values.dtype)

@@ -10,10 +10,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from architectures.weights.hdf5 import variables_of
+from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
+from words import printable
 
 if TYPE_CHECKING:
     import keras
+
+_DTYPES = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
 
 
 def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -29,15 +33,23 @@ def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np
     Raises:
         ValueError: The file cannot be read, or its ending is neither.
     """
-    if path.suffix in (".pth", ".pt"):
+    if path.suffix.lower() in (".pth", ".pt"):
         return read_pth(path, names)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path} is of no known kind; expected .pth, .pt or .safetensors")
+    if path.suffix.lower() != ".safetensors":
+        raise ValueError(f"{printable(path)} is of no known kind; expected .pth, .pt or .safetensors")
+    # The library maps the file and checks every size against it, but would wait for a FIFO.
+    open_weights(path).close()
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys() if names is None or name in names}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
+            wanted = [name for name in file.keys() if names is None or name in names]  # noqa: SIM118 (no mapping)
+            for name in wanted:
+                dtype = file.get_slice(name).get_dtype()
+                if dtype not in _DTYPES:
+                    raise ValueError(f"{name[:80]} is of type {dtype}; known are {', '.join(_DTYPES)}")
+            return {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:400]
+        raise ValueError(f"{printable(path)} cannot be read as safetensors: {printable(reason)}") from error
 
 
 def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
@@ -55,7 +67,7 @@ def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dic
         Layer name → arrays in the order of the layer's variables.
 
     Raises:
-        ValueError: The file cannot be read, or holds another network's weights.
+        ValueError: The file cannot be read, or holds another network's weights, or NaN.
     """
     layers = [network.get_layer(name) for name in wanted]
     keys = {layer.name: [f"{layer.name}.{part}" for part in _parts(layer)] for layer in layers}
@@ -68,9 +80,10 @@ def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dic
             if value is None or value.shape != tuple(variable.shape):
                 found = "nothing of that name" if value is None else f"shape {list(state[key].shape)}"
                 raise ValueError(
-                    f"{path} does not fit {network.name}: {key} should fill {list(variable.shape)} "
+                    f"{printable(path)} does not fit {network.name}: {key} should fill {list(variable.shape)} "
                     f"({variable.name} of {layer.name}), the file holds {found}"
                 )
+            check_values(path, key, value)
             values.append(value)
         arrays[layer.name] = values
     return arrays
