@@ -4,7 +4,8 @@ The same three that Optuna draws, in the style of all our figures: Optuna's go t
 for the whole process.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
@@ -15,7 +16,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from workflows.figures.style import BASELINE, FAINT, SERIES, log_scale, new_figure, quiet_axes, save, style
+from workflows.command_line import complain
+from workflows.figures.style import BASELINE, FAINT, SERIES, attempt, log_scale, new_figure, quiet_axes, save, style
 from workflows.figures.writing import one_line
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
@@ -32,20 +34,24 @@ def save_figures(
     """Draws history.png, slices.png and, where there are several parameters, importances.png.
 
     Returns:
-        The paths of what was drawn: nothing before two trials have finished.
+        The paths of what was drawn: nothing before two trials have finished. What could not be drawn is a line on
+        standard error.
     """
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if len(finished) < 2:
         return []
+    figures: dict[str, Callable[[], Figure | None]] = {
+        "history": lambda: _history(trials, finished, objective),
+        "slices": lambda: _slices(finished, space, objective),
+        "importances": lambda: _importances(finished, space, objective),
+    }
+
+    def draw(name: str) -> Path | None:
+        figure = figures[name]()
+        return None if figure is None else save(figure, folder.figure_path(name))
+
     with style():
-        drawn = {
-            "history": _history(trials, finished, objective),
-            "slices": _slices(finished, space, objective),
-        }
-        importances = _importances(finished, objective) if len(space.parameters) > 1 else {}
-        if importances:
-            drawn["importances"] = _bars({space.names[path]: share for path, share in importances.items()}, objective)
-        return [save(figure, folder.figure_path(name)) for name, figure in drawn.items()]
+        return [path for name in figures for path in attempt(functools.partial(draw, name), f"{name}.png", complain)]
 
 
 def _history(trials: Sequence[FrozenTrial], finished: Sequence[FrozenTrial], objective: Objective) -> Figure:
@@ -132,19 +138,17 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
     return points
 
 
-def _importances(finished: Sequence[FrozenTrial], objective: Objective) -> dict[str, float]:
-    """Path → share of the objective's variance; empty where all trials are equally good."""
-    if len({trial.value for trial in finished}) < 2:
-        return {}
+def _importances(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Objective) -> Figure | None:
+    """Each parameter's share of the objective's variance; None where there is one, or all trials are equally good."""
+    if len(space.parameters) < 2 or len({trial.value for trial in finished}) < 2:
+        return None
     study = optuna.create_study(direction=objective.direction)
     study.add_trials(finished)
     # By the variance that each explains in a forest fitted to the trials (Hutter et al., ICML 2014).
     shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
-    return {path: float(share) for path, share in shares.items()}
-
-
-def _bars(shares: dict[str, float], objective: Objective) -> Figure:
-    ranked = sorted(shares.items(), key=lambda item: item[1])
+    ranked = sorted(((space.names[path], float(share)) for path, share in shares.items()), key=lambda pair: pair[1])
+    if not ranked:
+        return None
     figure = new_figure(5.6, 1.3 + 0.36 * len(ranked))
     axes = figure.subplots()
     bars = axes.barh([name for name, _ in ranked], [share for _, share in ranked], color=SERIES[0], height=0.6)
