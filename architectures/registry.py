@@ -6,6 +6,7 @@ Imports neither Keras nor TensorFlow, so that the spec checker can use `nearest`
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Generic, TypeVar
 
@@ -62,6 +63,16 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or nothing where no candidate is near."""
     near = nearest(word, candidates)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number that an entry takes, for the spec checker. `above` and `below` are exclusive."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
 
 
 class UnknownEntryError(KeyError):

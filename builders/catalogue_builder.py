@@ -239,9 +239,12 @@ def _facts(kind: str, entry: Any) -> dict[str, Any]:
     if kind == "discriminator":
         return {"reads": entry.reads}
     if kind == "metric":
-        return {"in_training": entry.in_training, "direction": entry.direction}
+        facts = ("in_training", "every_step", "direction", "window")
+        return {name: getattr(entry, name) for name in facts}
     if kind == "source":
         return _source_facts(entry)
+    if kind == "loss" and hasattr(entry, "window"):
+        return {"window": entry.window}
     # A layer may report loss terms, such as an entropy model its rate; a loss may need a part of the spec.
     words = {name: getattr(entry, name, None) for name in ("terms", "needs") if kind in ("layer", "loss")}
     return {name: list(value) for name, value in words.items() if isinstance(value, tuple) and value}

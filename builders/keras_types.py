@@ -265,6 +265,13 @@ ARGUMENTS: Mapping[str, Any] = {
     "exclude_layers": list[str] | None,
     "RMSprop.momentum": Share,
     "SGD.momentum": Share,
+    "AdamW.weight_decay": NotNegative,
+    "Lion.beta_1": Annotated[float, Range(above=0, maximum=1)],
+    "initial_accumulator_value": NotNegative,
+    "learning_rate_power": Annotated[float, Range(maximum=0)],
+    "l1_regularization_strength": NotNegative,
+    "l2_regularization_strength": NotNegative,
+    "l2_shrinkage_regularization_strength": NotNegative,
     # Schedules
     "initial_learning_rate": NotNegative,
     "decay_steps": Duration,

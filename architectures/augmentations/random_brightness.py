@@ -1,8 +1,11 @@
 """Random brightness."""
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from architectures.augmentations.registry import AUGMENTATIONS
+from architectures.registry import Range
 
 
 @AUGMENTATIONS.register("random_brightness")
@@ -13,7 +16,7 @@ class RandomBrightness:
         amount: Largest change either way, in units of image intensity (0 to 1). Above 0, up to 1.
     """
 
-    def __init__(self, amount: float = 0.1):
+    def __init__(self, amount: Annotated[float, Range(above=0, maximum=1)] = 0.1):
         if not 0 < amount <= 1:
             raise ValueError(f"random_brightness.amount must be above 0 and at most 1, got {amount}")
         self._amount = amount

@@ -1,8 +1,11 @@
 """Random colours."""
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from architectures.augmentations.registry import AUGMENTATIONS
+from architectures.registry import Range
 
 
 @AUGMENTATIONS.register("random_color")
@@ -17,7 +20,12 @@ class RandomColor:
         permute: Whether channels change places.
     """
 
-    def __init__(self, mixing: float = 0.2, gamma: float = 0.3, permute: bool = True):
+    def __init__(
+        self,
+        mixing: Annotated[float, Range(minimum=0)] = 0.2,
+        gamma: Annotated[float, Range(minimum=0)] = 0.3,
+        permute: bool = True,
+    ):
         for name, value in (("mixing", mixing), ("gamma", gamma)):
             if value < 0:
                 raise ValueError(f"random_color.{name} must be at least 0, got {value}")

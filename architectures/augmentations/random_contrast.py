@@ -1,8 +1,11 @@
 """Random contrast."""
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from architectures.augmentations.registry import AUGMENTATIONS
+from architectures.registry import Range
 
 
 @AUGMENTATIONS.register("random_contrast")
@@ -13,7 +16,7 @@ class RandomContrast:
         amount: Largest change of the factor either way: 0.2 draws factors from 0.8 to 1.2. Above 0, up to 1.
     """
 
-    def __init__(self, amount: float = 0.2):
+    def __init__(self, amount: Annotated[float, Range(above=0, maximum=1)] = 0.2):
         if not 0 < amount <= 1:
             raise ValueError(f"random_contrast.amount must be above 0 and at most 1, got {amount}")
         self._amount = amount

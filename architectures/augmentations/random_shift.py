@@ -1,8 +1,11 @@
 """Random translation."""
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from architectures.augmentations.registry import AUGMENTATIONS
+from architectures.registry import Range
 
 
 @AUGMENTATIONS.register("random_shift")
@@ -15,7 +18,7 @@ class RandomShift:
         pixels: Largest shift along each axis, in pixels. At least 1, and smaller than the image.
     """
 
-    def __init__(self, pixels: int = 4):
+    def __init__(self, pixels: Annotated[int, Range(minimum=1)] = 4):
         if pixels < 1:
             raise ValueError(f"random_shift.pixels must be at least 1, got {pixels}")
         self._pixels = pixels

@@ -1,9 +1,11 @@
 """A discriminator that judges patches."""
 
 import math
+from typing import Annotated
 
 from architectures.discriminators.head import Head
 from architectures.discriminators.registry import DISCRIMINATORS
+from architectures.registry import Range
 from architectures.stacks.stack import Layer
 
 _KERNEL = 4
@@ -27,7 +29,7 @@ class Patch(Head):
 
     reads = "image"
 
-    def __init__(self, width: int = 64, halvings: int = 3):
+    def __init__(self, width: Annotated[int, Range(minimum=1)] = 64, halvings: Annotated[int, Range(minimum=1)] = 3):
         for name, value in (("width", width), ("halvings", halvings)):
             if value < 1:
                 raise ValueError(f"patch.{name} must be at least 1, got {value}")

@@ -1,7 +1,10 @@
 """A discriminator on the features of a frozen network."""
 
+from typing import Annotated
+
 from architectures.discriminators.head import Head
 from architectures.discriminators.registry import DISCRIMINATORS
+from architectures.registry import Range
 from architectures.stacks.stack import Layer
 
 _LEAK = {"LeakyReLU": {"negative_slope": 0.2}}
@@ -21,7 +24,7 @@ class TapHeads(Head):
 
     reads = "taps"
 
-    def __init__(self, width: int = 256):
+    def __init__(self, width: Annotated[int, Range(minimum=1)] = 256):
         if width < 1:
             raise ValueError(f"tap_heads.width must be at least 1, got {width}; the default is 256")
         self.width = width

@@ -1,11 +1,12 @@
 """Channels rearranged into pixels."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 from keras import ops
 
 from architectures.layers.registry import LAYERS
+from architectures.registry import Range
 
 
 @LAYERS.register("DepthToSpace")
@@ -23,7 +24,7 @@ class DepthToSpace(keras.layers.Layer):
     Output shape: [batch, size · height, size · width, channels].
     """
 
-    def __init__(self, size: int = 2, **kwargs):
+    def __init__(self, size: Annotated[int, Range(minimum=1)] = 2, **kwargs):
         super().__init__(**kwargs)
         if size < 1:
             raise ValueError(f"DepthToSpace.size must be at least 1, got {size}; the default is 2")

@@ -1,11 +1,12 @@
 """Generalised divisive normalisation."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 from keras import ops
 
 from architectures.layers.registry import LAYERS
+from architectures.registry import Range
 
 # Parameters are stored as sqrt(value + PEDESTAL): squared on the way out, they stay positive, and the pedestal
 # keeps the gradient of the square from vanishing at 0 (Ballé et al., "End-to-end optimized image compression").
@@ -44,7 +45,13 @@ class GDN(keras.layers.Layer):
     Output shape: the same.
     """
 
-    def __init__(self, inverse: bool = False, beta_minimum: float = 1e-6, gamma_init: float = 0.1, **kwargs):
+    def __init__(
+        self,
+        inverse: bool = False,
+        beta_minimum: Annotated[float, Range(above=0)] = 1e-6,
+        gamma_init: Annotated[float, Range(minimum=0)] = 0.1,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if beta_minimum <= 0:
             raise ValueError(f"GDN.beta_minimum must be positive, got {beta_minimum}; the default is 1e-6")

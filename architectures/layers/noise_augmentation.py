@@ -1,11 +1,12 @@
 """Noise of a random strength on a code."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import ops
 
 from architectures.layers.registry import LAYERS
+from architectures.registry import Range
 
 
 @LAYERS.register("NoiseAugmentation")
@@ -28,7 +29,7 @@ class NoiseAugmentation(keras.layers.Layer):
 
     def __init__(
         self,
-        scale: float = 0.8,
+        scale: Annotated[float, Range(minimum=0)] = 0.8,
         distribution: Literal["half_normal", "uniform"] = "half_normal",
         seed: int | None = None,
         **kwargs,

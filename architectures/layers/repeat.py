@@ -1,6 +1,6 @@
 """A stack several times over."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 
@@ -13,6 +13,7 @@ from architectures.layers.nesting import (
     stack_output_shape,
 )
 from architectures.layers.registry import LAYERS
+from architectures.registry import Range
 
 
 @LAYERS.register("Repeat")
@@ -31,7 +32,7 @@ class Repeat(keras.layers.Layer):
     Output shape: what its last repetition gives.
     """
 
-    def __init__(self, times: int, layers: list[keras.layers.Layer], **kwargs):
+    def __init__(self, times: Annotated[int, Range(minimum=1)], layers: list[keras.layers.Layer], **kwargs):
         super().__init__(**kwargs)
         if times < 1:
             raise ValueError(f"Repeat.times must be at least 1, got {times}")

@@ -1,10 +1,13 @@
 """Charbonnier loss: a smooth L1."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.losses.registry import LOSSES
+from architectures.registry import Range
 
 
 @LOSSES.register("charbonnier")
@@ -23,7 +26,7 @@ class Charbonnier(keras.losses.Loss):
         Returns float32 [batch]: one value per image, at least epsilon.
     """
 
-    def __init__(self, epsilon: float = 1e-3, **kwargs):
+    def __init__(self, epsilon: Annotated[float, Range(above=0)] = 1e-3, **kwargs):
         super().__init__(**kwargs)
         if epsilon <= 0:
             raise ValueError(f"charbonnier.epsilon must be positive, got {epsilon}; the default is 0.001")

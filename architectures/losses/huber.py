@@ -1,10 +1,13 @@
 """Huber loss."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.losses.registry import LOSSES
+from architectures.registry import Range
 
 
 @LOSSES.register("huber")
@@ -23,7 +26,7 @@ class Huber(keras.losses.Loss):
         Returns float32 [batch]: one value per image.
     """
 
-    def __init__(self, delta: float = 0.1, **kwargs):
+    def __init__(self, delta: Annotated[float, Range(above=0)] = 0.1, **kwargs):
         super().__init__(**kwargs)
         if delta <= 0:
             raise ValueError(f"huber.delta must be positive, got {delta}; the default is 0.1")

@@ -1,10 +1,13 @@
 """Multi-scale structural similarity as a loss."""
 
+from typing import Annotated
+
 import keras
 
 from architectures.images import float32_pair
 from architectures.losses.registry import LOSSES
-from architectures.similarity import MULTISCALE_POWERS, check_scales, multiscale_similarity
+from architectures.registry import Range
+from architectures.similarity import MULTISCALE_POWERS, WINDOW_SIZE, check_scales, multiscale_similarity
 
 
 @LOSSES.register("ms_ssim")
@@ -24,7 +27,9 @@ class MultiScaleSSIM(keras.losses.Loss):
         Returns float32 [batch]: one value per image, 0 (equal) to 1.
     """
 
-    def __init__(self, scales: int = 5, **kwargs):
+    window = WINDOW_SIZE
+
+    def __init__(self, scales: Annotated[int, Range(minimum=1, maximum=5)] = 5, **kwargs):
         super().__init__(**kwargs)
         self.scales = check_scales("ms_ssim", scales, maximum=len(MULTISCALE_POWERS))
 

@@ -1,10 +1,13 @@
 """Mean squared error."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.losses.registry import LOSSES
+from architectures.registry import Range
 
 
 @LOSSES.register("mse")
@@ -21,7 +24,7 @@ class MSE(keras.losses.Loss):
         Returns float32 [batch]: one value per image, in [0, scale].
     """
 
-    def __init__(self, scale: float = 1.0, **kwargs):
+    def __init__(self, scale: Annotated[float, Range(above=0)] = 1.0, **kwargs):
         super().__init__(**kwargs)
         if scale <= 0:
             raise ValueError(f"mse.scale must be positive, got {scale}; the default is 1")

@@ -1,11 +1,14 @@
 """Structural similarity as a loss."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from architectures.images import float32_pair
 from architectures.losses.registry import LOSSES
-from architectures.similarity import check_scales, multiscale_maps
+from architectures.registry import Range
+from architectures.similarity import WINDOW_SIZE, check_scales, multiscale_maps
 
 
 @LOSSES.register("ssim")
@@ -26,7 +29,9 @@ class SSIM(keras.losses.Loss):
         Returns float32 [batch]: one value per image, 0 (equal) to 2.
     """
 
-    def __init__(self, scales: int = 1, **kwargs):
+    window = WINDOW_SIZE
+
+    def __init__(self, scales: Annotated[int, Range(minimum=1)] = 1, **kwargs):
         super().__init__(**kwargs)
         self.scales = check_scales("ssim", scales)
 

@@ -14,12 +14,14 @@ class Metric(ABC):
         unit: Unit of the values as tables print it; empty for a bare number.
         in_training: Whether validation measures it after every epoch, or it belongs to evaluation only.
         every_step: Whether it costs so little that training steps measure it too.
+        window: Pixels a side that the smallest image of its `scales`, or the only one, must have.
     """
 
     direction: ClassVar[Literal["max", "min"]]
     unit: ClassVar[str] = ""
     in_training: ClassVar[bool] = True
     every_step: ClassVar[bool] = False
+    window: ClassVar[int] = 1
 
     @abstractmethod
     def __call__(self, originals, reconstructions):

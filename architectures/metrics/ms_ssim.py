@@ -1,9 +1,12 @@
 """Multi-scale structural similarity."""
 
+from typing import Annotated
+
 from architectures.images import float32_pair
 from architectures.metrics.metric import Metric
 from architectures.metrics.registry import METRICS
-from architectures.similarity import MULTISCALE_POWERS, check_scales, multiscale_similarity
+from architectures.registry import Range
+from architectures.similarity import MULTISCALE_POWERS, WINDOW_SIZE, check_scales, multiscale_similarity
 
 
 @METRICS.register("ms_ssim")
@@ -18,8 +21,9 @@ class MultiScaleSSIM(Metric):
     """
 
     direction = "max"
+    window = WINDOW_SIZE
 
-    def __init__(self, scales: int = 5):
+    def __init__(self, scales: Annotated[int, Range(minimum=1, maximum=5)] = 5):
         self.scales = check_scales("ms_ssim", scales, maximum=len(MULTISCALE_POWERS))
 
     def __call__(self, originals, reconstructions):

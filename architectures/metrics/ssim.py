@@ -22,6 +22,7 @@ class SSIM(Metric):
     """
 
     direction = "max"
+    window = WINDOW_SIZE
 
     def __call__(self, originals, reconstructions):
         x, y = float32_pair(originals, reconstructions)

@@ -1,7 +1,9 @@
 """A fully connected decoder."""
 
 import math
+from typing import Annotated
 
+from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import AS_IMAGE, Layer, Stack
 
@@ -20,11 +22,11 @@ class Dense(Stack):
 
     def __init__(
         self,
-        units: list[int],
+        units: list[Annotated[int, Range(minimum=1)]],
         activation: str = "leaky_relu",
         batch_normalization: bool = False,
         use_bias: bool = True,
-        dropout: float = 0.0,
+        dropout: Annotated[float, Range(minimum=0, below=1)] = 0.0,
     ):
         if any(width < 1 for width in units):
             raise ValueError(f"dense.units must be positive, got {list(units)}")

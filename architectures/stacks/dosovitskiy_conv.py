@@ -1,5 +1,8 @@
 """The decoder of Dosovitskiy and Brox for convolutional layers."""
 
+from typing import Annotated
+
+from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import Layer, Stack, require_map, require_positive, scaled, up_convolutions
 
@@ -31,7 +34,7 @@ class DosovitskiyConv(Stack):
         width: Factor of the number of channels. Positive.
     """
 
-    def __init__(self, depth: float = 1.0, width: float = 1.0):
+    def __init__(self, depth: Annotated[float, Range(above=0)] = 1.0, width: Annotated[float, Range(above=0)] = 1.0):
         self.depth = require_positive("dosovitskiy_conv.depth", depth)
         self.width = require_positive("dosovitskiy_conv.width", width)
 

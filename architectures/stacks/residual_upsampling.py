@@ -1,5 +1,8 @@
 """Residual blocks between upsamplings."""
 
+from typing import Annotated
+
+from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import (
     AS_IMAGE,
@@ -30,7 +33,12 @@ class ResidualUpsampling(Stack):
         activation: Activation inside the stack, by Keras' name.
     """
 
-    def __init__(self, width: float = 1.0, blocks: int = 1, activation: str = "relu"):
+    def __init__(
+        self,
+        width: Annotated[float, Range(above=0)] = 1.0,
+        blocks: Annotated[int, Range(minimum=0)] = 1,
+        activation: str = "relu",
+    ):
         self.width = require_positive("residual_upsampling.width", width)
         if blocks < 0:
             raise ValueError(f"residual_upsampling.blocks must not be negative, got {blocks}; the default is 1")

@@ -1,5 +1,8 @@
 """Transposed convolutions only."""
 
+from typing import Annotated
+
+from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import Layer, Stack, require_map, require_positive, scaled, up_convolutions
 
@@ -18,7 +21,7 @@ class Transposed(Stack):
         activation: Activation of all but the last layer, by Keras' name.
     """
 
-    def __init__(self, width: float = 1.0, activation: str = "relu"):
+    def __init__(self, width: Annotated[float, Range(above=0)] = 1.0, activation: str = "relu"):
         self.width = require_positive("transposed.width", width)
         self.activation = activation
 

@@ -9,7 +9,8 @@ from typing import Any
 from builders.spec.catalogue import Catalogue, load_catalogue
 from builders.spec.checks import cross_checks
 from builders.spec.checks.schedule import schedule_checks
-from builders.spec.checks.view import View
+from builders.spec.checks.trials import trial_checks
+from builders.spec.checks.view import Checked, View
 from builders.spec.completion import Completion
 from builders.spec.encoder_alone import encoder_alone
 from builders.spec.inheritance import read_with_parents
@@ -120,6 +121,27 @@ class _Loading:
         merged = self._override(read_with_parents(self.path, self.catalogue))
         if self.alone:
             merged = encoder_alone(merged)
+        # An override may well replace the only use of a variable, and what is left out may hold it.
+        checked = self._check(merged, unused=not self.overrides and not self.alone)
+        found = checked.problems
+        if not any(problem.path.startswith("sweep") for problem in found):
+            found = [*found, *trial_checks(checked.view, merged, self._check, found)]
+        if found:
+            raise SpecErrors(_in_order(found))
+        body = checked.view.root
+        resolved = plain(body)
+        keeping = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
+        if "variables" in keeping:
+            # What only replaced parts of a parent used would be a mistake in a file that stands alone.
+            used = {f"variables.{name}" for name in checked.used} | _swept_variables(body)
+            keeping["variables"] = {
+                name: item for name, item in keeping["variables"].items() if f"variables.{name}" in used
+            }
+        keeping = {key: item for key, item in keeping.items() if key not in ("$schema", "extends")}
+        return LoadedSpec(build_spec(resolved), keeping, resolved, _origins(body), body)
+
+    def _check(self, merged: Node, unused: bool = False) -> Checked:
+        """Completes a merged tree and finds what is wrong with it, with `unused` also variables that nothing uses."""
         variables = Variables(merged.get("variables"))
         unread = {key: item for key, item in merged.value.items() if key not in READING}
         body = variables(merged.with_items(unread))
@@ -136,26 +158,10 @@ class _Loading:
         shape = _without_reading(self.shape)
         body = settle(completion(body, shape, (), Place(self.path, 1, 1)), written, self.path)
         swept = _swept_variables(body)
-        # An override may well replace the only use of a variable, and what is left out may hold it.
-        unused = (
-            []
-            if self.overrides or self.alone
-            else [item for item in variables.unused(self.path) if item.path not in swept]
-        )
-        found = [*variables.problems, *problems, *unused, *_unreported(completion.problems, faulty, problems)]
-        found += cross_checks(body, written, merged, faulty, self.catalogue)
-        if found:
-            raise SpecErrors(_in_order(found))
-        resolved = plain(body)
-        keeping = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
-        if "variables" in keeping:
-            # What only replaced parts of a parent used would be a mistake in a file that stands alone.
-            used = {f"variables.{name}" for name in variables.used()} | swept
-            keeping["variables"] = {
-                name: item for name, item in keeping["variables"].items() if f"variables.{name}" in used
-            }
-        keeping = {key: item for key, item in keeping.items() if key not in ("$schema", "extends")}
-        return LoadedSpec(build_spec(resolved), keeping, resolved, _origins(body), body)
+        idle = [item for item in variables.unused(self.path) if item.path not in swept] if unused else []
+        found = [*variables.problems, *problems, *idle, *_unreported(completion.problems, faulty, problems)]
+        view = View(body, written, faulty, self.catalogue)
+        return Checked(view, [*found, *cross_checks(view)], variables.used())
 
     def _override(self, root: Node) -> Node:
         setter = Overrides(self.catalogue, self.shape)

@@ -6,22 +6,14 @@ They stand in `Annotated`, in types.py and in the constructors of registry entri
 from dataclasses import dataclass
 from typing import Literal
 
+from architectures.registry import Range as Range
+
 
 @dataclass(frozen=True)
 class Doc:
     """What a field is for, in one line, as an editor shows it."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Range:
-    """Bounds of a number. `above` is exclusive, the others inclusive."""
-
-    minimum: float | None = None
-    maximum: float | None = None
-    above: float | None = None
-    below: float | None = None
 
 
 @dataclass(frozen=True)

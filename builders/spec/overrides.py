@@ -1,5 +1,6 @@
 """`--set a.b.c=value`: one path of the spec gets another value."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from builders.spec.catalogue import Catalogue
@@ -22,6 +23,11 @@ from builders.spec.shapes import (
     structured,
 )
 from builders.spec.yaml_reader import read_yaml
+
+
+def outer_first(paths: Iterable[str]) -> list[str]:
+    """Paths in an order in which none is set before what it lies inside."""
+    return sorted(paths, key=lambda path: path.count("."))
 
 
 class Overrides:
@@ -51,12 +57,12 @@ class Overrides:
             raise SpecErrors([problem_at(place, (), "expected PATH=VALUE, such as training.epochs=3")])
         if parts[0] in ("$schema", "extends"):
             raise SpecErrors([problem_at(place, (), f"'{parts[0]}' is read before overrides; change it in the file")])
-        return _Setting(self, place, path.strip()).apply(root, parts, self._value(value, place), self.shape, ())
+        return _Setting(self, place).apply(root, parts, self._value(value, place), self.shape, ())
 
     def at(self, root: Node, path: str, value: Node) -> Node:
         """The tree with `value` at a dotted path, as a sweep sets it. Raises SpecErrors at the value's place."""
         parts = path.split(".")
-        return _Setting(self, value.place, path).apply(root, parts, value, self.shape, ())
+        return _Setting(self, value.place, typed=False).apply(root, parts, value, self.shape, ())
 
     def _value(self, text: str, place: Place) -> Node:
         try:
@@ -70,12 +76,12 @@ class Overrides:
 class _Setting:
     """One override on its way down the tree."""
 
-    def __init__(self, overrides: Overrides, place: Place, text: str):
+    def __init__(self, overrides: Overrides, place: Place, typed: bool = True):
         self.catalogue = overrides.catalogue
         self.long_forms = overrides.long_forms
         self.merge = overrides.merge
         self.place = place
-        self.text = text
+        self.typed = typed
 
     def fail(self, done: tuple, message: str) -> SpecErrors:
         return SpecErrors([problem_at(self.place, done, message)])
@@ -99,7 +105,7 @@ class _Setting:
         if step is None or (node is not None and not isinstance(node.value, dict | list)):
             told = f"holds {'nothing' if node is None else shown(plain(node))}"
             if isinstance(shape, Named):
-                raise self.fail(done, f"{told}; to switch, write --set '{path_text(done)}={{{self._mapping(parts)}}}'")
+                raise self.fail(done, f"{told}; {self._switch(done, self._mapping(parts))}")
             raise self.fail(done, f"{told}; nothing lies below it at '{'.'.join(parts)}'")
         return step(node, parts, value, shape, done)
 
@@ -131,8 +137,7 @@ class _Setting:
             switch = f"{option.key}: …, {key}: …" if key != option.key else self._mapping(parts)
             raise self.fail(
                 (*done, key),
-                f"{path_text(done)} has '{taken[0].key}', not '{option.key}'; to switch, "
-                f"write --set '{path_text(done)}={{{switch}}}'",
+                f"{path_text(done)} has '{taken[0].key}', not '{option.key}'; {self._switch(done, switch)}",
             )
         field = shape.fields[key]
         child = node.get(key) if node is not None else None
@@ -179,13 +184,19 @@ class _Setting:
         current = next(iter(node.value), None) if node is not None and node.is_mapping else None
         if current != name and rest:
             told = f"names no {shape.kind} yet" if current is None else f"is {shown(current)}, not {shown(name)}"
-            raise self.fail(done, f"{told}; to switch, write --set '{path_text(done)}={{{self._mapping(parts)}}}'")
+            raise self.fail(done, f"{told}; {self._switch(done, self._mapping(parts))}")
         if not rest:
             value = Node({}, value.place) if value.value is None else value
             wrapped = self.long_forms(Node({name: value}, self.place, {name: self.place}), shape)
             return wrapped if node is None else self.merge(node, wrapped, shape)
         inner = node.value[name] if node is not None else None
         return self._into(node, name, self.apply(inner, rest, value, entry.arguments, (*done, name)))
+
+    def _switch(self, done: tuple, mapping: str) -> str:
+        """How to take another choice: in a sweep no `--set` can."""
+        if self.typed:
+            return f"to switch, write --set '{path_text(done)}={{{mapping}}}'"
+        return f"to switch, sweep '{path_text(done)}' with the value {{{mapping}}}"
 
     def _mapping(self, parts: list[str]) -> str:
         """`a.b=value` as the inside of a mapping: `a: {b: value}`."""

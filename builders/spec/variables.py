@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from builders.spec.nodes import MAX_BYTES, MAX_NODES, Node, Path, count, plain
 from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
@@ -12,6 +13,15 @@ _PART = re.compile(r"\$(?:(\$)|\{([^{}]*)\}|([A-Za-z_][A-Za-z0-9_]*)?)")
 # Variables may name variables, so deep and no deeper.
 _LONGEST_CHAIN = 8
 _MOST_UNUSED = 20
+
+
+def literal(value: Any) -> Any:
+    """Plain data as a spec writes it, in which a dollar begins a variable: every dollar is doubled."""
+    if isinstance(value, dict):
+        return {key: literal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [literal(item) for item in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
 
 
 class Variables:

@@ -2,7 +2,6 @@
 
 from itertools import chain, islice
 
-from builders.spec.catalogue import Catalogue
 from builders.spec.checks.adversary import adversary_checks
 from builders.spec.checks.data import data_checks
 from builders.spec.checks.image_range import image_range_checks
@@ -12,22 +11,12 @@ from builders.spec.checks.objective import objective_checks
 from builders.spec.checks.schedule import schedule_checks
 from builders.spec.checks.sweep import sweep_checks
 from builders.spec.checks.view import View
-from builders.spec.nodes import Node, Path
 from builders.spec.problems import Problem
 from builders.spec.structure import MOST_PROBLEMS
 
 
-def cross_checks(root: Node, written: Node, merged: Node, faulty: set[Path], catalogue: Catalogue) -> list[Problem]:
-    """What is wrong between values that are each right.
-
-    Args:
-        root: The complete tree.
-        written: The tree as it was written: variables replaced, no defaults.
-        merged: The tree with its variables still in place.
-        faulty: Paths of values that are wrong by themselves; nothing more is said about them.
-        catalogue: Everything a spec may name.
-    """
-    view = View(root, written, faulty, catalogue)
+def cross_checks(view: View) -> list[Problem]:
+    """What is wrong between values that are each right."""
     checks = (
         data_checks,
         network_checks,
@@ -36,6 +25,6 @@ def cross_checks(root: Node, written: Node, merged: Node, faulty: set[Path], cat
         image_range_checks,
         objective_checks,
         schedule_checks,
+        sweep_checks,
     )
-    found = chain(chain.from_iterable(check(view) for check in checks), sweep_checks(view, merged))
-    return list(islice(found, MOST_PROBLEMS))
+    return list(islice(chain.from_iterable(check(view) for check in checks), MOST_PROBLEMS))

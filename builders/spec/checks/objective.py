@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from builders.spec.checks.view import View
+from builders.spec.columns import Measured, history_columns
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem, listed, shown, suggestion
 
@@ -100,23 +101,31 @@ def _features_kept(view: View) -> Iterator[Problem]:
 
 def _monitored(view: View, path: Path) -> Iterator[Problem]:
     column = view.get(*path, kind=str)
-    if column is None:
-        return
-    metrics = [name for name in _metric_names(view) if name is not None]
-    entries = {name: view.catalogue.entry("metric", name) for name in metrics}
-    late = [name for name, entry in entries.items() if entry and entry.facts.get("in_training") is False]
-    plain = ["loss", *(f"loss/{term}" for term in view.keys("loss")), *(name for name in metrics if name not in late)]
-    columns = [*plain, *(f"val_{name}" for name in plain)]
-    bare = column.removeprefix("val_")
-    if bare in late:
-        yield view.problem(path, f"'{bare}' is measured only by validate, not while training", value=True)
-    elif column not in columns:
-        hint = suggestion(column, columns) or f"; there are {listed(columns)}"
-        if view.catalogue.entry("metric", bare):
-            hint = f"; add '{bare}' to metrics"
-        yield view.problem(path, f"no column {shown(column)} in the history{hint}", value=True)
-    elif (
-        column.startswith("val_") and view.says("dataset", "split") and not view.says("dataset", "split", "validation")
-    ):
-        message = f"'{column}' needs a split 'validation', and dataset.split has none; add it, or monitor '{bare}'"
+    if column is not None and (message := unmeasured(view, column)):
         yield view.problem(path, message, value=True)
+
+
+def unmeasured(view: View, column: str) -> str | None:
+    """Why a history has no such column, and which it has; None where it has it."""
+    entries = {name: view.catalogue.entry("metric", name) for name in _metric_names(view) if name is not None}
+    metrics = {
+        name: Measured(entry.facts.get("in_training") is not False, entry.facts.get("every_step") is True)
+        for name, entry in entries.items()
+        if entry
+    }
+    # A source without a division of its own is divided into all three.
+    validated = not view.says("dataset", "split") or view.says("dataset", "split", "validation")
+    columns = history_columns(view.keys("loss"), metrics, validated)
+    if column in columns:
+        return None
+    bare = column.removeprefix("val_")
+    if bare in metrics and not metrics[bare].in_training:
+        return f"'{bare}' is measured only by validate, not while training"
+    if column in metrics and validated:
+        return f"'{column}' is not measured in training steps, only in validation; write 'val_{column}'"
+    if not validated and (bare in metrics or bare in columns):
+        other = f"'{bare}'" if bare in columns else listed([f"'{name}'" for name in columns])
+        return f"'{column}' needs a split 'validation', and dataset.split has none; add it, or monitor {other}"
+    if view.catalogue.entry("metric", bare):
+        return f"no column {shown(column)} in the history; add '{bare}' to metrics"
+    return f"no column {shown(column)} in the history{suggestion(column, columns) or f'; there are {listed(columns)}'}"

@@ -1,6 +1,7 @@
 """A spec as checks look at it: whatever is wrong by itself is not there."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from builders.spec.catalogue import Catalogue, Entry
@@ -98,3 +99,12 @@ class View:
             if here != DEFAULT and node.place != DEFAULT:
                 place = here
         return problem_at(place, path, message)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A complete tree, all that is wrong with it, and the names of the variables that it uses."""
+
+    view: View
+    problems: list[Problem]
+    used: set[str]
