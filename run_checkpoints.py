@@ -69,19 +69,6 @@ class Checkpoint:
             return None
         return replace(self, _file=file)
 
-    def delete(self) -> None:
-        """Deletes the file, unless some process holds it."""
-        try:
-            with self.path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.path.unlink()
-        except BlockingIOError:
-            return  # whoever deletes checkpoints next finds it again
-        except FileNotFoundError:
-            return
-        except OSError:
-            self.path.unlink(missing_ok=True)  # a file system without locks
-
 
 def find_checkpoints(folder: Path, steps_per_epoch: int) -> list[Checkpoint]:
     """The checkpoints in a folder, oldest first; only regular files are any."""
@@ -91,6 +78,18 @@ def find_checkpoints(folder: Path, steps_per_epoch: int) -> list[Checkpoint]:
             step = int(match[1])
             found.append(Checkpoint(path, step, step // steps_per_epoch if steps_per_epoch else 0))
     return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+
+def delete_checkpoint(path: Path) -> None:
+    """Deletes a checkpoint's file, unless some process holds it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except BlockingIOError:
+        return  # whoever deletes checkpoints next finds it again
+    except OSError:
+        path.unlink(missing_ok=True)  # it is gone, or on a file system without locks
 
 
 def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mapping[str, Any] | None) -> Checkpoint:

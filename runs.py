@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders.errors import RequestError
 from files import yaml_text
-from run_checkpoints import Checkpoint, choose, find_checkpoints, is_regular, whole_or_other
+from run_checkpoints import Checkpoint, choose, delete_checkpoint, find_checkpoints, is_regular, whole_or_other
 from run_folder import RunFolder
 from run_history import Row, parse_rows, row_of, rows_text, series
 from run_kinds import ENVIRONMENT, EVALUATION
@@ -270,10 +270,10 @@ class Run(RunFolder):
             continue  # it was deleted since it was chosen: there is a newer one
         return whole_or_other(wanted, self.checkpoints() if which in ("best", "last") else [])
 
-    def delete_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Deletes a checkpoint's file, unless some process holds it."""
+    def delete_checkpoint(self, step: int) -> None:
+        """Deletes the checkpoint of a step, unless some process holds it; nothing happens where there is none."""
         self.check_present()
-        checkpoint.delete()
+        delete_checkpoint(self.checkpoint_path(step))
 
     # Folders
 
@@ -324,7 +324,7 @@ class Run(RunFolder):
         for path in sorted((self.path / "evaluation").glob("*/metrics.json")):
             with contextlib.suppress(RequestError):
                 read = self.read_json("evaluation", path.parent.name, "metrics.json", kind=EVALUATION) or {}
-                if read.keys() >= EVALUATION.keys() - {"latents"}:
+                if "metrics" in read:
                     found[path.parent.name] = read
         return found
 

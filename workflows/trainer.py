@@ -48,6 +48,8 @@ from workflows.tensorboard_log import TensorBoardLog
 
 # Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
 _CALIBRATION_IMAGES = 64
+# Enough to tell a part that never learns from one that this image happens to miss.
+_TRIED_IMAGES = 8
 
 
 class TrainingFailed(RuntimeError):
@@ -85,9 +87,11 @@ class Trainer:
         self.steps_per_epoch = self.train_split.steps_per_epoch
         if problems := loaded.schedule_problems(self.steps_per_epoch):
             raise SpecErrors(problems)
-        self.model = ModelBuilder(
+        builder = ModelBuilder(
             self.spec, self.splits.image_shape, self.steps_per_epoch, train_count=self.train_split.count
-        ).build()
+        )
+        self.model = builder.build()
+        builder.try_out(sample_images(self.train_split, _TRIED_IMAGES))
         self.monitor = Monitor(self.spec, self.model, has_validation=self.validation is not None)
         initial = self.spec.training.initial_weights
         self.initial_weights = _weights_file(initial) if initial else None
@@ -226,6 +230,7 @@ class _Session:
         with TrainingProgress(epochs, per_epoch, trainer.train_split.batch_size, trainer.verbose) as progress:
             self._introduce(progress)
             progress.begin(self.step)
+            self._prune()  # an earlier sitting may have been killed before it did
             ended = self.monitor.should_stop(self.run.history(), per_epoch)
             for epoch in range(epochs if ended else self.step // per_epoch, epochs):
                 figures = self._train_epoch(epoch, progress)
@@ -345,7 +350,7 @@ class _Session:
         keep = self.monitor.kept_steps(self.run.history(), [checkpoint.step for checkpoint in checkpoints])
         for checkpoint in checkpoints:
             if checkpoint.step not in keep:
-                self.run.delete_checkpoint(checkpoint)
+                self.run.delete_checkpoint(checkpoint.step)
 
     def _finite(self, loss: tf.Tensor) -> float:
         """The loss as a number. Raises TrainingFailed where it is none."""
