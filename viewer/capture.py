@@ -2,19 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
+import fonts
 from files import atomic_file
 from viewer.colours import scale_bar
 from viewer.pixels import fitted
+from words import printable
 
 _INK, _FAINT = (31, 36, 48), (104, 112, 128)
 _GAP, _MARGIN, _LINE = 16, 24, 24
 _TEXT = 17
 _SMALLEST = 256
+
+# Of a line as a whole, in which words may run the other way; without raqm Pillow knows no directions.
+_DIRECTION = "ltr" if features.check("raqm") else None
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,7 @@ class Column:
     error: np.ndarray | None = None
 
 
-def save_comparison(
-    path: Path, columns: Sequence[Column], heading: str, scale: tuple[str, str, float, float], font: Path | None
-) -> Path:
+def save_comparison(path: Path, columns: Sequence[Column], heading: str, scale: tuple[str, str, float, float]) -> Path:
     """Draws columns side by side, images above error maps, with a colour scale.
 
     Args:
@@ -44,7 +50,6 @@ def save_comparison(
         columns: The original first.
         heading: Above everything.
         scale: Name of the colour map, what it shows, and what its first and its last colour mean.
-        font: A TrueType file.
 
     Returns:
         The path.
@@ -59,19 +64,18 @@ def save_comparison(
     below = top + side + lines * _LINE + 10
     height = below + (side if errors else 0) + _MARGIN
     page = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(page)
-    type_ = ImageFont.truetype(str(font), _TEXT) if font else ImageFont.load_default(_TEXT)
-    pen.text((_MARGIN, _MARGIN - 8), _fitting(pen, heading, type_, width - 2 * _MARGIN), _INK, type_)
+    words = _Words(page)
+    words.write((_MARGIN, _MARGIN - 8), words.fitting(heading, width - 2 * _MARGIN), _INK)
     for number, column in enumerate(columns):
         left = _MARGIN + number * (side + _GAP)
-        pen.text((left, top - _LINE), _fitting(pen, column.title, type_, side, keep_end=True), _INK, type_)
+        words.write((left, top - _LINE), words.fitting(column.title, side, keep_end=True), _INK)
         page.paste(_picture(column.image, side), (left, top))
         for line, text in enumerate(column.caption):
-            pen.text((left, top + side + 4 + line * _LINE), _fitting(pen, text, type_, side), _FAINT, type_)
+            words.write((left, top + side + 4 + line * _LINE), words.fitting(text, side), _FAINT)
         if column.error is not None:
             page.paste(_picture(column.error, side), (left, below))
     if errors:
-        _draw_scale(page, pen, type_, scale, (_MARGIN, below), side)
+        _draw_scale(page, words, scale, (_MARGIN, below), side)
     with atomic_file(path) as temporary:
         page.save(temporary, "PNG")
     return path
@@ -84,30 +88,63 @@ def crop(source: Path, target: Path, box: tuple[int, int, int, int]) -> Path:
     return target
 
 
-def _draw_scale(page, pen, type_, scale: tuple[str, str, float, float], corner: tuple[int, int], width: int) -> None:
+class _Words:
+    """Writes on a page, each letter in a font that has it.
+
+    Args:
+        page: Is written on.
+    """
+
+    def __init__(self, page: Image.Image):
+        self._pen = ImageDraw.Draw(page)
+
+    def write(self, corner: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
+        """Writes a line whose upper left corner is given."""
+        left, top = corner
+        for part, font in _parts(text):
+            # All fonts stand on one line.
+            self._pen.text((left, top + _TEXT), part, ink, font, anchor="ls", direction=_DIRECTION)
+            left += font.getlength(part, direction=_DIRECTION)
+
+    def width(self, text: str) -> float:
+        """How wide a line is."""
+        return sum(font.getlength(part, direction=_DIRECTION) for part, font in _parts(text))
+
+    def fitting(self, text: str, width: int, keep_end: bool = False) -> str:
+        """The text, or as much of it as there is room for; of a run's title the end tells it apart."""
+        text = shown = printable(text)
+        while text and self.width(shown) > width:
+            text = text[1:] if keep_end else text[:-1]
+            shown = f"…{text}" if keep_end else f"{text}…"
+        return shown
+
+
+def _parts(text: str) -> list[tuple[str, _Font]]:
+    """A text in pieces, each with a font for all of it."""
+    files = ((letter, next(iter(fonts.fonts_for(letter)), fonts.own_font())) for letter in text)
+    return [("".join(letter for letter, _ in part), _font(file)) for file, part in groupby(files, lambda pair: pair[1])]
+
+
+@cache
+def _font(file: Path | None) -> _Font:
+    return ImageFont.truetype(file, _TEXT) if file is not None else ImageFont.load_default(_TEXT)
+
+
+def _draw_scale(
+    page: Image.Image, words: _Words, scale: tuple[str, str, float, float], corner: tuple[int, int], width: int
+) -> None:
     name, title, low, high = scale
     left, top = corner
-    if pen.textlength(title, font=type_) > width:
+    if words.width(title) > width:
         title = title.partition(":")[0]
-    pen.text((left, top), _fitting(pen, title, type_, width), _INK, type_)
+    words.write((left, top), words.fitting(title, width), _INK)
     page.paste(_picture(scale_bar(name, width, 16), width, 16), (left, top + _LINE + 6))
     below = top + _LINE + 28
-    pen.text((left, below), f"{low:.3g}", _FAINT, type_)
+    words.write((left, below), f"{low:.3g}", _FAINT)
     end = f"{high:.3g}"
-    pen.text((left + width - pen.textlength(end, font=type_), below), end, _FAINT, type_)
+    words.write((left + width - words.width(end), below), end, _FAINT)
 
 
 def _picture(image: np.ndarray, width: int, height: int | None = None) -> Image.Image:
     height = width if height is None else height
     return Image.fromarray(np.round(fitted(image, width, height) * 255).astype(np.uint8))
-
-
-def _fitting(pen, text: str, type_, width: int, keep_end: bool = False) -> str:
-    """The text, or as much of it as there is room for; of a run's title the end tells it apart."""
-    if pen.textlength(text, font=type_) <= width:
-        return text
-    shown = text
-    while text and pen.textlength(shown, font=type_) > width:
-        text = text[1:] if keep_end else text[:-1]
-        shown = f"…{text}" if keep_end else f"{text}…"
-    return shown

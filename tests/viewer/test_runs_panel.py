@@ -39,8 +39,10 @@ def test_search_sort_select_and_overlay(open_viewer, runs_dir):
     viewer.wait("app.state.runs.query == 'finished ta'")
     assert shown(viewer) == ["delta", "beta"]
     assert viewer.ask("[app.state.panel, dpg.get_value('runs count')]") == ["runs", "2 of 4 runs"]  # no key did more
+    selected = viewer.ask("[app.state.runs.row(path).name for path in app.state.runs.selected]")
+    assert selected == ["delta"]  # the newest, since the window was opened
     viewer.key("Return")
-    assert viewer.ask("[app.state.panel, app.state.runs.selected]") == ["runs", []]
+    assert viewer.ask("[app.state.panel, app.state.runs.row(app.state.runs.selected[0]).name]") == ["runs", "delta"]
     viewer.click("runs search")
     viewer.key("Escape")
     viewer.wait("app.state.runs.query == ''")

@@ -1,5 +1,9 @@
 """The left side of every panel that looks at an image: where it comes from, and thumbnails to choose one."""
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import dearpygui.dearpygui as dpg
@@ -10,9 +14,12 @@ from viewer.state.image_choice import VIDEO_SUFFIXES
 from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.typeface import TYPEFACE
+from words import printable
 
 _WIDTH = 236
 _DIALOG_SIZE, _DIALOG_AT = (760, 460), 60
+_NAMES_AT_ONCE = 20
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
@@ -33,6 +40,9 @@ class ImageSide:
         self._shown: tuple | None = None
         # What the path field was filled with last: anything else in it was typed, and not opened yet.
         self._path = ""
+        # What the dialog lists, and which of its names have not been made visible yet.
+        self._folder = ""
+        self._names: Iterator[str] = iter(())
         images = state.images
         self.actions = {
             "left": lambda: images.step(-1),
@@ -84,6 +94,9 @@ class ImageSide:
     def draw(self) -> None:
         """Brings the screen up to date."""
         self._gallery.draw()
+        TYPEFACE.learn(dpg.get_value("image path"))
+        if self.asking:
+            self._learn_names()
         images = self._state.images
         typing = dpg.is_item_active("image path")
         shown = (images.version, self._looks.theme, self._looks.scale, typing)
@@ -101,10 +114,20 @@ class ImageSide:
         """Fills the path field. A text that was typed and not opened yet only makes room for another path."""
         if path == self._path:
             return
-        typed = dpg.get_value("image path") != self._path
+        typed = dpg.get_value("image path") != printable(self._path)
         self._path = path
         if path or not typed:
-            dpg.set_value("image path", path)
+            dpg.set_value("image path", printable(path))
+
+    def _learn_names(self) -> None:
+        """Makes file names visible that the dialog lists, some with each frame."""
+        folder = dpg.get_file_dialog_info("image dialog")["current_path"]
+        if folder != self._folder:
+            self._folder, self._names = folder, iter(())
+            with suppress(OSError):
+                self._names = iter([folder, *os.listdir(folder)])
+        for name in islice(self._names, _NAMES_AT_ONCE):
+            TYPEFACE.learn(name)
 
     def wheel(self, steps: float) -> bool:
         """The mouse wheel was turned; whether it was meant for the thumbnails."""

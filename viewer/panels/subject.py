@@ -3,7 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.state.app import AppState
-from viewer.window.items import fitting, set_text
+from viewer.window.items import fitting, label_of, set_text
 from viewer.window.theme import Looks
 
 _WIDTH = 190
@@ -56,7 +56,7 @@ class Subject:
         """One for each column, all different: a run may be there with several checkpoints."""
         variants = enumerate(self._state.reconstruct.variants)
         room = self._looks.px(_WIDTH - _ARROW)
-        return [f"{index + 1}: {fitting([variant.title], room)}" for index, variant in variants]
+        return [label_of(f"{index + 1}: {fitting([variant.title], room)}") for index, variant in variants]
 
     def _chosen(self, sender, title: str) -> None:
         self._state.look_at(self._titles().index(title))

@@ -7,6 +7,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
+import fonts
 from viewer.client import WorkerClient
 from viewer.memory import return_large_arrays
 from viewer.panels.frame import Frame
@@ -26,6 +27,7 @@ from viewer.window.pace import Pace
 from viewer.window.shortcuts import Keys
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.typeface import TYPEFACE
 from viewer.window.x11 import InputWatch
 
 _ABOVE, _BELOW = 36, 34
@@ -200,6 +202,10 @@ class App:
             self._side.draw()
         self._panels[self.state.panel].draw()
         self._help.draw(*size)
+        self._looks.follow_typeface()
+        if TYPEFACE.missing:
+            self.state.say(fonts.advice(TYPEFACE.missing))
+            TYPEFACE.missing = ""  # once: there is no better advice
 
     @property
     def _with_image(self) -> bool:
@@ -231,7 +237,7 @@ class App:
         parts = (state, state.runs, state.images, state.reconstruct, state.inside, state.latents)
         now = (tuple(dpg.get_mouse_pos(local=False)), *(part.version for part in parts))
         moved, self._now = now != self._now, now
-        return moved or self._jobs > 0 or self._exports.busy or self._textures.busy
+        return moved or self._jobs > 0 or self._exports.busy or self._textures.busy or not TYPEFACE.complete
 
     def _scale(self, width: int, height: int) -> float:
         """The size of type that was chosen, or the largest below it that a window so large has room for."""

@@ -12,7 +12,6 @@ from viewer.capture import Column, crop, save_comparison
 from viewer.state.app import AppState
 from viewer.state.columns import heading
 from viewer.state.error_maps import TITLES
-from viewer.window.theme import font_file
 from words import labelled
 
 _SECONDS_UNTIL_GIVEN_UP = 10
@@ -63,7 +62,6 @@ class Exports:
             columns,
             f"{name}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
             (own.error_map, TITLES[own.error_map], *own.error_range()),
-            font_file(),
         )
         self._state.say(f"Saved {path}")
 

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 import dearpygui.dearpygui as dpg
 
 from viewer.window.theme import Looks
+from viewer.window.typeface import TYPEFACE
 from words import shortened
 
 Item = int | str
+# Of a text that is cut to fit: no line is longer.
+_MOST_LETTERS = 400
 
 
 def rect(tag: Item) -> tuple[float, float, float, float]:
@@ -36,10 +39,15 @@ def _takes_text(item: Item) -> bool:
 
 
 def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -> None:
-    """Changes a text and, where given, its colour."""
-    dpg.set_value(tag, text)
+    """Changes a text, wherever it comes from, and, where given, its colour."""
+    dpg.set_value(tag, TYPEFACE.drawn(text))
     if colour is not None:
         dpg.configure_item(tag, color=(*colour, 255))
+
+
+def label_of(text: str) -> str:
+    """A text from outside as what is written on an item, where two `#` would end it."""
+    return TYPEFACE.drawn(text).replace("##", "#\u200b#")
 
 
 def type_width() -> int:
@@ -49,8 +57,9 @@ def type_width() -> int:
 
 def text_width(text: str) -> int:
     """How wide a text is in the type that is bound, in pixels; 0 before the first frame."""
-    size = dpg.get_text_size(text)
-    return round(size[0]) if size else 0
+    own, further = TYPEFACE.width(text)
+    size = dpg.get_text_size(own)
+    return round(size[0] + further) if size else 0
 
 
 def fitting(texts: Sequence[str], width: int) -> str:
@@ -63,10 +72,20 @@ def fitting(texts: Sequence[str], width: int) -> str:
     for text in texts:
         if text_width(text) <= width:
             return text
-    most = len(texts[-1])
+    most = min(len(texts[-1]), _MOST_LETTERS)
     while most > 2 and text_width(shortened(texts[-1], most)) > width:
         most -= 1
     return shortened(texts[-1], most)
+
+
+def beginning(text: str, width: int) -> str:
+    """The text, or as much of its beginning as so many pixels hold."""
+    if text_width(text) <= width:
+        return text
+    text = text[:_MOST_LETTERS]
+    while text and text_width(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…" if text else ""
 
 
 def first_fitting(texts: Sequence[str], width: int) -> str:

@@ -1,6 +1,5 @@
 """Light and dark, the typeface, and sizes that go by it."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,19 +8,9 @@ import dearpygui.dearpygui as dpg
 from viewer.colours import SERIES
 from viewer.window import theme_parts
 from viewer.window.palette import PALETTES, Colour, Palette
+from viewer.window.typeface import TYPEFACE
 
 FONT_SIZE = 15
-_DEBIAN_FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
-
-
-def font_file() -> Path | None:
-    """DejaVu Sans: Matplotlib brings it along, and is found without importing it."""
-    found = importlib.util.find_spec("matplotlib")
-    if found is not None and found.origin is not None:
-        path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if path.is_file():
-            return path
-    return _DEBIAN_FONT if _DEBIAN_FONT.is_file() else None
 
 
 class Looks:
@@ -34,6 +23,7 @@ class Looks:
 
     def __init__(self, scale: float, theme: str):
         dpg.add_font_registry(tag="fonts")
+        self._file: Path | None = None
         self._fonts: dict[int, int | str] = {}
         self._themes: dict[tuple, int | str] = {}
         self.scale = scale
@@ -99,11 +89,20 @@ class Looks:
             self._themes[key] = theme
         return self._themes[key]
 
+    def follow_typeface(self) -> None:
+        """Draws what texts have come to need; call it once they are set."""
+        if TYPEFACE.file() != self._file:
+            before = list(self._fonts.values())
+            self._fonts.clear()
+            self._bind_font(round(FONT_SIZE * self.scale))
+            for font in before:
+                dpg.delete_item(font)
+
     def _bind_font(self, size: int) -> None:
-        path = font_file()
-        if path is None:
+        self._file, TYPEFACE.size = TYPEFACE.file(), size
+        if self._file is None:
             dpg.set_global_font_scale(self.scale)
             return
         if size not in self._fonts:
-            self._fonts[size] = dpg.add_font(str(path), size, parent="fonts")
+            self._fonts[size] = dpg.add_font(str(self._file), size, parent="fonts")
         dpg.bind_font(self._fonts[size])

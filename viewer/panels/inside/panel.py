@@ -11,7 +11,7 @@ from viewer.panels.inside.tools import Tools
 from viewer.panels.subject import Subject
 from viewer.state.app import AppState
 from viewer.state.inside.inside import MODES
-from viewer.window.items import Choice, type_width
+from viewer.window.items import Choice, label_of, type_width
 from viewer.window.modifiers import CONTROL, held
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
@@ -50,7 +50,7 @@ class InsidePanel:
             dpg.add_combo(
                 tag="inside place",
                 callback=lambda sender, label: own.set_place(
-                    next((place.name for place in own.places if place.label == label), "")
+                    next((place.name for place in own.places if label_of(place.label) == label), "")
                 ),
             )
             with dpg.group(tag=_MAPS):
@@ -116,8 +116,8 @@ class InsidePanel:
             return
         self._lay_out(own.mode)
         if maps:
-            dpg.configure_item("inside place", items=[place.label for place in own.places])
-            dpg.set_value("inside place", own.place.label if own.place is not None else "")
+            dpg.configure_item("inside place", items=[label_of(place.label) for place in own.places])
+            dpg.set_value("inside place", label_of(own.place.label) if own.place is not None else "")
             channels = own.shown.channels if own.shown is not None else None
             self._tools.draw(channels)
             self._maps.draw(self._hint(), bool(own.message))

@@ -3,10 +3,10 @@
 import dearpygui.dearpygui as dpg
 
 from viewer.panels.latents.dots import class_colour
-from viewer.panels.latents.words import fitting
 from viewer.state.latents.plane import LatentPlane
-from viewer.window.items import text_width
+from viewer.window.items import beginning, text_width
 from viewer.window.theme import FONT_SIZE, Looks
+from viewer.window.typeface import TYPEFACE
 
 _MOST_ROWS = 40
 _ROW, _MARK, _GAP, _WIDEST = 20, 10, 8, 120
@@ -91,12 +91,15 @@ class Legend:
                 rounding=px(2),
             )
             at = self._left + px(_MARK + _GAP)
-            name = fitting(plane.space.class_name(label), width - at)
-            if last:
-                name = f"▾ {more + 1}"  # the wheel brings them
+            # Where there are more, the wheel brings them.
+            name = f"▾ {more + 1}" if last else beginning(plane.space.class_name(label), width - at)
             kind = "quiet" if hidden else "text"
             dpg.configure_item(
-                text, text=name, pos=(at, y + (px(_ROW) - size) / 2 - 1), size=size, color=(*looks.text(kind), 255)
+                text,
+                text=TYPEFACE.drawn(name),
+                pos=(at, y + (px(_ROW) - size) / 2 - 1),
+                size=size,
+                color=(*looks.text(kind), 255),
             )
 
     def wheel(self, mouse: Point, steps: float) -> bool:

@@ -1,15 +1,4 @@
-"""Words of the Latent space panel, no longer than there is room for."""
-
-from viewer.window.items import text_width
-
-
-def fitting(text: str, width: int) -> str:
-    """The text, or as much of its beginning as so many pixels hold."""
-    if text_width(text) <= width:
-        return text
-    while text and text_width(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text.rstrip()}…" if text else ""
+"""Numbers in the Latent space panel."""
 
 
 def signed(value: float) -> str:

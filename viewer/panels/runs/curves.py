@@ -6,6 +6,7 @@ import dearpygui.dearpygui as dpg
 
 from viewer.detail import RunDetail
 from viewer.state.runs_list import MOST_SELECTED, RunsList
+from viewer.window.items import label_of
 from viewer.window.theme import Looks
 from words import metric_label
 
@@ -54,9 +55,8 @@ class Curves:
                 continue
             if self._column[plot] not in columns:
                 self._column[plot] = columns[0]
-            labels = [metric_label(column, with_unit=False) for column in columns]
-            dpg.configure_item(f"curves column {plot}", items=labels)
-            dpg.set_value(f"curves column {plot}", metric_label(self._column[plot], with_unit=False))
+            dpg.configure_item(f"curves column {plot}", items=[_label(column) for column in columns])
+            dpg.set_value(f"curves column {plot}", _label(self._column[plot]))
             for index in range(MOST_SELECTED):
                 self._draw_run(plot, index, chosen[index] if index < len(chosen) else None)
             # What somebody zoomed into stays, unless there is something else to see.
@@ -79,7 +79,7 @@ class Curves:
 
     def _choose(self, sender, label: str, plot: str) -> None:
         for column in self._runs.columns():
-            if metric_label(column, with_unit=False) == label:
+            if _label(column) == label:
                 self._column[plot] = column
         self.draw()
 
@@ -87,6 +87,10 @@ class Curves:
         scale = dpg.mvPlotScale_Log10 if log else dpg.mvPlotScale_Linear
         dpg.configure_item(f"curves y {plot}", scale=scale)
         dpg.fit_axis_data(f"curves y {plot}")
+
+
+def _label(column: str) -> str:
+    return label_of(metric_label(column, with_unit=False))
 
 
 def _points(history, name: str) -> list[list[float]]:

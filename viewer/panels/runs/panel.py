@@ -10,6 +10,7 @@ from viewer.state.app import AppState
 from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
+from viewer.window.typeface import TYPEFACE
 from words import duration_text, metric_label, metric_text, shortened
 
 _MOST_ROWS = 60
@@ -109,6 +110,7 @@ class RunsPanel:
         if shown == self._shown:
             return
         self._shown = shown
+        TYPEFACE.learn(runs.query)
         if dpg.get_value("runs search") != runs.query:
             dpg.set_value("runs search", runs.query)
         count, total = len(runs.shown()), len(runs.rows)
@@ -221,14 +223,14 @@ class RunsPanel:
                 for row, index in titles:
                     with dpg.group(horizontal=True, horizontal_spacing=looks.px(4)):
                         dpg.add_text("●", color=looks.series_colour(index))
-                        dpg.add_text(row.short if row else "")
+                        dpg.add_text(TYPEFACE.drawn(row.short) if row else "")
                 for title in further:
                     dpg.add_text(title, color=(*looks.text("quiet"), 255))
             for name, values in rows:
                 with dpg.table_row():
-                    dpg.add_text(shortened(name, 40), color=(*looks.text("quiet"), 255))
+                    dpg.add_text(TYPEFACE.drawn(shortened(name, 40)), color=(*looks.text("quiet"), 255))
                     for value in values:
-                        dpg.add_text(value)
+                        dpg.add_text(TYPEFACE.drawn(value))
 
 
 def _short(value: object) -> str:

@@ -4,7 +4,7 @@ import dearpygui.dearpygui as dpg
 
 from run_summary import RunSummary
 from viewer.state.runs_list import COLUMNS, RunsList
-from viewer.window.items import inside
+from viewer.window.items import beginning, inside, label_of, text_width, type_width
 from viewer.window.modifiers import CONTROL, SHIFT, held
 from viewer.window.theme import Looks
 from words import age_text, metric_text
@@ -13,7 +13,7 @@ _MOST_ROWS = 100
 _ROW_HEIGHT = 22
 _LETTER, _MARK = 7.6, 18
 _SECONDS_BETWEEN_AGES = 20
-# A name needs so many letters; where there is no room for them, columns go, in this order.
+# A name needs so many letters of so many pixels; where there is no room for them, columns go, in this order.
 _LEAST_LETTERS = 16
 _FIRST_TO_GO = ("best", "age", "epoch", "ssim", "status")
 _COLOURS = {
@@ -38,7 +38,7 @@ class RunTable:
         self._runs, self._looks = runs, looks
         self.page = 20
         self._height = 1
-        self._name_letters = 30.0
+        self._name_width = 1
         self._shown: tuple | None = None
         self._aged = 0.0
         with dpg.group(horizontal=True, horizontal_spacing=4):
@@ -86,8 +86,8 @@ class RunTable:
         for key in ("", *_FIRST_TO_GO):
             left = [column for column in left if column.key != key]
             others = sum(looks.px(column.width + 10) for column in left) + bar + looks.px(_MARK)
-            self._name_letters = (width - others) / (_LETTER * looks.scale)
-            if self._name_letters >= _LEAST_LETTERS:
+            self._name_width = width - others
+            if self._name_width >= _LEAST_LETTERS * _LETTER * looks.scale:
                 break
         dpg.configure_item("runs table", width=width - bar - 8, height=height)
         dpg.configure_item("runs scrollbar", width=bar, height=height)
@@ -111,7 +111,7 @@ class RunTable:
         """Brings the screen up to date."""
         self._measure()
         ages = int(dpg.get_total_time() / _SECONDS_BETWEEN_AGES)
-        shown = (self._runs.version, ages, self._looks.theme, self.page)
+        shown = (self._runs.version, ages, self._looks.theme, self.page, type_width())
         if shown == self._shown:
             return
         self._shown = shown
@@ -144,7 +144,7 @@ class RunTable:
         chosen = row.path in selected
         mark = looks.series_colour(selected.index(row.path)) if chosen else (0, 0, 0, 0)
         dpg.configure_item(f"runs mark {number}", color=mark)
-        dpg.configure_item(f"runs name {number}", label=f"{_name(row, self._name_letters)}##{number}")
+        dpg.configure_item(f"runs name {number}", label=f"{label_of(_name(row, self._name_width))}##{number}")
         dpg.set_value(f"runs name {number}", chosen)
         texts = {
             "status": row.status,
@@ -175,8 +175,7 @@ class RunTable:
         self._runs.scroll(first - self._runs.first, self.page)
 
 
-def _name(row: RunSummary, most: float) -> str:
+def _name(row: RunSummary, width: int) -> str:
     """The run's name, cut where there is no room, and the letters that tell runs of one spec apart."""
     name, dot, letters = row.short.rpartition(" · ")
-    room = max(6, int(most) - len(dot + letters))
-    return (name if len(name) <= room else f"{name[: room - 1]}…") + dot + letters
+    return beginning(name, width - text_width(dot + letters)) + dot + letters
