@@ -157,7 +157,8 @@ class Run(RunFolder):
         evaluations: list[Path] = []
         with contextlib.suppress(OSError):
             evaluations = sorted((self.path / "evaluation").iterdir())
-        always = (self.path / "state.json", self.history_path, self.samples_dir, self.checkpoint_path(0).parent)
+        # Not by way of `inside`: nothing is opened, and a run that holds a link changes like any other.
+        always = (self.path / name for name in ("state.json", "history.csv", "samples", "checkpoints"))
         return tuple(_changed(path) for path in (*always, *evaluations))
 
     def update_state(self, **changes: Any) -> RunState:
