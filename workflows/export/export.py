@@ -78,6 +78,7 @@ def export(target: Target, console: Console) -> Exported:
         # What was proven by an earlier export keeps the hash it was proven with.
         content["files"] = describe_files(folder) | kept
         manifest = write_manifest(folder, content)
+        target.keep_others(folder)
     return Exported(target.folder, manifest, [entry["path"] for entry in written])
 
 

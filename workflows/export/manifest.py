@@ -2,47 +2,39 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from builders.errors import RequestError
+from files import open_regular, read_regular
+from words import printable
+from workflows.export.manifest_form import wrong_in
+from workflows.export.walk import FILE, walk
 
 NAME = "manifest.json"
 FORMAT_VERSION = 1
+MISSING, CHANGED = "is missing", "was changed"
 
-# What version control and the Hugging Face Hub put beside a model when it travels.
-_TRAVEL = {".git", ".gitattributes", ".cache"}
+_MOST_BYTES = 64 << 20
 
 
 def hash_of(value: Any) -> str:
     """sha256 of plain data, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Relative path → size in bytes and sha256, of every file in a folder but the manifest itself."""
-    return {
-        name: {"size": (folder / name).stat().st_size, "sha256": _file_hash(folder / name)} for name in _names(folder)
-    }
+    return {name: describe_file(folder / name) for name, kind in sorted(walk(folder)) if kind == FILE and name != NAME}
 
 
-def _names(folder: Path) -> list[str]:
-    found = []
-    for place, folders, files in os.walk(folder):
-        inside = Path(place).relative_to(folder)
-        if inside == Path():
-            folders[:] = [name for name in folders if name not in _TRAVEL]
-            files = [name for name in files if name not in (*_TRAVEL, NAME)]
-        found += [(inside / name).as_posix() for name in files]
-    return sorted(found)
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def describe_file(path: Path) -> dict[str, Any]:
+    """Size in bytes and sha256 of a file. Raises OSError where it is no regular one."""
+    with open_regular(path, 2**63) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        return {"size": file.tell(), "sha256": digest}
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,20 +46,25 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """An export's manifest. Raises RequestError where there is none, or none that can be read."""
+    """An export's manifest. Raises RequestError where there is none, or one of another form."""
     path = folder / NAME
-    if not path.is_file():
-        raise RequestError(f"{folder}: is no export: it holds no {NAME}")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest["models"], manifest["files"], manifest["manifest_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RequestError(f"{path}: cannot be read as a manifest ({error}); export the run again") from None
+        manifest = json.loads(read_regular(path, _MOST_BYTES))
+        if problem := wrong_in(manifest):
+            raise ValueError(problem)
+        hash_of(manifest)  # what cannot be hashed is nested too deeply
+    except (FileNotFoundError, NotADirectoryError):
+        raise RequestError(f"{printable(folder)}: is no export: it holds no {NAME}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = printable(getattr(error, "strerror", None) or str(error))
+        raise RequestError(
+            f"{printable(path)}: cannot be read as a manifest ({reason}); export the run again"
+        ) from None
     return manifest
 
 
 def problems_of(folder: Path) -> list[str]:
-    """What is wrong with an export, a line each: files changed, cut short, missing or added; none where it is whole.
+    """What is wrong with an export, a line each; none where it is whole.
 
     This finds damage and carelessness. Whoever changes a file on purpose can change the hash as well; against that,
     keep the manifest's own hash elsewhere.
@@ -76,19 +73,39 @@ def problems_of(folder: Path) -> list[str]:
         RequestError: The folder is no export.
     """
     manifest = read_manifest(folder)
-    problems = []
     rest = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    problems = find_problems(folder, manifest)
     if hash_of(rest) != manifest["manifest_sha256"]:
-        problems.append(f"{folder / NAME}: was changed: its content does not match its own hash")
-    names = set(_names(folder))
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        if name not in names:
-            problems.append(f"{path}: is missing")
-        elif (size := path.stat().st_size) != expected["size"]:
-            problems.append(f"{path}: holds {size} bytes instead of {expected['size']}")
-        elif _file_hash(path) != expected["sha256"]:
-            problems.append(f"{path}: was changed: its content does not match its hash")
-    return problems + [
-        f"{folder / name}: does not belong to this export" for name in sorted(names - set(manifest["files"]))
-    ]
+        problems = {NAME: f"{CHANGED}: its content does not match its own hash", **problems}
+    return [f"{printable(folder / name)}: {words}" for name, words in problems.items()]
+
+
+def find_problems(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Path inside an export → what is wrong with it: changed, cut short, missing or added. Opens regular files only."""
+    found = dict(walk(folder))
+    found.pop(NAME, None)
+    problems = {
+        name: _problem(folder / name, found.pop(name, None), manifest["files"][name]) for name in manifest["files"]
+    }
+    added = {name: f"does not belong to this export{_called(kind)}" for name, kind in sorted(found.items())}
+    return {name: words for name, words in {**problems, **added}.items() if words}
+
+
+def _problem(path: Path, kind: str | None, expected: Mapping[str, Any]) -> str:
+    if kind is None:
+        return MISSING
+    if kind != FILE:
+        return f"{CHANGED}{_called(kind)}"
+    try:
+        size = path.stat().st_size
+        if size != expected["size"]:
+            return f"{CHANGED}: it holds {size} bytes instead of {expected['size']}"
+        if describe_file(path) != expected:
+            return f"{CHANGED}: its content does not match its hash"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
+
+
+def _called(kind: str) -> str:
+    return "" if kind == FILE else f": it is {kind}"

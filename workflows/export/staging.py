@@ -22,10 +22,13 @@ def staged(target: Path) -> Iterator[Path]:
     Until then `target` stays as it was. What a process that was killed left behind is removed by the next.
 
     Raises:
-        RequestError: Another process is at it.
+        RequestError: Another process is at it, or its lock is a link.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
+    held = target.with_name(f".{target.name}.lock")
+    if held.is_symlink():
+        raise RequestError(f"{held}: is a link, which a run never holds; remove it")
+    lock = filelock.FileLock(held)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -47,7 +50,7 @@ def staged(target: Path) -> Iterator[Path]:
 def _clean(target: Path) -> None:
     """Brings back what a process killed between two renames had set aside, and removes other leftovers."""
     for left in target.parent.glob(f".{target.name}-*"):
-        if left.name.endswith("-previous") and not target.exists():
+        if left.name.endswith("-previous") and not target.exists() and not left.is_symlink():
             left.rename(target)
         else:
             shutil.rmtree(left, ignore_errors=True)
@@ -80,10 +83,23 @@ def _exchange(one: Path, other: Path) -> bool:
     return rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
 
 
-def link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
     """Gives a file a second place without copying it where the file system can."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def keep_entry(source: Path, target: Path) -> None:
+    """Gives a file, a link or a folder a second place as it is; does nothing where that place is taken."""
+    if os.path.lexists(target) or any(parent.exists() and not parent.is_dir() for parent in target.parents):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy)
+    elif source.is_file():
+        link_or_copy(source, target)

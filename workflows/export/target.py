@@ -1,6 +1,7 @@
 """What an export is to write, and whether it may: decided before TensorFlow is loaded."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from safetensors import SafetensorError, safe_open
 from builders.errors import RequestError
 from run_checkpoints import Checkpoint
 from runs import Run
-from workflows.export.formats import format_called
-from workflows.export.manifest import NAME, hash_of, read_manifest
-from workflows.export.staging import link_or_copy
+from words import printable
+from workflows.export.formats import format_called, format_names
+from workflows.export.manifest import CHANGED, NAME, find_problems, hash_of, read_manifest
+from workflows.export.staging import keep_entry, link_or_copy
+from workflows.export.walk import TRAVEL
 
 PARTS = ("encoder", "decoder", "full")
 
@@ -30,6 +33,7 @@ class Target:
         precision: Of the weights.
         origin: Hashes of the spec and the checkpoint: what the export is made of.
         previous: The manifest of the export that is there and of the same origin; the new one is added to it.
+        others: Paths in the export that is there of what no export wrote; they stay in it.
     """
 
     run: Run
@@ -40,6 +44,7 @@ class Target:
     precision: str
     origin: Mapping[str, str]
     previous: Mapping[str, Any] | None
+    others: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -63,6 +68,11 @@ class Target:
         for name in names:
             link_or_copy(self.folder / name, folder / name)
         return {} if self.previous is None else {name: self.previous["files"][name] for name in names}
+
+    def keep_others(self, folder: Path) -> None:
+        """Gives what no export wrote its place in the new export, where that has nothing of the name."""
+        for name in self.others:
+            keep_entry(self.folder / name, folder / name)
 
 
 def choose_target(
@@ -90,35 +100,73 @@ def choose_target(
     found = run.checkpoint(checkpoint)
     parts = PARTS if part == "all" else (part,)
     origin = {"spec": hash_of(run.load_spec().resolved), "checkpoint": _content_hash(found.path)}
-    folder, previous = run.export_dir, None
-    if folder.exists() and any(folder.iterdir()):
-        previous = _previous(folder, origin, force)
-        locations = [offered.location(name, precision) for name in parts]
-        there = [place for place in locations if previous and any(place == old["path"] for old in previous["models"])]
-        if there and not force:
-            raise RequestError(f"{folder / there[0]}: was exported already; replace it with --force")
-    return Target(run, found, checkpoint, parts, format, precision, origin, previous)
+    folder = run.export_dir
+    manifest = _manifest_in(folder, force) if folder.exists() and any(folder.iterdir()) else None
+    problems = {} if manifest is None else find_problems(folder, manifest)
+    others = [name for name in TRAVEL if os.path.lexists(folder / name)]
+    if manifest is not None:
+        others += [name for name in problems if name not in manifest["files"]]
+        if not force:
+            locations = [offered.location(name, precision) for name in parts]
+            _check_addition(folder, manifest, problems, origin, locations)
+        if _damaged(manifest, problems) or manifest.get("origin") != origin:
+            manifest = None
+    return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(dict.fromkeys(others)))
 
 
-def _previous(folder: Path, origin: Mapping[str, str], force: bool) -> Mapping[str, Any] | None:
-    """The manifest of what is there, if it can be added to; None if it is to be replaced as a whole."""
+def _manifest_in(folder: Path, force: bool) -> Mapping[str, Any] | None:
+    """The manifest of what is there; None where it cannot be read and all is to be replaced."""
     try:
         manifest = read_manifest(folder)
+        for model in manifest["models"]:
+            form = format_called(model["format"]) if model["format"] in format_names() else None
+            known = form is not None and model["precision"] in form.PRECISIONS and model["part"] in PARTS
+            if not known or model["path"] != form.location(model["part"], model["precision"]):
+                raise RequestError(f"{folder / NAME}: names a model that no export writes, '{model['path']}'")
     except RequestError as error:
         if force:
             return None
-        raise RequestError(f"{folder}: holds files but no readable {NAME}; replace it with --force") from error
-    missing = [name for model in manifest["models"] for name in model["files"] if not (folder / name).is_file()]
-    if force and (missing or manifest["origin"] != origin):
-        return None
-    if missing:
-        raise RequestError(f"{folder / missing[0]}: is missing, so nothing can be added; replace all with --force")
-    if manifest["origin"] == origin:
-        return manifest
-    raise RequestError(
-        f"{folder}: holds an export of step {manifest['checkpoint']['step']}, of another state of this run; replace it "
-        "with --force"
-    )
+        raise RequestError(f"{error}; {folder} holds files but no readable {NAME}: replace it with --force") from None
+    return manifest
+
+
+def _check_addition(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    problems: Mapping[str, str],
+    origin: Mapping[str, str],
+    locations: Sequence[str],
+) -> None:
+    """Refuses to add models at `locations` to an export where something there would be lost or could not stay."""
+    if manifest.get("origin") != origin:
+        step = manifest.get("checkpoint", {}).get("step", "?")
+        raise RequestError(
+            f"{folder}: holds an export of step {step}, of another state of this run; replace it with --force"
+        )
+    if damaged := _damaged(manifest, problems):
+        what = f"{printable(folder / damaged[0])}: {problems[damaged[0]]}"
+        raise RequestError(f"{what}, so nothing can be added; replace all with --force")
+    models = [model["path"] for model in manifest["models"]]
+    if there := [place for place in locations if place in models]:
+        raise RequestError(f"{folder / there[0]}: was exported already; replace it with --force")
+    edited = [name for name, words in problems.items() if name in manifest["files"] and words.startswith(CHANGED)]
+    # Somebody's own file is in the way where a model is to be written: at its place, above it or inside it.
+    edited += [
+        name
+        for name in problems
+        if name not in manifest["files"]
+        and any(f"{name}/".startswith(f"{place}/") or place.startswith(f"{name}/") for place in locations)
+    ]
+    if edited:
+        more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+        raise RequestError(
+            f"{printable(folder / edited[0])}{more} would be replaced, and is not as an export wrote it; keep a copy "
+            "elsewhere, then replace it with --force"
+        )
+
+
+def _damaged(manifest: Mapping[str, Any], problems: Mapping[str, str]) -> list[str]:
+    return [name for model in manifest["models"] for name in model["files"] if name in problems]
 
 
 def _content_hash(path: Path) -> str:
