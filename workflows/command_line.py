@@ -94,7 +94,8 @@ def _report(error: BaseException, lines: Sequence[str], status: int, arguments: 
 
 def say(line: str, err: bool = False) -> None:
     """Prints a line with what came from outside written out: a name that holds a newline makes no second line."""
-    click.echo(printable(line), err=err)
+    # Not click.echo: to a stream that knows ASCII alone it writes UTF-8.
+    print(printable(line), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def complain(line: str) -> None:

@@ -5,13 +5,13 @@ import os
 import unicodedata
 from functools import cache
 
-import click
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.text import Text
 
 from fonts import advice, fonts_for, undrawable
 from words import printable
+from workflows.command_line import complain
 
 FAMILY = "DejaVu Sans"
 # It warns of each font that has no bold face; the usual one is drawn then, which is fine.
@@ -70,4 +70,4 @@ def _family(path: str) -> str:
 
 @cache
 def _advise(line: str) -> None:
-    click.echo(line, err=True)
+    complain(line)
