@@ -12,13 +12,13 @@ from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.terms import WeightedLoss
 from builders.errors import RequestError
 from builders.feature_builder import build_features
-from builders.layer_builder import apply_stack, build_layers
+from builders.layer_builder import LayerBuilder
 from builders.optimizer_builder import build_optimizer
 from builders.spec import Discriminator, Spec
 
 
 def build_adversary(
-    spec: Spec, term: WeightedLoss, decoder: keras.Model, steps_per_epoch: int, weights: bool
+    spec: Spec, term: WeightedLoss, decoder: keras.Model, steps_per_epoch: int, weights: bool, layers: LayerBuilder
 ) -> Adversary:
     """The adversary of a decoder, in the precision in force.
 
@@ -28,6 +28,7 @@ def build_adversary(
         decoder: Model from a code to images by name.
         steps_per_epoch: Turns durations in epochs into steps.
         weights: False gives a pretrained network inside random values and loads nothing.
+        layers: Builds its layers.
 
     Raises:
         RequestError: The discriminator cannot be built on the decoder's images.
@@ -46,10 +47,10 @@ def build_adversary(
         size = (size, size) if isinstance(size, int) else size
         entering = [resize_antialiased(image, size) if size else image]
     if record.architecture is None:
-        stack = build_layers(record.layers, "discriminator")
-        outputs = [apply_stack(stack, entering[0], "discriminator.layers")]
+        stack = layers.layers(record.layers, "discriminator", "discriminator.layers")
+        outputs = [layers.through(stack, entering[0])]
     else:
-        outputs = _heads(spec, entering)
+        outputs = _heads(spec, entering, layers)
     discriminator = keras.Model(image, outputs, name="discriminator")
     if not discriminator.trainable_variables:
         raise RequestError("discriminator: has nothing to train; add a layer with weights, such as Dense or Conv2D")
@@ -71,7 +72,7 @@ def build_adversary(
     )
 
 
-def _heads(spec: Spec, entering: Sequence[Any]) -> list[Any]:
+def _heads(spec: Spec, entering: Sequence[Any], layers: LayerBuilder) -> list[Any]:
     """The outputs of a ready-made discriminator: one stack on the image, or one on each tap."""
     record = spec.discriminator
     where = f"discriminator.architecture.{record.architecture.name}"
@@ -80,7 +81,7 @@ def _heads(spec: Spec, entering: Sequence[Any]) -> list[Any]:
     except ValueError as error:
         raise RequestError(f"{where}: {error}") from error
     return [
-        apply_stack(build_layers(head.layers(tuple(tensor.shape[1:])), f"discriminator_{number}"), tensor, where)
+        layers.through(layers.layers(head.layers(tuple(tensor.shape[1:])), f"discriminator_{number}", where), tensor)
         for number, tensor in enumerate(entering)
     ]
 

@@ -1,13 +1,20 @@
-"""Choices of a spec → Keras layers, and stacks of them → models."""
+"""Choices of a spec → Keras layers that know their place in the spec, and stacks of them → models."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from architectures.layers import LAYERS
 from builders.errors import RequestError
+from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
+from builders.spec.memory import bytes_of_a_weight, shortage
+from builders.spec.problems import shown
 
 # Arguments of Keras layers that may hold an object of Keras' own: `{L2: {l2: 1e-4}}`.
 _OBJECT_ARGUMENTS = {
@@ -15,9 +22,11 @@ _OBJECT_ARGUMENTS = {
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
+_INSIDE = ("layers", "branches", "layer", "name")
+Entry = Choice | Mapping[str, Any]
 
 
-def as_choice(entry: Choice | Mapping[str, Any]) -> Choice:
+def as_choice(entry: Entry) -> Choice:
     """A choice from its long form `{Name: {arguments}}`; a Choice passes."""
     if isinstance(entry, Choice):
         return entry
@@ -37,85 +46,236 @@ def keras_objects(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return built
 
 
-def build_layer(choice: Choice, name: str) -> keras.layers.Layer:
-    """One layer. `name` is used unless the spec gives one, so that variables are called the same in every process.
+def written_out(entries: Sequence[Entry], where: str) -> list[tuple[str, Choice]]:
+    """A stack with every `Repeat: {times, layers}` written out, so that each repetition has weights of its own.
 
     Args:
-        choice: The layer's class and arguments; nested stacks under `layers` and `branches`, and the
-            `layer` of a wrapper, are built with it.
-        name: For example `decoder_3_conv2d`.
+        entries: The stack.
+        where: Its path in the spec, such as `decoder.layers`.
 
     Returns:
-        The layer, not yet built.
+        (path in the spec, layer) in order; the repetitions of a layer share its path.
     """
-    arguments = keras_objects(choice.arguments)
-    name = arguments.pop("name", None) or name
-    if choice.name in LAYERS:
-        if "layers" in arguments:
-            arguments["layers"] = build_layers(arguments["layers"], name)
-        if "branches" in arguments:
-            arguments["branches"] = [
-                build_layers(branch, f"{name}_{index}") for index, branch in enumerate(arguments["branches"])
-            ]
-        return LAYERS.get(choice.name)(name=name, **arguments)
-    if "layer" in arguments:  # Keras' wrappers, such as SpectralNormalization
-        inner = as_choice(arguments["layer"])
-        arguments["layer"] = build_layer(inner, f"{name}_{inner.name.lower()}")
-    return getattr(keras.layers, choice.name)(name=name, **arguments)
-
-
-def expand_repeats(entries: Sequence[Choice | Mapping[str, Any]]) -> list[Choice]:
-    """A stack with every `Repeat: {times, layers}` written out, so that each repetition has weights of its own."""
     expanded = []
-    for choice in map(as_choice, entries):
+    for index, choice in enumerate(map(as_choice, entries)):
+        path = f"{where}.{index}.{choice.name}"
         if choice.name == "Repeat":
-            expanded += expand_repeats(choice.arguments["layers"]) * choice.arguments["times"]
+            expanded += written_out(choice.arguments["layers"], f"{path}.layers") * choice.arguments["times"]
         else:
-            expanded.append(choice)
+            expanded.append((path, choice))
     return expanded
 
 
-def build_layers(entries: Sequence[Choice | Mapping[str, Any]], prefix: str) -> list[keras.layers.Layer]:
-    """The layers of a stack, named `<prefix>_<position>_<class>`, repeats written out."""
-    return [
-        build_layer(choice, f"{prefix}_{index}_{choice.name.lower()}")
-        for index, choice in enumerate(expand_repeats(entries))
-    ]
-
-
-def apply_stack(layers: Sequence[keras.layers.Layer], tensor: Any, where: str) -> Any:
-    """Runs a symbolic tensor through a stack.
+@dataclass(frozen=True)
+class Source:
+    """Where the first tensor of a part comes from.
 
     Args:
-        layers: The layers, in order.
-        tensor: What the first one receives.
-        where: Path of the stack in the spec, for the error.
-
-    Returns:
-        The last layer's output.
-
-    Raises:
-        RequestError: A layer cannot take what it received; names the layer, the shape and Keras' reason.
+        tensor: What leaves the part before it, or the tensor itself.
+        learns: Place of what is trained before it, where that is no layer; empty where nothing is.
     """
-    for index, layer in enumerate(layers):
-        tensor = apply_layer(layer, tensor, f"{where}.{index}.{type(layer).__name__}")
-    return tensor
+
+    tensor: Any
+    learns: str = ""
 
 
-def apply_layer(layer: keras.layers.Layer, tensor: Any, where: str) -> Any:
-    """Applies one layer; see apply_stack."""
-    received = shape_text(tensor.shape)
+class LayerBuilder:
+    """Builds layers and applies them to symbolic tensors; whatever fails is a RequestError at the layer's place.
+
+    Args:
+        optimizer: Name of what trains them, for the memory that their weights take.
+
+    Attributes:
+        places: Layer → its path in the spec, layers inside others among them.
+        applied: (layer, what enters, what leaves) in the order in which layers were applied.
+        sources: id of a part's first tensor → where it comes from, if not from outside.
+    """
+
+    def __init__(self, optimizer: str = "Adam"):
+        self.places: dict[keras.layers.Layer, str] = {}
+        self.applied: list[tuple[keras.layers.Layer, Any, Any]] = []
+        self.sources: dict[int, Source] = {}
+        self._choices: dict[keras.layers.Layer, Choice] = {}
+        self._bytes_of_a_weight = bytes_of_a_weight(optimizer)
+        self._weights = 0
+
+    def layers(self, entries: Sequence[Entry], prefix: str, where: str = "layers") -> list[keras.layers.Layer]:
+        """The layers of a stack, named `<prefix>_<position>_<class>`, repeats written out.
+
+        Args:
+            entries: The stack.
+            prefix: What names begin with, so that variables are called the same in every process.
+            where: Its path in the spec.
+        """
+        return [
+            self.layer(choice, f"{prefix}_{index}_{choice.name.lower()}", path)
+            for index, (path, choice) in enumerate(written_out(entries, where))
+        ]
+
+    def layer(self, choice: Choice, name: str, where: str) -> keras.layers.Layer:
+        """One layer, not yet built.
+
+        Args:
+            choice: The layer's class and arguments; nested stacks under `layers` and `branches`, and the
+                `layer` of a wrapper, are built with it.
+            name: For example `decoder_3_conv2d`; used unless the spec gives one.
+            where: Its path in the spec.
+
+        Raises:
+            RequestError: The class refuses an argument.
+        """
+        arguments = dict(choice.arguments)
+        name = arguments.pop("name", None) or name
+        if choice.name in LAYERS:
+            if "layers" in arguments:
+                arguments["layers"] = self.layers(arguments["layers"], name, f"{where}.layers")
+            if "branches" in arguments:
+                arguments["branches"] = [
+                    self.layers(branch, f"{name}_{index}", f"{where}.branches.{index}")
+                    for index, branch in enumerate(arguments["branches"])
+                ]
+        elif "layer" in arguments:  # Keras' wrappers, such as SpectralNormalization
+            inner = as_choice(arguments["layer"])
+            arguments["layer"] = self.layer(inner, f"{name}_{inner.name.lower()}", f"{where}.layer.{inner.name}")
+        cls = LAYERS.get(choice.name) if choice.name in LAYERS else getattr(keras.layers, choice.name)
+        try:
+            with refused_warnings():
+                layer = cls(name=name, **keras_objects(arguments))
+        except Exception as error:  # whatever a class of Keras raises, it is about what the spec gave it
+            raise RequestError(f"{where}: {reason(error)}{_said(choice)}") from error
+        self.places[layer], self._choices[layer] = where, choice
+        return layer
+
+    def through(self, layers: Sequence[keras.layers.Layer], tensor: Any) -> Any:
+        """Applies the layers of a stack in order; see `apply`."""
+        for layer in layers:
+            tensor = self.apply(layer, tensor)
+        return tensor
+
+    def apply(self, layer: keras.layers.Layer, tensor: Any) -> Any:
+        """Applies a layer of this builder to a symbolic tensor and makes its weights.
+
+        Returns:
+            What leaves the layer: one tensor, with the batch in front.
+
+        Raises:
+            RequestError: The layer cannot take what it received, leaves nothing of it, or is too large for this
+                machine; names the layer, the shape and Keras' reason.
+        """
+        try:
+            with _weights_last():
+                output = self._apply(layer, tensor)
+                self._require_memory(layer)
+        except Exception as error:  # from making weights
+            if isinstance(error, RequestError) or not is_out_of_memory(error):
+                raise
+            raise RequestError(f"{self.places[layer]}: {reason(error)}; {self._size_of(layer)}") from error
+        self.applied.append((layer, tensor, output))
+        return output
+
+    def place_of(self, variable: keras.Variable) -> str:
+        """Path in the spec of the innermost layer that has a variable; empty where none of this builder's has."""
+        owners = [path for layer, path in self.places.items() if any(variable is other for other in layer.variables)]
+        return max(owners, key=lambda path: path.count("."), default="")
+
+    def continued(self, tensor: Any, name: str | None = None, learns: str = "") -> Any:
+        """A fresh input for the part that follows a tensor; `learns` as of Source."""
+        entering = keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        self.sources[id(entering)] = self.sources.get(id(tensor), Source(tensor, learns))
+        return entering
+
+    def said(self, layer: keras.layers.Layer) -> str:
+        """The arguments that the spec gave a layer, for the end of a message."""
+        return _said(self._choices[layer])
+
+    def refusal(self, layer: keras.layers.Layer, received: Sequence[int | None], error: BaseException) -> RequestError:
+        """What to raise where a layer fails on what it received."""
+        told = f"cannot take {shape_text(received)}: {reason(error)}{self.said(layer)}"
+        return RequestError(f"{self.places[layer]}: {told}")
+
+    def _apply(self, layer: keras.layers.Layer, tensor: Any) -> Any:
+        where, received = self.places[layer], shape_text(tensor.shape)
+        try:
+            with refused_warnings():
+                output = layer(tensor)
+        except Exception as error:
+            self._blame_inside(layer, tensor)
+            self._require_memory(layer)
+            raise self.refusal(layer, tensor.shape, error) from error
+        if not isinstance(output, keras.KerasTensor):
+            raise RequestError(f"{where}: gives several tensors where one is needed{self.said(layer)}")
+        if not len(output.shape) or output.shape[0] is not None:
+            raise RequestError(
+                f"{where}: received {received} and gives {list(output.shape)}, where the first axis is no longer that "
+                f"of the images{self.said(layer)}"
+            )
+        if any(side == 0 for side in output.shape[1:]):
+            raise RequestError(
+                f"{where}: received {received} and leaves nothing of it ({shape_text(output.shape)}); "
+                "use padding: same, smaller strides, or fewer such layers"
+            )
+        return output
+
+    def _blame_inside(self, layer: keras.layers.Layer, tensor: Any) -> None:
+        """Raises for the layer inside a composite that fails, if it is one of those and not the composite itself."""
+        stacks = [layer.layers] if getattr(layer, "layers", None) else getattr(layer, "branches", [])
+        for stack in stacks:
+            inside = tensor
+            for inner in stack:
+                inside = self._apply(inner, inside)
+
+    def _require_memory(self, layer: keras.layers.Layer) -> None:
+        """Counts a layer's weights before they are made. Raises where they and those before need too much memory."""
+        count = _weight_count(layer)
+        if short := shortage((self._weights + count) * self._bytes_of_a_weight):
+            raise RequestError(
+                f"{self.places[layer]}: with its {count:,} weights the network {short}{self.said(layer)}"
+            )
+        self._weights += count
+
+    def _size_of(self, layer: keras.layers.Layer) -> str:
+        return f"the layer has {_weight_count(layer):,} weights{self.said(layer)}"
+
+
+def _weight_count(layer: keras.layers.Layer) -> int:
+    # Python's own numbers, which do not overflow.
+    total = 0
+    for weight in layer.weights:
+        product = 1
+        for side in weight.shape:
+            product *= int(side)
+        total += product
+    return total
+
+
+@contextmanager
+def refused_warnings() -> Iterator[None]:
+    """What Keras warns of, such as a softmax over one value, is an error of the spec."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        yield
+
+
+@contextmanager
+def _weights_last() -> Iterator[None]:
+    """Layers called inside make their weights when the block ends: their sizes are known before memory is taken.
+
+    Where an error leaves the block they are never made.
+    """
     try:
-        output = layer(tensor)
-    except (ValueError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split("\n\nArguments received")[0].split())
-        raise RequestError(f"{where}: cannot take {received}: {reason}") from error
-    if any(side == 0 for side in output.shape[1:]):
-        raise RequestError(
-            f"{where}: received {received} and leaves nothing of it ({shape_text(output.shape)}); "
-            "use padding: same, smaller strides, or fewer such layers"
-        )
-    return output
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    except BaseException:
+        global_state.set_global_attribute("uninitialized_variables", [])
+        raise
+    with keras.StatelessScope():  # makes what is still to be made as it ends
+        pass
+
+
+def _said(choice: Choice) -> str:
+    """The arguments that the spec gave a layer, at the end of a message."""
+    given = {key: value for key, value in choice.arguments.items() if key not in _INSIDE}
+    return f" ({', '.join(f'{key}: {shown(value)}' for key, value in given.items())})" if given else ""
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

@@ -1,10 +1,11 @@
 """ModelBuilder: a spec → a compiled reconstructor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from architectures.losses.adversarial import Adversarial
 from architectures.reconstructors.adversary import Adversary
@@ -17,11 +18,12 @@ from architectures.stacks import expand_architecture
 from builders.adversary_builder import build_adversary
 from builders.errors import RequestError
 from builders.feature_builder import build_features
-from builders.layer_builder import apply_layer, apply_stack, build_layer, build_layers, expand_repeats, shape_text
+from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
 from builders.spec import Choice, Spec
+from builders.trial import require_learning, try_out
 
 
 class ModelBuilder:
@@ -49,6 +51,7 @@ class ModelBuilder:
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
         self.train_count = train_count
+        self.layers = LayerBuilder(spec.training.optimizer.name)
 
     def build(self) -> Reconstructor:
         """The reconstructor with its optimizer built.
@@ -65,19 +68,20 @@ class ModelBuilder:
             if spec.encoder.kind == "backbone":
                 features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
                 code = features.fuse_model.output
+                learns = "encoder.fuse.project" if features.fuse_model.trainable_weights else ""
                 model_class, parts = BackboneInverter, {"features": features}
             elif spec.encoder.kind == "layers":
                 encoder = self._stack(keras.Input(self.image_shape), spec.encoder.layers, "encoder")
-                code = encoder.output
+                code, learns = encoder.output, ""
                 model_class, parts = Autoencoder, {"encoder": encoder}
             else:
-                code = keras.Input((spec.encoder.latents.dimensions,), name="latent")
+                code, learns = keras.Input((spec.encoder.latents.dimensions,), name="latent"), "encoder.latents"
                 model_class, parts = LatentDecoder, self._latents()
             code_stack = None
             if spec.code is not None and spec.code.layers:
-                code_stack = self._stack(keras.Input(code.shape[1:], dtype=code.dtype), spec.code.layers, "code")
-                code = code_stack.output
-            decoder = self._decoder(code)
+                code_stack = self._stack(self.layers.continued(code, learns=learns), spec.code.layers, "code")
+                code, learns = code_stack.output, ""
+            decoder = self._decoder(self.layers.continued(code, "code", learns))
             terms = build_terms(spec, decoder.output, self.steps_per_epoch, self.weights)
             judging = [term for term in terms if isinstance(term.loss, Adversarial)]
             model = model_class(
@@ -99,7 +103,28 @@ class ModelBuilder:
                 **self._latent_optimizer(),
             )
             model.build_optimizers()
+        self.model = model
         return model
+
+    def try_out(self, images: np.ndarray | None = None) -> None:
+        """Sends random images through the layers that `build` made, there and back, so that no fault waits for a run.
+
+        Args:
+            images: Some of the training split, float32 in [0, 1] or uint8, [count, height, width, channels]: where
+                given, the model is calibrated on them and all that is trained must receive a gradient from them.
+
+        Raises:
+            RequestError: A layer cannot take what it receives, mixes images or would never learn; names its place.
+        """
+        try_out(self.layers, self.spec.dataset.batch_size)
+        if images is not None:
+            require_learning(self.model, images, self.spec.encoder.latents, self.place_of)
+
+    def place_of(self, variable: keras.Variable) -> str:
+        """Path in the spec of what has a trained variable of the model."""
+        if any(variable is other for other in self.model.image_variables):
+            return "encoder.latents"
+        return self.layers.place_of(variable) or "encoder.fuse.project"
 
     def _latents(self) -> dict[str, Any]:
         """LatentDecoder's own arguments."""
@@ -124,25 +149,22 @@ class ModelBuilder:
 
     def _stack(self, tensor: Any, entries: Sequence[Choice], where: str) -> keras.Model:
         """A trainable stack with one output."""
-        output = apply_stack(build_layers(entries, where), tensor, f"{where}.layers")
+        output = self.layers.through(self.layers.layers(entries, where, f"{where}.layers"), tensor)
         return keras.Model(tensor, output, name=where)
 
     def _decoder(self, code: Any) -> keras.Model:
         """The decoder: a model from the code to a dictionary of images, the last of the stack called `image`."""
-        code = keras.Input(code.shape[1:], dtype=code.dtype, name="code")
         outputs: dict[str, Any] = {}
         trail = [shape_text(code.shape)]
         tensor = code
         place, stack = self._decoder_layers(code.shape[1:])
-        entries = _images_in_float32(expand_repeats(stack))
-        for index, choice in enumerate(entries):
-            where = f"{place}.{index}.{choice.name}"
-            layer = build_layer(choice, f"decoder_{index}_{choice.name.lower()}")
+        for index, (where, choice) in enumerate(_images_in_float32(written_out(stack, place))):
+            layer = self.layers.layer(choice, f"decoder_{index}_{choice.name.lower()}", where)
             if choice.name == "Output":
-                outputs[layer.name] = apply_layer(layer, tensor, where)
+                outputs[layer.name] = self.layers.apply(layer, tensor)
                 self._check_channels(outputs[layer.name], where)
                 continue
-            tensor = apply_layer(layer, tensor, where)
+            tensor = self.layers.apply(layer, tensor)
             trail.append(f"{choice.name} {shape_text(tensor.shape)}")
         if tuple(tensor.shape[1:]) != self.image_shape:
             raise RequestError(
@@ -151,7 +173,7 @@ class ModelBuilder:
             )
         return keras.Model(code, {"image": tensor, **outputs}, name="decoder")
 
-    def _decoder_layers(self, code_shape: Sequence[int]) -> tuple[str, Sequence[Choice | Mapping[str, Any]]]:
+    def _decoder_layers(self, code_shape: Sequence[int]) -> tuple[str, Sequence[Entry]]:
         """Path in the spec, and layers: those written out, or an architecture's for these shapes."""
         architecture = self.spec.decoder.architecture
         if architecture is None:
@@ -171,7 +193,7 @@ class ModelBuilder:
             )
 
     def _adversary(self, term: WeightedLoss, decoder: keras.Model) -> Adversary:
-        return build_adversary(self.spec, term, decoder, self.steps_per_epoch, self.weights)
+        return build_adversary(self.spec, term, decoder, self.steps_per_epoch, self.weights, self.layers)
 
     def _code_optimizer(self, code_stack: keras.Model | None) -> keras.optimizers.Optimizer | None:
         """The code stack's own optimizer, where the spec gives one."""
@@ -188,22 +210,22 @@ class ModelBuilder:
         return build_optimizer(choice, self.steps_per_epoch, "code.optimizer")
 
 
-def _images_in_float32(entries: Sequence[Choice]) -> list[Choice]:
+def _images_in_float32(stack: Sequence[tuple[str, Choice]]) -> list[tuple[str, Choice]]:
     """The stack with every layer that ends in an image computed in float32.
 
     bfloat16 has 8 bits of precision near 1, which would quantise images more coarsely than the files they came from.
     """
+    last = max((index for index, (_, choice) in enumerate(stack) if choice.name != "Output"), default=None)
+    return [
+        (path, _ending_in_float32(choice) if choice.name == "Output" or index == last else choice)
+        for index, (path, choice) in enumerate(stack)
+    ]
 
-    def in_float32(choice: Choice) -> Choice:
+
+def _ending_in_float32(choice: Choice) -> Choice:
+    """The layer computed in float32, or of an Output or a Repeat the last layer inside."""
+    if choice.name not in ("Output", "Repeat"):
         return replace(choice, arguments={"dtype": "float32", **choice.arguments})
-
-    result = []
-    for index, choice in enumerate(entries):
-        if choice.name == "Output":
-            inner = _images_in_float32(expand_repeats(choice.arguments["layers"]))
-            inner_entries = [{layer.name: layer.arguments} for layer in inner]
-            choice = replace(choice, arguments={**choice.arguments, "layers": inner_entries})
-        elif index == max(i for i, entry in enumerate(entries) if entry.name != "Output"):
-            choice = in_float32(choice)
-        result.append(choice)
-    return result
+    *others, last = choice.arguments["layers"]
+    last = _ending_in_float32(as_choice(last))
+    return replace(choice, arguments={**choice.arguments, "layers": [*others, {last.name: last.arguments}]})

@@ -35,13 +35,21 @@ class Structure:
         return [row for rows in self.sections.values() for row in rows if row.depth == 0]
 
 
-def structure(spec: Spec, image_shape: Sequence[int]) -> Structure:
+def structure(spec: Spec, image_shape: Sequence[int], tried: bool = False) -> Structure:
     """Builds a spec's network with random weights and describes it.
 
+    Args:
+        spec: The experiment.
+        image_shape: (height, width, channels) of its images.
+        tried: Also try its layers out on random images.
+
     Raises:
-        RequestError: Its parts do not fit.
+        RequestError: Its parts do not fit, or some of it cannot be trained; begins with the path in the spec.
     """
-    model = ModelBuilder(spec, image_shape, weights=False).build()
+    builder = ModelBuilder(spec, image_shape, weights=False)
+    model = builder.build()
+    if tried:
+        builder.try_out()
     parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
     parts |= {"code": model.code_stack, "decoder": model.decoder}
     taps_model = getattr(model, "taps_model", None)

@@ -34,7 +34,8 @@ def print_network(
     Raises:
         RequestError: The spec is wrong, its parts do not fit, or the file cannot be drawn to.
     """
-    spec = load_spec(path, overrides).spec
+    loaded = load_spec(path, overrides)
+    spec = loaded.spec
     if plot is not None:
         from workflows.figures.style import check_format
 
@@ -42,9 +43,11 @@ def print_network(
         check_outputs("show", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
     import_tensorflow()
     from builders.dataset_builder import image_shape
+    from workflows.placing import placed
     from workflows.show import print_structure, structure
 
-    described = structure(spec, image_shape(spec))
+    with placed(loaded):
+        described = structure(spec, image_shape(spec), tried=True)
     print_structure(
         described, spec, _training_images(spec) if described.feature_bytes or spec.encoder.latents else None, console
     )

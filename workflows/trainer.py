@@ -49,7 +49,7 @@ from workflows.tensorboard_log import TensorBoardLog
 # Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
 _CALIBRATION_IMAGES = 64
 # Enough to tell a part that never learns from one that this image happens to miss.
-_TRIED_IMAGES = 8
+_TRIED_IMAGES = 4
 
 
 class TrainingFailed(RuntimeError):

@@ -11,6 +11,7 @@ from architectures.metrics.metric import Metric
 from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.groups import OptimizerGroup
 from architectures.reconstructors.terms import WeightedLoss, target_for, to_unit_range
+from architectures.reconstructors.unchanged import unchanged
 
 
 class Reconstructor(keras.Model, ABC):
@@ -56,8 +57,8 @@ class Reconstructor(keras.Model, ABC):
         # Keras keeps account of a model's parts by its attributes.
         self.discriminator = None if adversary is None else adversary.discriminator
         self.code_optimizer = None
-        self._comparisons = tuple(losses)
-        self.loss_terms = self._comparisons if adversary is None else (*self._comparisons, adversary.term)
+        self.comparisons = tuple(losses)
+        self.loss_terms = self.comparisons if adversary is None else (*self.comparisons, adversary.term)
         self.metrics_by_name = dict(metrics)
         self.skip_bad_steps = skip_bad_steps
         self.steps_taken = self.add_weight(
@@ -180,7 +181,7 @@ class Reconstructor(keras.Model, ABC):
         """The weighted total and every unweighted term that compares images, each float32 [batch]."""
         values = {}
         total = tf.zeros(tf.shape(images)[:1], tf.float32)
-        for term in self._comparisons:
+        for term in self.comparisons:
             output = outputs[term.output]
             values[term.name] = tf.cast(term.loss.call(target_for(images, output), output), tf.float32)
             total += term.weight_at(self.steps_taken.value) * values[term.name]
@@ -277,19 +278,14 @@ class Reconstructor(keras.Model, ABC):
             Path of each trained variable → its gradient, float32. Of a table only the batch's rows.
         """
         images = to_unit_range(batch["image"])
-        # A forward pass in training moves averages and random generators.
-        moving = [variable for part in self.trained_parts for variable in part.non_trainable_variables]
-        moving += [generator.state for layer in self._flatten_layers() for generator in layer._seed_generators]
-        kept = [(variable, variable.numpy()) for variable in moving]
         variables = self.trained_variables
-        with tf.GradientTape() as tape:
+        moving = [variable for part in self.trained_parts for variable in part.variables]
+        with unchanged(moving), tf.GradientTape() as tape:
             outputs = self.decode(self.training_code(batch, images), training=True)
             total, _ = self._loss_of_each_image(images, outputs)
             own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
             objective = tf.reduce_mean(total) + sum(own + self.penalties(batch))
         gradients = tape.gradient(objective, variables)
-        for variable, value in kept:
-            variable.assign(value)
         pairs = zip(variables, gradients)
         return {variable.path: _as_array(gradient) for variable, gradient in pairs if gradient is not None}
 

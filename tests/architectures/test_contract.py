@@ -17,7 +17,7 @@ from architectures.metrics import METRICS
 from architectures.optimizers import OPTIMIZERS
 from architectures.stacks import ARCHITECTURES
 from architectures.weights import WEIGHTS
-from builders.layer_builder import build_layers
+from builders.layer_builder import LayerBuilder
 from builders.sources import SOURCES
 from builders.spec.types import Image
 from tests.architectures.examples import choices, parameters, required_arguments, source_arguments
@@ -241,7 +241,7 @@ def test_stack_leads_from_some_code_to_the_image(entry, image_shape):
             continue
         fitting += 1
         entering = tensor = keras.Input(code_shape)
-        for layer in build_layers(entries, "decoder"):
+        for layer in LayerBuilder().layers(entries, "decoder"):
             tensor = layer(tensor)
         model = keras.Model(entering, tensor)
         assert model.output.shape == (None, *image_shape)
@@ -264,7 +264,7 @@ def test_discriminator_gives_logits_that_can_be_learned(entry, shape):
     if head.reads == "image" and len(shape) != 3:
         return
     entering = tensor = keras.Input(shape)
-    for layer in build_layers(head.layers(shape), "discriminator"):
+    for layer in LayerBuilder().layers(head.layers(shape), "discriminator"):
         tensor = layer(tensor)
     model = keras.Model(entering, tensor)
     assert model.output.shape[-1] == 1 and 0 not in model.output.shape

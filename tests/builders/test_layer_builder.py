@@ -4,8 +4,17 @@ import keras
 import pytest
 
 from builders.errors import RequestError
-from builders.layer_builder import apply_stack, build_layer, build_layers
+from builders.layer_builder import LayerBuilder
 from builders.spec import Choice
+
+
+def layer(kind: str, **arguments) -> keras.layers.Layer:
+    return LayerBuilder().layers([Choice(kind, arguments)], "decoder")[0]
+
+
+def through(stack: list[dict], entering):
+    builder = LayerBuilder()
+    return builder.through(builder.layers(stack, "decoder", "decoder.layers"), entering)
 
 
 def conv(filters: int, **arguments) -> dict:
@@ -17,7 +26,7 @@ def test_names_do_not_depend_on_what_was_built_before():
     names = []
     for _ in range(2):
         entering = keras.Input((8, 8, 3))
-        leaving = apply_stack(build_layers(stack, "decoder"), entering, "decoder.layers")
+        leaving = through(stack, entering)
         names.append([variable.path for variable in keras.Model(entering, leaving).variables])
     assert names[0] == names[1]
     assert names[0][0] == "decoder_0_conv2d/kernel"
@@ -25,45 +34,40 @@ def test_names_do_not_depend_on_what_was_built_before():
 
 
 def test_a_name_in_the_spec_stays():
-    assert build_layer(Choice("Dense", {"units": 3, "name": "bottleneck"}), "encoder_0_dense").name == "bottleneck"
+    assert layer("Dense", units=3, name="bottleneck").name == "bottleneck"
 
 
 def test_repeat_gives_each_repetition_its_own_weights():
-    layers = build_layers([{"Repeat": {"times": 3, "layers": [conv(3)]}}], "decoder")
+    layers = LayerBuilder().layers([{"Repeat": {"times": 3, "layers": [conv(3)]}}], "decoder")
     assert len({id(layer) for layer in layers}) == 3
     assert len({layer.name for layer in layers}) == 3
 
 
 def test_objects_of_keras_are_built_where_keras_takes_them():
-    layer = build_layer(
-        Choice(
-            "Dense",
-            {
-                "units": 2,
-                "kernel_initializer": {"RandomNormal": {"stddev": 0.5}},
-                "kernel_regularizer": {"L2": {"l2": 0.25}},
-                "kernel_constraint": {"MaxNorm": {"max_value": 3}},
-            },
-        ),
-        "dense",
+    built = layer(
+        "Dense",
+        units=2,
+        kernel_initializer={"RandomNormal": {"stddev": 0.5}},
+        kernel_regularizer={"L2": {"l2": 0.25}},
+        kernel_constraint={"MaxNorm": {"max_value": 3}},
     )
-    assert layer.kernel_initializer.stddev == 0.5
-    assert float(layer.kernel_regularizer.l2) == 0.25
-    assert layer.kernel_constraint.max_value == 3
+    assert built.kernel_initializer.stddev == 0.5
+    assert float(built.kernel_regularizer.l2) == 0.25
+    assert built.kernel_constraint.max_value == 3
 
 
 def test_a_layer_that_cannot_take_its_input_is_named_with_the_shape():
     with pytest.raises(RequestError, match=r"^decoder\.layers\.1\.Conv2D: cannot take 192: "):
-        apply_stack(build_layers([{"Flatten": {}}, conv(2)], "d"), keras.Input((8, 8, 3)), "decoder.layers")
+        through([{"Flatten": {}}, conv(2)], keras.Input((8, 8, 3)))
 
 
 def test_a_layer_that_leaves_nothing_says_so():
     entries = [{"MaxPooling2D": {"pool_size": 2, "strides": 2}}] * 3 + [{"Conv2D": {"filters": 2, "kernel_size": 1}}]
     with pytest.raises(RequestError, match=r"decoder\.layers\.2\.MaxPooling2D.*1×1×3"):
-        apply_stack(build_layers(entries, "d"), keras.Input((4, 4, 3)), "decoder.layers")
+        through(entries, keras.Input((4, 4, 3)))
 
 
 def test_a_wrapper_holds_the_layer_it_wraps():
-    wrapper = build_layer(Choice("SpectralNormalization", {"layer": conv(4)}), "discriminator_0_spectralnormalization")
+    wrapper = layer("SpectralNormalization", layer=conv(4))
     assert wrapper.layer.filters == 4
-    assert wrapper.layer.name == "discriminator_0_spectralnormalization_conv2d"
+    assert wrapper.layer.name == "decoder_0_spectralnormalization_conv2d"

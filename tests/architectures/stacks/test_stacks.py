@@ -9,14 +9,14 @@ import pytest
 
 from architectures.registry import UnknownEntryError
 from architectures.stacks import expand_architecture
-from builders.layer_builder import build_layers
+from builders.layer_builder import LayerBuilder
 
 
 def table(name, arguments, code_shape, image_shape):
     """(class, output shape, parameters) of every layer."""
     tensor = keras.Input(code_shape)
     rows = []
-    for layer in build_layers(expand_architecture(name, arguments, code_shape, image_shape), "decoder"):
+    for layer in LayerBuilder().layers(expand_architecture(name, arguments, code_shape, image_shape), "decoder"):
         tensor = layer(tensor)
         rows.append((type(layer).__name__, tuple(tensor.shape[1:]), layer.count_params()))
     return rows

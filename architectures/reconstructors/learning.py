@@ -1,0 +1,107 @@
+"""Which parts of a model would never learn, known before the first step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from architectures.reconstructors.adversary import Adversary
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.terms import target_for, to_unit_range
+from architectures.reconstructors.unchanged import unchanged
+
+Variables = Sequence[keras.Variable]
+Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
+
+# How far what does learn is moved before the rest is looked at again, relative to its own size.
+_STEP = 0.01
+
+
+def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list[keras.Variable]:
+    """Trained variables that no step would move; changes nothing.
+
+    Two kinds: what the loss does not depend on; and parts, such as learned latents, of which no kernel has a gradient
+    that differs from 0 anywhere in the batch, not even after the variables that have one were moved a little. A
+    gradient of 0 alone is no fault: a gate that starts at 0 opens with the first step.
+
+    Args:
+        model: The reconstructor, with its latents in place and its taps calibrated.
+        batch: As train_step takes it.
+
+    Returns:
+        The variables; all terms of the loss are taken as if they had started.
+    """
+    variables = _trained(model)
+    with unchanged(_changing(model)):
+        gradients = _gradients(model, batch)
+        unreached = [variable for variable, gradient in zip(variables, gradients) if gradient is None]
+        if unreached or model.compute_dtype == "float16":  # there a small gradient may be 0
+            return unreached
+        still = _still_parts(model, variables, gradients)
+        if not still:
+            return []
+        for variable, gradient in zip(variables, gradients):
+            _move(variable, gradient)
+        return [variable for part in _still_parts(model, variables, _gradients(model, batch)) for variable in part]
+
+
+def _trained(model: Reconstructor) -> list[keras.Variable]:
+    return [variable for group in model.optimizer_groups for variable in group.variables]
+
+
+def _changing(model: Reconstructor) -> Iterator[keras.Variable]:
+    """Everything that a step changes, and perhaps more; the frozen encoder is not among it."""
+    parts = [*model.trained_parts, *([] if model.discriminator is None else [model.discriminator])]
+    return chain(model.image_variables, *(part.variables for part in parts))
+
+
+def _gradients(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> Gradients:
+    """Gradients of all that is minimised, each term with weight 1, by all that is trained."""
+    images = to_unit_range(batch["image"])
+    with tf.GradientTape() as tape:
+        outputs = model.decode(model.training_code(batch, images), training=True)
+        objective = sum(
+            _mean(term.loss.call(target_for(images, outputs[term.output]), outputs[term.output]))
+            for term in model.comparisons
+        )
+        objective += sum(_mean(loss) for part in model.trained_parts for loss in part.losses)
+        objective += sum(model.penalties(batch))
+        if model.adversary is not None:
+            objective += _mean(model.adversary.judge(outputs, training=True))
+    gradients = tape.gradient(objective, model.trained_variables)
+    return gradients if model.adversary is None else [*gradients, *_opposing(model.adversary, images, outputs)]
+
+
+def _opposing(adversary: Adversary, images: tf.Tensor, outputs: Mapping[str, tf.Tensor]) -> Gradients:
+    with tf.GradientTape() as tape:
+        objective = _mean(adversary.compare(images, outputs, training=True))
+    return tape.gradient(objective, list(adversary.group.variables))
+
+
+def _mean(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(values, tf.float32))
+
+
+def _still_parts(model: Reconstructor, variables: Variables, gradients: Gradients) -> list[Variables]:
+    """The kernels of each part all of whose kernels have a gradient of 0."""
+    moves = {id(variable) for variable, gradient in zip(variables, gradients) if _size(gradient) != 0}
+    parts: list[Variables] = [[variable] for variable in model.image_variables if variable.trainable]
+    parts += [part.trainable_variables for part in model.trained_parts]
+    parts += [] if model.adversary is None else [model.adversary.group.variables]
+    kernels = [[variable for variable in part if len(variable.shape) > 1] for part in parts]
+    return [part for part in kernels if part and not any(id(variable) in moves for variable in part)]
+
+
+def _size(gradient: tf.Tensor | tf.IndexedSlices | None) -> float:
+    """The largest number in a gradient; NaN counts as a size."""
+    values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+    return 0.0 if values is None else float(np.max(np.abs(tf.cast(values, tf.float32)), initial=0))
+
+
+def _move(variable: keras.Variable, gradient: tf.Tensor | tf.IndexedSlices | None) -> None:
+    size = _size(gradient)
+    if np.isfinite(size) and size > 0:
+        step = _STEP * max(1.0, float(np.max(np.abs(variable.numpy()))))
+        variable.assign(variable.value - step * tf.cast(tf.convert_to_tensor(gradient), variable.dtype) / size)

@@ -1,0 +1,21 @@
+"""Trying something out on a model that must not change."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import keras
+
+
+@contextmanager
+def unchanged(variables: Iterable[keras.Variable]) -> Iterator[None]:
+    """Gives variables back the values they had when the block began.
+
+    A step in training moves more than weights: averages, random generators, the kernels that SpectralNormalization
+    divides.
+    """
+    kept = [(variable, variable.numpy()) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)

@@ -1,0 +1,58 @@
+"""How much memory this machine has, and what a network needs at the least."""
+
+import contextlib
+import pathlib
+import resource
+import subprocess
+
+import psutil
+
+# What an optimizer keeps of each weight besides its gradient; all others keep two numbers.
+_KEPT = {"SGD": 0, "Adafactor": 0, "Adagrad": 1, "Ftrl": 2, "Lion": 1, "RMSprop": 1}
+_CGROUP = pathlib.Path("/sys/fs/cgroup/memory.max")
+_NVIDIA = pathlib.Path("/proc/driver/nvidia")
+_BYTES = 4
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this process may use: the machine's or its container's, or a GPU's where that has more."""
+    limits = [psutil.virtual_memory().total, resource.getrlimit(resource.RLIMIT_AS)[0]]
+    with contextlib.suppress(OSError, ValueError):  # without a limit it says `max`
+        limits.append(int(_CGROUP.read_text()))
+    return max(min(limit for limit in limits if limit > 0), _gpu_memory())
+
+
+def _gpu_memory() -> int:
+    """Bytes of the largest GPU; 0 where there is none."""
+    if not _NVIDIA.exists():
+        return 0
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return max(int(line) for line in said.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
+
+
+def bytes_of_a_weight(optimizer: str) -> int:
+    """What one trained number takes: itself, its gradient, and what the optimizer keeps of it."""
+    return _BYTES * (2 + _KEPT.get(optimizer, 2))
+
+
+def shortage(needed: float) -> str:
+    """`needs about 40 GB, and this machine has 24 GB`; empty where memory suffices."""
+    if needed <= 2**28:  # every machine has that, and asking takes time
+        return ""
+    available = machine_memory()
+    if needed <= available:
+        return ""
+    return f"needs about {size_text(needed)}, and this machine has {size_text(available)}"
+
+
+def size_text(count: float) -> str:
+    """Bytes as people write them: `40 GB`, `7.5 MB`."""
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
+        if count < 999.5 or unit == "EB":
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""

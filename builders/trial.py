@@ -1,0 +1,173 @@
+"""Tries a network's layers out on a few random images, so that what fails has a place before anything is trained.
+
+Symbolic shapes do not show everything: some arguments fail only where numbers flow, some layers mix the images of a
+batch, and through some no gradient comes back.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from architectures.reconstructors.learning import never_learning
+from architectures.reconstructors.unchanged import unchanged
+from builders.errors import RequestError
+from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
+from builders.spec import Latents
+from builders.spec.memory import shortage
+
+_IMAGES = 2
+# Relative to the largest value: what rounding may differ by between batches of one and of two.
+_ROUNDING = {"float32": 0.02, "float64": 0.02}
+_HALF = 0.1
+# Eagerly these go round in Python, a thousand times slower than in a graph.
+_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
+
+
+def try_out(layers: LayerBuilder, batch_size: int) -> None:
+    """Sends random images through every layer that was applied, there and back; changes nothing.
+
+    Args:
+        layers: What built and applied the layers.
+        batch_size: Images in a step of the training.
+
+    Raises:
+        RequestError: A layer fails, gives another shape than it announced, mixes the images of a batch, lets no
+            gradient pass to weights before it, or needs more memory than there is; at its place.
+    """
+    _require_memory(layers, batch_size)
+    values: dict[int, tf.Tensor] = {}
+    learning: dict[int, str] = {}  # tensor → place of the last thing before it that learns
+    for layer, entering, leaving in layers.applied:
+        source = layers.sources.get(id(entering), Source(entering))
+        origin = id(source.tensor)
+        received = values[origin] if origin in values else _random(source.tensor)
+        before = learning.get(origin, source.learns)
+        values[id(leaving)] = _try_layer(layers, layer, received, leaving, before)
+        learning[id(leaving)] = layers.places[layer] if layer.trainable_weights else before
+
+
+def require_learning(
+    model: Reconstructor, images: np.ndarray, latents: Latents | None, place_of: Callable[[keras.Variable], str]
+) -> None:
+    """Sends images of the training split through the whole model and back; changes nothing but the taps' scales.
+
+    Args:
+        model: The model, as it was built.
+        images: float32 in [0, 1] or uint8, [count, height, width, channels].
+        latents: The spec's latents, if it has any.
+        place_of: Trained variable → its place in the spec.
+
+    Raises:
+        RequestError: Some of what is trained would never learn; names its place.
+    """
+    batch = {"image": tf.convert_to_tensor(images), "index": tf.zeros(len(images), tf.int64)}
+    with unchanged(model.image_variables):
+        if isinstance(model, LatentDecoder):
+            count, dimensions = model.latents.shape
+            drawn = np.random.default_rng(0).normal(size=(count, dimensions)).astype(np.float32)
+            first = drawn * 0 if latents.initializer == "zeros" else drawn
+            model.begin(np.arange(count), np.full(count, -1), first)
+            batch["index"] = tf.range(len(images), dtype=tf.int64) % count
+        model.calibrate(batch["image"])
+        places = list(dict.fromkeys(map(place_of, never_learning(model, batch))))
+    if places:
+        others = f" (nor would {', '.join(places[1:3])}{' and others' if len(places) > 3 else ''})" * (len(places) > 1)
+        raise RequestError(f"{places[0]}: would never learn{others}: {_why(places[0], latents)}")
+
+
+def _why(place: str, latents: Latents | None) -> str:
+    if place == "encoder.latents" and latents.initializer == "zeros":
+        return "all latents begin at zero, where this decoder has no gradient; use initializer: normal"
+    return "no gradient of the loss reaches it; look at the layers and activations after it"
+
+
+def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Tensor, leaving: Any, before: str) -> Any:
+    """What leaves a layer in inference, float [2, …]."""
+    where = layers.places[layer]
+    try:
+        with unchanged(layer.variables), refused_warnings():
+            passes, unreached, announced = _there_and_back(layer, received)
+            together = _call(layer, received)
+        with warnings.catch_warnings(action="ignore"):  # Keras wonders at axes of size 1, such as this batch
+            alone = _call(layer, received[:1])
+    except Exception as error:
+        raise layers.refusal(layer, received.shape, error) from error
+    for given in (announced, together.shape):
+        wanted = leaving.shape[1:]
+        if len(given) != len(leaving.shape) or any(a not in (b, None) for a, b in zip(wanted, given[1:])):
+            raise RequestError(
+                f"{where}: cannot take {shape_text(received.shape)}: it gives {shape_text(given)} and not, as its "
+                f"kind should, {shape_text(leaving.shape)}{layers.said(layer)}"
+            )
+    if given[0] != _IMAGES or _differ(together[:1], alone, layer):
+        raise RequestError(
+            f"{where}: mixes the images of a batch: what it gives for one depends on the others{layers.said(layer)}"
+        )
+    if before and not passes:
+        raise RequestError(
+            f"{where}: lets no gradient pass, so {before} before it would never learn; remove it, or what it follows"
+        )
+    if unreached:
+        raise RequestError(
+            f"{where}: its weights {', '.join(unreached)} would never learn: what it gives does not depend on them"
+            f"{layers.said(layer)}"
+        )
+    return together
+
+
+def _there_and_back(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[bool, list[str], tf.TensorShape]:
+    """A call in training and its gradients.
+
+    Returns:
+        Whether a gradient comes back to the input, the names of weights that none reaches, and the output's shape.
+    """
+
+    def run(inputs: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = _call(layer, inputs, training=True)
+        return outputs, tape.gradient(outputs, [inputs, *(weight.value for weight in layer.trainable_weights)])
+
+    if any(isinstance(inner, _LOOPS) for inner in layer._flatten_layers()):
+        run = tf.function(run).get_concrete_function(tf.TensorSpec(received.shape, received.dtype))
+    outputs, (back, *gradients) = run(received)
+    unreached = [weight.name for weight, gradient in zip(layer.trainable_weights, gradients) if gradient is None]
+    return back is not None, unreached, outputs.shape
+
+
+def _call(layer: keras.layers.Layer, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    return layer(inputs, training=training) if layer._call_has_training_arg else layer(inputs)
+
+
+def _random(tensor: Any) -> tf.Tensor:
+    """Values that a tensor might hold, as images do: from 0 to 1."""
+    values = np.random.default_rng(0).random((_IMAGES, *(side or 1 for side in tensor.shape[1:])), np.float32)
+    return tf.cast(values, tensor.dtype)
+
+
+def _differ(one: tf.Tensor, other: tf.Tensor, layer: keras.layers.Layer) -> bool:
+    a, b = (np.asarray(tf.cast(values, tf.float32)) for values in (one, other))
+    if a.shape != b.shape:
+        return True
+    scale = np.nanmax(np.abs(a), initial=0) + 1e-6
+    return not np.allclose(a / scale, b / scale, rtol=0, atol=_ROUNDING.get(layer.compute_dtype, _HALF), equal_nan=True)
+
+
+def _require_memory(layers: LayerBuilder, batch_size: int) -> None:
+    """Training keeps what every layer gives until the gradient has come back."""
+    total = 0
+    for layer, _, leaving in layers.applied:
+        own = math.prod(side or 1 for side in leaving.shape[1:]) * tf.as_dtype(leaving.dtype).size
+        total += own * batch_size
+        if short := shortage(total):
+            raise RequestError(
+                f"{layers.places[layer]}: with the {shape_text(leaving.shape)} that it gives for each of "
+                f"{batch_size} images, a step {short}; make it smaller, or lower dataset.batch_size"
+            )
