@@ -112,8 +112,9 @@ def _slices(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Obje
 
 
 def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[FrozenTrial]):
-    """One panel; returns its points, for the colour bar."""
+    """One panel, of the trials in which the parameter exists; returns its points, for the colour bar."""
     distribution = parameter.distribution
+    finished = [trial for trial in finished if parameter.path in trial.params]
     stored = [trial.params[parameter.path] for trial in finished]
     if isinstance(distribution, CategoricalDistribution):
         places = [distribution.choices.index(value) for value in stored]
@@ -139,8 +140,12 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
 
 
 def _importances(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Objective) -> Figure | None:
-    """Each parameter's share of the objective's variance; None where there is one, or all trials are equally good."""
-    if len(space.parameters) < 2 or len({trial.value for trial in finished}) < 2:
+    """Each parameter's share of the objective's variance; None where all trials are equally good.
+
+    Of parameters that exist in every trial; None where those are fewer than two.
+    """
+    common = set.intersection(*(set(trial.params) for trial in finished))
+    if len(common) < 2 or len({trial.value for trial in finished}) < 2:
         return None
     study = optuna.create_study(direction=objective.direction)
     study.add_trials(finished)

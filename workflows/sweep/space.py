@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from optuna.trial import Trial
 
 from builders.errors import RequestError
 from builders.spec import Sweep, SweepParameter
+from builders.spec.conditions import When, combinations, holds, in_order
 
 # Points of a grid are rounded to so many digits: 0.000215443 rather than 0.00021544346900318823.
 _DIGITS = 6
@@ -25,12 +26,25 @@ class Parameter:
         distribution: What Optuna draws from.
         points: The grid's points as Optuna stores them; None for a range without steps.
         encoded: Whether Optuna stores values as JSON text, because it takes no mappings and lists.
+        when: Where it exists: path of other parameters → the values they have there; None: everywhere.
     """
 
     path: str
     distribution: BaseDistribution
-    points: tuple[Any, ...] | None
+    points: Sequence[Any] | None
     encoded: bool = False
+    when: When = None
+
+    @property
+    def options(self) -> Sequence[Any] | None:
+        """All values that Optuna may draw, as it stores them; None where they are endless."""
+        if isinstance(self.distribution, IntDistribution):
+            return range(self.distribution.low, self.distribution.high + 1)
+        return self.distribution.choices if isinstance(self.distribution, CategoricalDistribution) else None
+
+    def stored(self, value: Any) -> Any:
+        """What Optuna stores for a value of the spec."""
+        return _encoded(value) if self.encoded else value
 
     def value(self, stored: Any) -> Any:
         """What the spec gets for what Optuna stores."""
@@ -47,33 +61,90 @@ class SearchSpace:
     def __init__(self, sweep: Sweep):
         self.parameters = tuple(_parameter(path, given) for path, given in sweep.parameters.items())
         self.names = _short_names([parameter.path for parameter in self.parameters])
+        self._conditions = {parameter.path: parameter.when for parameter in self.parameters}
+        self._points = {parameter.path: parameter.points or () for parameter in self.parameters}
 
     @property
     def grid_size(self) -> int:
         """How many combinations the grid has."""
-        return math.prod(len(parameter.points or ()) for parameter in self.parameters)
+        return self._count(self._points)
+
+    @property
+    def size(self) -> int | None:
+        """How many combinations `suggest` may draw; None where they are endless."""
+        options = self._options()
+        return None if options is None else self._count(options)
 
     def combination(self, number: int) -> dict[str, Any]:
         """The grid's combination of a number from 0; the last parameter changes fastest.
 
         Returns:
-            Path → value as Optuna stores it.
+            Path → value as Optuna stores it, of the parameters that exist in it.
         """
-        chosen = {}
-        for parameter in reversed(self.parameters):
-            points = parameter.points or ()
-            number, index = divmod(number, len(points))
-            chosen[parameter.path] = points[index]
-        return dict(reversed(chosen.items()))
+        return self._combination(number, self._points)
+
+    def untried(self, tried: Collection[str], start: int) -> dict[str, Any] | None:
+        """A combination that is not among those tried; None where all are, or they are endless.
+
+        Args:
+            tried: `key` of each that was.
+            start: Where among all combinations to begin to look.
+        """
+        options, size = self._options(), self.size
+        if options is None or size is None:
+            return None
+        # Of one combination more than were tried one is new.
+        numbers = ((start + index) % size for index in range(min(size, len(tried) + 1)))
+        found = (self._combination(number, options) for number in numbers)
+        return next((combination for combination in found if self.key(combination) not in tried), None)
+
+    @staticmethod
+    def key(stored: Mapping[str, Any]) -> str:
+        """The same for the same values, as Optuna stores them, and for no others."""
+        return json.dumps(stored, sort_keys=True)
+
+    def _options(self) -> dict[str, Sequence[Any]] | None:
+        """Path → what `suggest` draws from; None where that is a range of numbers without end."""
+        options = {parameter.path: parameter.options for parameter in self.parameters}
+        if any(drawn is None for drawn in options.values()):
+            return None
+        return {path: drawn for path, drawn in options.items() if drawn is not None}
+
+    def _blocks(self) -> Iterator[tuple[dict[str, Any], list[str]]]:
+        """Values, as Optuna stores them, of parameters on which others depend → the others that then exist."""
+        deciders = {path for when in self._conditions.values() for path in when or ()}
+        conditions = {path: when for path, when in self._conditions.items() if path in deciders}
+        by_path = {parameter.path: parameter for parameter in self.parameters}
+        values = {path: [by_path[path].value(stored) for stored in self._points[path]] for path in conditions}
+        for chosen in combinations(conditions, values):
+            others = [path for path in by_path if path not in deciders and holds(self._conditions[path], chosen)]
+            yield {path: by_path[path].stored(value) for path, value in chosen.items()}, others
+
+    def _count(self, options: Mapping[str, Sequence[Any]]) -> int:
+        return sum(math.prod(len(options[path]) for path in others) for _, others in self._blocks())
+
+    def _combination(self, number: int, options: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        for chosen, others in self._blocks():
+            count = math.prod(len(options[path]) for path in others)
+            if number < count:
+                for path in reversed(others):
+                    number, index = divmod(number, len(options[path]))
+                    chosen[path] = options[path][index]
+                return {path: chosen[path] for path in self._conditions if path in chosen}
+            number -= count
+        raise IndexError(number)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Gives a trial those values that it lacks, drawn by the study's sampler.
 
         Returns:
-            Path → value for the spec, of all parameters.
+            Path → value for the spec, of all parameters that then exist.
         """
-        for parameter in self.parameters:
+        by_path = {parameter.path: parameter for parameter in self.parameters}
+        for parameter in (by_path[path] for path in in_order(self._conditions)):
             distribution = parameter.distribution
+            if not holds(parameter.when, self.values(trial.params)):
+                continue
             if isinstance(distribution, CategoricalDistribution):
                 trial.suggest_categorical(parameter.path, distribution.choices)
             elif isinstance(distribution, IntDistribution):
@@ -107,16 +178,22 @@ def value_text(value: Any, most: int = 40) -> str:
 def _parameter(path: str, given: SweepParameter) -> Parameter:
     if given.values is not None:
         # Text tells 1, 1.0 and true apart, which are one value to Optuna.
-        choices = tuple(dict.fromkeys(json.dumps(value, ensure_ascii=False) for value in given.values))
-        return Parameter(path, CategoricalDistribution(choices), choices, encoded=True)
+        choices = tuple(dict.fromkeys(map(_encoded, given.values)))
+        return Parameter(path, CategoricalDistribution(choices), choices, True, given.when)
     if given.integer is not None:
         first, last = given.integer
-        return Parameter(path, IntDistribution(first, last), _whole_points(first, last, given.steps))
+        whole = _whole_points(first, last, given.steps)
+        return Parameter(path, IntDistribution(first, last), whole, when=given.when)
     bounds, log = given.log or given.linear, given.log is not None
     if bounds is None:
         raise RequestError(f"sweep.parameters.{path}: says no values; give values, log, linear or int")
     low, high = bounds
-    return Parameter(path, FloatDistribution(low, high, log=log), _points(low, high, given.steps, log))
+    points = _points(low, high, given.steps, log)
+    return Parameter(path, FloatDistribution(low, high, log=log), points, when=given.when)
+
+
+def _encoded(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _points(low: float, high: float, steps: int | None, log: bool) -> tuple[float, ...] | None:
@@ -129,9 +206,9 @@ def _points(low: float, high: float, steps: int | None, log: bool) -> tuple[floa
     return tuple(dict.fromkeys([low, *rounded, *ends]))
 
 
-def _whole_points(low: int, high: int, steps: int | None) -> tuple[int, ...]:
+def _whole_points(low: int, high: int, steps: int | None) -> Sequence[int]:
     if steps is None:
-        return tuple(range(low, high + 1))
+        return range(low, high + 1)
     if steps == 1:
         return (low,)
     return tuple(dict.fromkeys(round(low + (high - low) * index / (steps - 1)) for index in range(steps)))

@@ -15,6 +15,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState, create_trial
 
 from builders.spec import Spec
 from workflows.sweep.folder import SweepFolder
@@ -23,6 +24,8 @@ from workflows.sweep.space import SearchSpace
 
 # Optuna's random choices and Hyperband's brackets depend on it, so it must never change.
 _STUDY = "sweep"
+# A draw that was tried before is repeated so often; then the next combination that was not is taken.
+_MOST_DRAWS = 20
 
 
 def open_study(folder: SweepFolder, objective: Objective, pruner: BasePruner | None = None) -> optuna.Study:
@@ -47,17 +50,53 @@ def open_study(folder: SweepFolder, objective: Objective, pruner: BasePruner | N
     )
 
 
-def sampler_for(spec: Spec, space: SearchSpace, number: int) -> BaseSampler:
-    """What chooses the values of a trial, counted from 0.
+def draw(study: optuna.Study, spec: Spec, space: SearchSpace) -> dict[str, Any] | None:
+    """The values of the next trial, as Optuna stores them; None where every combination was tried.
 
-    It is made anew for each trial, from the spec's seed and the trial's number: several processes never draw the same,
-    and a sweep that was stopped goes on as it would have.
+    The caller holds the folder's lock. `random` and `tpe` draw again what was tried before.
     """
-    sampler = spec.sweep.sampler if spec.sweep is not None else "grid"
-    if sampler == "grid":
-        return _Fixed(space.combination(number))
-    seed = int(np.random.SeedSequence([spec.seed, number]).generate_state(1)[0])
-    return RandomSampler(seed=seed) if sampler == "random" else TPESampler(seed=seed)
+    trials = study.get_trials(deepcopy=False)
+    tried = {space.key(trial.params) for trial in trials}
+    number = len(trials)
+    if spec.sweep is not None and spec.sweep.sampler == "grid":
+        return space.combination(number) if number < space.grid_size else None
+    if space.size is not None and space.size <= len(tried):
+        return None
+    # On a copy, so that a process which is killed while it draws leaves no half of a trial.
+    copy = optuna.create_study(study_name=_STUDY, direction=study.direction, pruner=study.pruner)
+    copy.add_trials(trials)
+    drawn: dict[str, Any] = {}
+    for attempt in range(_MOST_DRAWS):
+        copy.sampler = sampler_for(spec, number, attempt)
+        trial = copy.ask()
+        space.suggest(trial)
+        drawn = trial.params
+        if space.key(drawn) not in tried:
+            return drawn
+        copy.tell(trial, state=TrialState.FAIL)
+    return space.untried(tried, start=_seed(spec, number)) or drawn
+
+
+def add_trial(study: optuna.Study, space: SearchSpace, params: Mapping[str, Any]) -> None:
+    """Begins a trial with values as Optuna stores them."""
+    distributions = {item.path: item.distribution for item in space.parameters if item.path in params}
+    study.add_trial(create_trial(state=TrialState.RUNNING, params=dict(params), distributions=distributions))
+
+
+def sampler_for(spec: Spec, number: int, attempt: int = 0) -> BaseSampler:
+    """What draws the values of a trial, counted from 0.
+
+    It is made for each trial, from the spec's seed and the trial's number: several processes never draw the same, and
+    a sweep that was stopped goes on as it would have.
+    """
+    seed = _seed(spec, number, attempt)
+    learns = spec.sweep is not None and spec.sweep.sampler == "tpe"
+    return TPESampler(seed=seed) if learns else RandomSampler(seed=seed)
+
+
+def _seed(spec: Spec, number: int, attempt: int = 0) -> int:
+    # Without the first attempt's 0, which older sweeps do not know.
+    return int(np.random.SeedSequence([spec.seed, number, *([attempt] if attempt else [])]).generate_state(1)[0])
 
 
 def pruner_for(spec: Spec, space: SearchSpace) -> BasePruner:
@@ -70,28 +109,6 @@ def pruner_for(spec: Spec, space: SearchSpace) -> BasePruner:
     swept = [item.distribution for item in space.parameters if item.path == "training.epochs"]
     epochs = max((int(getattr(distribution, "high", 0)) for distribution in swept), default=0)
     return HyperbandPruner(max_resource=max(epochs, spec.training.epochs))
-
-
-class _Fixed(BaseSampler):
-    """Gives a trial the values that were chosen for it.
-
-    Optuna's own grid sampler may give two processes the same combination.
-    """
-
-    def __init__(self, values: Mapping[str, Any]):
-        self._values = values
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """Nothing is drawn together."""
-        return {}
-
-    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        """Nothing is drawn together."""
-        return {}
-
-    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        """The value chosen for a parameter."""
-        return self._values[param_name]
 
 
 class _SystemLock:

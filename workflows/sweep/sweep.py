@@ -145,7 +145,8 @@ class _Sweep:
         trials = f"{count} trial{'s' * (count != 1)}"
         each = f" of {self._executions} runs" if self._executions > 1 else ""
         looked_for = "largest" if self._objective.direction == "maximize" else "smallest"
-        of = f"{sampler} of {self._space.grid_size}" if sampler == "grid" else sampler
+        size = self._space.grid_size if sampler == "grid" else self._space.size
+        of = sampler if size is None else f"{sampler} of {size}"
         self._console.print(
             f"sweep {self._folder.path}: {trials}{each} ({of}), the {looked_for} {self._objective.column} wins"
             + (f"; {ended} have ended" if ended else ""),

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from builders.spec import LoadedSpec, load_spec
+from builders.spec.overrides import outer_first
+from builders.spec.variables import literal
 from workflows.sweep.folder import SweepFolder
 
 # `expected` was measured with other values.
@@ -23,7 +25,8 @@ def trial_spec(folder: SweepFolder, values: Mapping[str, Any], execution: int = 
     Raises:
         SpecErrors: The values do not go with the rest of the spec.
     """
-    settings = [f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in values.items()]
+    texts = {path: json.dumps(literal(values[path]), ensure_ascii=False) for path in outer_first(values)}
+    settings = [f"{path}={text}" for path, text in texts.items()]
     loaded = load_spec(folder.spec_path, [*settings, *_LEFT_OUT])
     if execution == 0:
         return loaded

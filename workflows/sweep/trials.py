@@ -5,12 +5,12 @@ from typing import Any
 
 import filelock
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from builders.spec import Spec
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.space import SearchSpace
-from workflows.sweep.storage import sampler_for
+from workflows.sweep.storage import add_trial, draw
 
 # How many trials random and tpe try, where the spec does not say.
 _DEFAULT_TRIALS = 20
@@ -61,22 +61,25 @@ class Trials:
                 if trial.state == TrialState.RUNNING and (lock := self._folder.take_trial(trial.number)):
                     # It may have ended, and its lock been released, since the trials were read.
                     if self._study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING:
-                        return self._taken(trial.number, lock, trial._trial_id)
+                        return self._taken(trial, lock, continued=True)
                     lock.release()
             number = len(trials)
             if number < self.count and (lock := self._folder.take_trial(number)):
-                return self._taken(number, lock)
+                params = draw(self._study, self._spec, self._space)
+                if params is not None:
+                    add_trial(self._study, self._space, params)
+                    added = self._study.get_trials(deepcopy=False)[number]
+                    return self._taken(added, lock, continued=False)
+                lock.release()
         return None
 
     def others_at_work(self) -> bool:
         """Whether other processes still work on trials."""
         return any(trial.state == TrialState.RUNNING for trial in self._study.get_trials(deepcopy=False))
 
-    def _taken(self, number: int, lock: filelock.BaseFileLock, trial_id: int | None = None) -> Taken:
-        self._study.sampler = sampler_for(self._spec, self._space, number)
-        trial = self._study.ask() if trial_id is None else optuna.Trial(self._study, trial_id)
-        # A process that was killed while asking may have left a trial without some of its values.
-        return Taken(trial, self._space.suggest(trial), lock, continued=trial_id is not None)
+    def _taken(self, trial: FrozenTrial, lock: filelock.BaseFileLock, continued: bool) -> Taken:
+        values = self._space.values(trial.params)
+        return Taken(optuna.Trial(self._study, trial._trial_id), values, lock, continued)
 
 
 def trial_count(spec: Spec, space: SearchSpace) -> int:
@@ -85,4 +88,5 @@ def trial_count(spec: Spec, space: SearchSpace) -> int:
     wanted = sweep.trials if sweep is not None else None
     if sweep is not None and sweep.sampler == "grid":
         return min(wanted or space.grid_size, space.grid_size)
-    return wanted or _DEFAULT_TRIALS
+    trials = wanted or _DEFAULT_TRIALS
+    return trials if space.size is None else min(trials, space.size)

@@ -24,7 +24,7 @@ def space_of(**parameters) -> SearchSpace:
         ({"linear": (0.0, 0.3), "steps": 4}, (0.0, 0.1, 0.2, 0.3)),
         ({"linear": (0.0, 0.3), "steps": 1}, (0.0,)),
         ({"linear": (0.0, 0.3)}, None),
-        ({"integer": (2, 5)}, (2, 3, 4, 5)),
+        ({"integer": (2, 5)}, range(2, 6)),
         ({"integer": (1, 9), "steps": 3}, (1, 5, 9)),
         ({"integer": (1, 2), "steps": 9}, (1, 2)),
         ({"values": (1, 1.0, True, "1", None, 1)}, ("1", "1.0", "true", '"1"', "null")),

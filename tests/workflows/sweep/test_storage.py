@@ -34,7 +34,7 @@ def test_draws_follow_from_seed_and_number_alone(tmp_path, sampler):
     space = SearchSpace(spec.sweep)
 
     def draw(number):
-        study = optuna.create_study(sampler=sampler_for(spec, space, number))
+        study = optuna.create_study(sampler=sampler_for(spec, number))
         return space.suggest(study.ask())[RATE]
 
     assert draw(0) == draw(0) and len({draw(number) for number in range(5)}) == 5
