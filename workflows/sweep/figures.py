@@ -114,6 +114,7 @@ def _slices(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Obje
 def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[FrozenTrial]):
     """One panel, of the trials in which the parameter exists; returns its points, for the colour bar."""
     distribution = parameter.distribution
+    first, *_, last = (trial.number + 1 for trial in finished)
     finished = [trial for trial in finished if parameter.path in trial.params]
     stored = [trial.params[parameter.path] for trial in finished]
     if isinstance(distribution, CategoricalDistribution):
@@ -133,7 +134,9 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     numbers = [trial.number + 1 for trial in finished]
     values = [trial.value or 0.0 for trial in finished]
-    points = axes.scatter(places, values, c=numbers, cmap="viridis_r", s=26, edgecolors=FAINT, linewidths=0.4)
+    points = axes.scatter(
+        places, values, c=numbers, cmap="viridis_r", vmin=first, vmax=last, s=26, edgecolors=FAINT, linewidths=0.4
+    )
     axes.set_xlabel(name)
     quiet_axes(axes)
     return points
