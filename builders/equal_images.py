@@ -41,10 +41,10 @@ def row_traces(images: np.ndarray, rows: np.ndarray, most: int = _MOST_BYTES) ->
         some = rows[first : first + step]
         whole = _bytes(np.ascontiguousarray(images[some])) if bytes_of is None else bytes_of[:, start : start + most]
         block = whole[:, start : start + most] if bytes_of is None else whole[some]
-        padded = np.zeros((len(block), words * 8), np.uint8)
-        padded[:, : block.shape[1]] = block
-        values = padded.view(np.uint64)
-        values ^= values >> np.uint64(29)  # so that high bits count as well
+        if block.shape[1] < words * 8:
+            block = np.pad(block, ((0, 0), (0, words * 8 - block.shape[1])))
+        values = np.ascontiguousarray(block).view(np.uint64)
+        values = values ^ (values >> np.uint64(29))  # so that high bits count as well
         found[first : first + step] = values @ factors
     return found
 
@@ -122,7 +122,7 @@ def equal_remark(groups: Sequence[Sequence[tuple[str, int]]], name_of: Callable[
     for group in groups:
         splits = tuple(dict.fromkeys(split for split, _ in group))
         counts[splits] = counts.get(splits, 0) + 1
-    where = ", ".join(f"{count} in {' and '.join(splits)}" for splits, count in counts.items())
+    where = "; ".join(f"{count} in {', '.join(splits[:-1])} and {splits[-1]}" for splits, count in counts.items())
     examples = dict(reversed(groups[0]))
     shown = " and ".join(f"{name_of(split, examples[split])} ({split})" for split in list(examples)[:2])
     plural = "image is" if len(groups) == 1 else "images are"

@@ -38,7 +38,7 @@ class Found:
 
 def is_left_out(name: str) -> bool:
     """Whether a file or folder is hidden, or the system's own, by its name alone."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+    return name[0] == "." or name.lower() in _SYSTEM_NAMES
 
 
 def is_image(name: str) -> bool:
@@ -71,14 +71,15 @@ def find_images(folder: str | os.PathLike) -> Found:
         path, inside, above, links = waiting.pop()
         with os.scandir(path) as entries:
             for entry in entries:
-                if is_left_out(entry.name):
+                lower = entry.name.lower()
+                if is_left_out(lower):
                     continue
-                name = f"{inside}{entry.name}"
+                name = inside + entry.name
                 if not _is_folder(entry):
-                    if is_image(entry.name):
+                    if lower.endswith(SUFFIXES):
                         found.images.append(name)
                     else:
-                        found.others[os.path.splitext(entry.name)[1].lower()] += 1
+                        found.others[os.path.splitext(lower)[1]] += 1
                     continue
                 identity, passed = _identity(entry.path), links + entry.is_symlink()
                 if identity in above or passed > _MOST_LINKS:

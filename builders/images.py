@@ -70,6 +70,7 @@ def open_image(
         BadImageError: Not an image of these formats, or damaged or cut short.
     """
     with opened_image(source) as image:
+        _check_depth(image, value_range)
         orientation = _orientation(image)
         reduced = image if longest is None else _reduced(image, longest)
         return _array(_upright(_plain(reduced, value_range), orientation))
@@ -96,6 +97,7 @@ def open_fitted(
         BadImageError: As `open_image`.
     """
     with opened_image(source) as opened:
+        _check_depth(opened, value_range)
         orientation = _orientation(opened)
         extent = _draft(opened, orientation, image, size) if opened.format == "JPEG" else None
         upright = _upright(_plain(opened, value_range), orientation)
@@ -188,7 +190,16 @@ def to_8_bits(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
 
 
 def _has_16_bits(image: Pillow.Image) -> bool:
+    """Whether a file holds 16 bits of each value; it must not be decoded yet."""
     return image.mode.startswith("I") or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _check_depth(image: Pillow.Image, value_range: ValueRange | None) -> None:
+    """Refuses to stretch what Pillow cannot read whole. Raises BadImageError."""
+    if value_range is not None and not image.mode.startswith("I") and _has_16_bits(image):
+        raise BadImageError(
+            "16 bits with colour or transparency, of which 8 are read; value_range needs grey, or 8 bits"
+        )
 
 
 def _plain(image: Pillow.Image, value_range: ValueRange | None = None) -> Pillow.Image:
@@ -197,10 +208,6 @@ def _plain(image: Pillow.Image, value_range: ValueRange | None = None) -> Pillow
         return _flat(image)
     if image.mode.startswith("I"):
         return Pillow.fromarray(to_8_bits(np.asarray(image), value_range))
-    if _has_16_bits(image):
-        raise BadImageError(
-            "16 bits with colour or transparency, of which 8 are read; value_range needs grey, or 8 bits"
-        )
     flat = _flat(image)
     return flat if image.mode == "1" else flat.point(to_8_bits(np.arange(256), value_range).tolist() * len(flat.mode))
 

@@ -91,27 +91,34 @@ def print_data(data: ImageData, spec: Spec, console: Console) -> None:
     """
     image = spec.dataset.image
     height, width, channels = data.shape
-    table = new_table(
-        *("split", "images", "classes", "per class", "smallest", "median", "largest", "other proportions", "enlarged"),
-        *("values", "of"),
-        title=f"{spec.name}: {spec.dataset.source.name}, as {height}×{width}×{channels}, fit: {image.fit}",
-    )
-    for facts in describe(data):
-        sizes = [f"{h}×{w}" for h, w in facts.sizes] or ["–"] * 3
-        shares = [f"{share:.0%}" for share in (facts.other_aspect, facts.enlarged)] if facts.sizes else ["–"] * 2
-        table.add_row(
-            facts.name,
-            f"{facts.count:,}",
-            f"{facts.classes:,}" if facts.per_class else "–",
-            "–".join(f"{count:,}" for count in dict.fromkeys(facts.per_class or ())) or "–",
-            *sizes,
-            *shares,
-            ", ".join(f"{values.lowest:g}–{values.highest:g}" for values in facts.values) or "–",
-            ", ".join(f"{values.black:g}–{values.white:g}" for values in facts.values) or "–",
-        )
+    rows = [_row(facts) for facts in describe(data)]
+    known = [column for column in rows[0] if any(row[column] for row in rows)]
+    title = f"{spec.name}: {spec.dataset.source.name}, as {height}×{width}×{channels}, fit: {image.fit}"
+    table = new_table(*known, title=title)
+    for row in rows:
+        table.add_row(*(row[column] or "–" for column in known))
     console.print(table)
     for line in (*_besides(data), *data.remarks):
         console.print(line)
+
+
+def _row(facts: SplitFacts) -> dict[str, str]:
+    """Column → text; empty where nothing is known."""
+    smallest, median, largest = ([f"{height}×{width}" for height, width in facts.sizes]) or ("", "", "")
+    return {
+        "split": facts.name,
+        "images": f"{facts.count:,}",
+        "classes": f"{facts.classes:,}" if facts.per_class else "",
+        "per class": "–".join(f"{count:,}" for count in dict.fromkeys(facts.per_class or ())),
+        "without class": f"{facts.unlabelled:,}" if facts.unlabelled else "",
+        "smallest": smallest,
+        "median": median,
+        "largest": largest,
+        "other proportions": f"{facts.other_aspect:.0%}" if facts.sizes else "",
+        "enlarged": f"{facts.enlarged:.0%}" if facts.sizes else "",
+        "values": ", ".join(f"{values.lowest:g}–{values.highest:g}" for values in facts.values),
+        "black–white": ", ".join(f"{values.black:g}–{values.white:g}" for values in facts.values),
+    }
 
 
 def _besides(data: ImageData) -> list[str]:

@@ -184,8 +184,8 @@ def _check_memory(needed: int) -> None:
     budget = memory_budget()
     if needed > budget:
         raise ValueError(
-            f"it takes {needed / 1e9:.1f} GB of memory, and RETRACE_MEMORY_BUDGET allows {budget / 1e9:.1f} GB; save it "
-            "as .npy, which is read from the disk as it is used, or raise that setting"
+            f"it takes {needed / 1e9:.1f} GB of memory, and RETRACE_MEMORY_BUDGET allows {budget / 1e9:.1f} GB; save "
+            "it as .npy, which is read from the disk as it is used, or raise that setting"
         )
 
 

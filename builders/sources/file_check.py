@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from typing import BinaryIO
 
 from builders.images import BadImageError, open_file, opened_image
 
@@ -24,18 +25,25 @@ def check_file(source: str | os.PathLike | bytes) -> int:
         BadImageError: What is wrong with it.
     """
     with open_file(source) as file:
-        head = file.read(8)
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        tail = file.read()
-        file.seek(0)
+        size, tail = _end(file)
         with opened_image(file) as image:
             if image.format == "PNG":
                 image.verify()
-            elif image.format == "WEBP" and size < int.from_bytes(head[4:], "little") + 8:
-                raise BadImageError("cut short: the file is smaller than its header says")
+            elif image.format == "WEBP":
+                file.seek(4)
+                if size < int.from_bytes(file.read(4), "little") + 8:
+                    raise BadImageError("cut short: the file is smaller than its header says")
             elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and b"\xff\xd9" not in tail):
                 # Only decoding tells a JPEG that is cut short from a whole one with a camera's own data behind it.
                 image.load()
-        digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
-        return int.from_bytes(digest.digest(), "little")
+    digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _end(file: BinaryIO) -> tuple[int, bytes]:
+    """Bytes in a file, and the last of them; where it is read next stays as it is."""
+    if isinstance(file, io.BytesIO):
+        content = file.getbuffer()
+        return len(content), bytes(content[-_TAIL_BYTES:])
+    size = os.fstat(file.fileno()).st_size
+    return size, os.pread(file.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))

@@ -61,17 +61,20 @@ class Folder(EncodedSource):
                 f"{_WHERE}.path: '{shown}' holds no JPEG, PNG, WebP, BMP or GIF image, nor do its "
                 f"sub-folders; {found.others.total()} other files were found{others}; name a folder with images"
             )
-        self._folders = [tuple(printable(name).split("/")[:-1]) for name in self._names]
-        structure = structure_of(self._folders)
+        # There are few folders, and many images in each.
+        inside = [name.rpartition("/")[0] for name in self._names]
+        folders = {name: tuple(printable(name).split("/")) if name else () for name in set(inside)}
+        self._folders = [folders[name] for name in inside]
+        structure = structure_of(list(folders.values()))
         self.own_splits = structure.own_splits
         self._parts = structure.parts
         self.remarks = (*_left_out(found), *structure.remarks)
-        classes = [structure.class_of(folder) for folder in self._folders]
         # Folders that no split uses must not number the classes of those that are used.
-        named = {name for name, folder in zip(classes, self._folders) if name and structure.is_divided(folder)}
-        self.class_names = tuple(sorted(named))
+        classes = {structure.class_of(folder) for folder in folders.values() if structure.is_divided(folder)}
+        self.class_names = tuple(sorted(name for name in classes if name is not None))
         numbers = {name: number for number, name in enumerate(self.class_names)}
-        self._labels = np.array([numbers.get(name, -1) if name else -1 for name in classes], np.int64)
+        labels = {folder: numbers.get(structure.class_of(folder) or "", -1) for folder in folders.values()}
+        self._labels = np.array([labels[folder] for folder in self._folders], np.int64)
 
     def __len__(self) -> int:
         return len(self._names)

@@ -56,7 +56,7 @@ def structure_of(folders: Folders) -> Structure:
     other names: a class may be called train. They may lie in one folder that holds everything, as archives unpack.
 
     Args:
-        folders: The folder of every image, as its parts below the root; empty for images in the root itself.
+        folders: All folders that hold images, as their parts below the root; empty for the root itself.
     """
     prefix: tuple[str, ...] = ()
     while True:

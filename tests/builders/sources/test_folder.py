@@ -1,7 +1,10 @@
 """Folders: what is found, in which order, with which labels and parts; and damage is found before training."""
 
+import hashlib
 import os
 import shutil
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -110,3 +113,123 @@ def test_a_camera_may_append_data_of_its_own(tmp_path):
     with open(tmp_path / "a.jpg", "ab") as file:
         file.write(b"\0" * 10_000)
     Folder(str(tmp_path)).check(0)
+
+
+def test_folders_that_no_split_uses_change_neither_classes_nor_splits(tmp_path):
+    names = [f"{split}/{kind}/1.png" for split in ("train", "val", "test") for kind in ("cat", "dog")]
+    plain = Folder(str(fill(tmp_path / "plain", *names)))
+    others = ("extra/zebra/1.png", "valid/cat/9.png", "loose.png", "@eaDir/cat/1.png")
+    source = Folder(str(fill(tmp_path / "more", *names, *others)))
+    assert source.class_names == plain.class_names == ("cat", "dog")
+    assert source.own_splits["train"] == "train" and source.own_splits["test"] == "test"
+    labels = dict(zip(names_of(source), source.labels().tolist()))
+    assert labels["valid/cat/9.png"] == 0 and labels["extra/zebra/1.png"] == -1 and labels["loose.png"] == -1
+    assert all(labels[name] == (0 if "cat" in name else 1) for name in names)
+
+
+@pytest.mark.parametrize("wrapper", ["archive", "archive/data", "archive/data/set.v1"])
+def test_splits_inside_of_what_an_archive_unpacks_to_are_splits(tmp_path, wrapper):
+    names = [f"{wrapper}/{split}/{kind}/1.png" for split in ("train", "test") for kind in ("cat", "dog")]
+    source = Folder(str(fill(tmp_path, *names)))
+    assert source.own_splits == {"train": f"{wrapper}/train", "test": f"{wrapper}/test"}
+    assert source.class_names == ("cat", "dog") and not source.remarks
+    assert set(source.own_splits.values()) <= set(source.part_names())
+    assert source.part(f"{wrapper}/train").tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "names, remark",
+    [
+        (
+            ("a/train/1.png", "a/test/2.png", "b/train/3.png", "b/test/4.png"),
+            "'a/train' and 'a/test' are not kept apart",
+        ),
+        (("train/cat/1.png", "train/dog/1.png", "extra/1.png"), "'train' is a class like its neighbours"),
+        (("all/cat/1.png", "all/dog/1.png"), "all images lie in 'all', so that there is one class"),
+    ],
+)
+def test_folders_that_may_be_meant_otherwise_are_said(tmp_path, names, remark):
+    source = Folder(str(fill(tmp_path, *names)))
+    assert not source.own_splits and remark in " ".join(source.remarks)
+    assert all("\n" not in said for said in source.remarks)
+
+
+def test_a_class_called_train_is_a_class(tmp_path):
+    source = Folder(str(fill(tmp_path, "car/1.png", "train/1.png", "bus/1.png")))
+    assert source.class_names == ("bus", "car", "train") and not source.own_splits and not source.remarks
+
+
+def test_files_of_other_kinds_are_counted_and_said(tmp_path):
+    fill(tmp_path, "a.jpg", "b.jpg")
+    for number in range(40):
+        (tmp_path / f"{number}.HEIC").write_bytes(b"x")
+    (tmp_path / "labels.csv").write_text("x")
+    [said] = Folder(str(tmp_path)).remarks
+    assert said.startswith("41 files are left out") and said.endswith(": 40 .heic, 1 .csv")
+    for path in tmp_path.glob("*.jpg"):
+        path.unlink()
+    with pytest.raises(RequestError, match=r"41 other files were found: 40 \.heic, 1 \.csv; name a folder"):
+        Folder(str(tmp_path))
+
+
+def test_names_that_are_no_utf_8_are_shown_stored_and_hashed(tmp_path):
+    fill(tmp_path, "a/1.png", "b/2.png")
+    name = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(name)
+    os.rename(tmp_path / "a" / "1.png", name + b"/\xe9.png")
+    os.rmdir(tmp_path / "a")
+    source = Folder(str(tmp_path))
+    assert names_of(source) == ["b/2.png", r"caf\xe9/\xe9.png"] and source.class_names == ("b", r"caf\xe9")
+    for text in (*names_of(source), *source.class_names, *source.part_names()):
+        text.encode("utf-8")
+    assert source.part(r"caf\xe9").tolist() == [1] and len(source.fingerprint()) == 64
+    source.check(1)
+    assert source.read(1, Image(), (4, 4)).shape == (4, 4, 3)
+
+
+def test_fingerprints_of_older_runs_stay(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.png").write_bytes(b"first")
+    (tmp_path / "b" / "ü.png").write_bytes(b"second")
+    expected = hashlib.sha256("a.png\x005\nb/ü.png\x006\n".encode() + b"firstsecond").hexdigest()
+    assert Folder(str(tmp_path)).fingerprint() == expected
+    assert Folder(str(tmp_path), value_range=(0, 1)).fingerprint() != expected
+
+
+@pytest.mark.parametrize(
+    "values, value_range, expected",
+    [
+        (np.array([[0, 1], [1, 0]], np.uint8), (0, 1), [[0, 255], [255, 0]]),
+        (np.array([[0, 2047], [4095, 5000]], np.uint16), (0, 4095), [[0, 127], [255, 255]]),
+        (np.array([[900, 1000], [1500, 2000]], np.uint16), (1000, 2000), [[0, 0], [128, 255]]),
+        (np.array([[0, 65535], [256, 255]], np.uint16), None, [[0, 255], [1, 0]]),
+    ],
+)
+def test_a_value_range_says_what_is_black_and_white(tmp_path, values, value_range, expected):
+    Pillow.fromarray(values).save(tmp_path / "a.png")
+    source = Folder(str(tmp_path), value_range=value_range)
+    np.testing.assert_array_equal(source.read(0, Image(channels=1), (2, 2))[..., 0], expected)
+    found = source.values_of(0)
+    assert (found.lowest, found.highest) == (values.min(), values.max())
+    assert (found.black, found.white) == (value_range or (0, 65535))
+
+
+def test_colours_of_16_bits_are_not_stretched_from_8(tmp_path):
+    rows = b"".join(b"\0" + bytes(range(12)) for _ in range(2))  # two rows of two pixels of three numbers of 16 bits
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(content)
+    assert Folder(str(tmp_path)).read(0, Image(), (2, 2))[0, 0].tolist() == [0, 2, 4]
+    with pytest.raises(BadImageError, match="value_range needs grey, or 8 bits"):
+        Folder(str(tmp_path), value_range=(0, 4095)).read(0, Image(), (2, 2))
+
+
+@pytest.mark.parametrize("value_range", [(1, 1), (2, 1), (1,), (0, 1, 2)])
+def test_a_wrong_value_range_is_refused(tmp_path, value_range):
+    fill(tmp_path, "a.png")
+    with pytest.raises(RequestError, match=r"^dataset.source.folder.value_range: expected \[black, white\]"):
+        Folder(str(tmp_path), value_range=value_range)
