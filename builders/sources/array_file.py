@@ -67,9 +67,9 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
             size = os.fstat(opened.fileno()).st_size
             if start.startswith(b"\x1f\x8b"):
                 with gzip.open(opened) as unpacked:
-                    return _from_idx(cast(IO[bytes], unpacked), None, size * _DEFLATED)
+                    return _from_idx(cast(IO[bytes], unpacked), size * _DEFLATED, packed=True)
             if start.startswith(b"\0\0"):
-                return _from_idx(opened, size, size)
+                return _from_idx(opened, size, packed=False)
     except _DAMAGE as error:
         said = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise RequestError(f"{where}: cannot read '{shown}': {said or type(error).__name__}") from None
@@ -145,13 +145,13 @@ def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.
             return flat.reshape(shape, order="F" if by_columns else "C")
 
 
-def _from_idx(file: IO[bytes], size: int | None, most: int) -> np.ndarray:
+def _from_idx(file: IO[bytes], most: int, packed: bool) -> np.ndarray:
     """Parses IDX: two zeros, a type, the number of dimensions, their sizes (big-endian), the values.
 
     Args:
         file: At its beginning.
-        size: Its bytes, where they are known before it is read.
-        most: Bytes that it cannot exceed.
+        most: Its bytes, or what they can be at most.
+        packed: Whether they are known only when all is read.
     """
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES:
@@ -161,7 +161,7 @@ def _from_idx(file: IO[bytes], size: int | None, most: int) -> np.ndarray:
         raise ValueError("the IDX header is cut short")
     shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
     kind = np.dtype(_IDX_TYPES[head[2]])
-    _compare(shape, kind, most if size is None else size - 4 - len(sides), exact=size is not None)
+    _compare(shape, kind, most - 4 - len(sides), exact=not packed)
     _check_memory(math.prod(shape) * kind.itemsize)
     flat = _filled(file, math.prod(shape), kind)
     if file.read(1):
@@ -173,10 +173,9 @@ def _compare(shape: tuple[int, ...], kind: np.dtype, follow: int, exact: bool) -
     """Refuses a header that promises more bytes than follow it, or with `exact` any other number."""
     promised = math.prod(shape) * kind.itemsize
     if promised > follow or (exact and promised != follow):
+        most = "" if exact else "at most "
         raise ValueError(
-            f"its header promises {_shape(shape)} values of {kind.itemsize} bytes, {follow:,} bytes follow"
-            if exact or follow < (1 << 40)
-            else f"its header promises {_shape(shape)} values of {kind.itemsize} bytes, which it cannot hold"
+            f"its header promises {_shape(shape)} values of {kind.itemsize} bytes, {most}{follow:,} bytes follow"
         )
 
 

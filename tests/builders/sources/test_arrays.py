@@ -125,3 +125,46 @@ def test_each_mistake_gets_one_clear_line(tmp_path, monkeypatch, arguments, mess
         Arrays(**arguments)
     assert str(error.value).startswith("dataset.source.arrays.") and message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(480, 640, 3), (4, 5, 3), (480, 640, 1), (480, 640, 4)])
+def test_one_photograph_is_not_a_stack_of_narrow_images(tmp_path, shape):
+    np.save(tmp_path / "x.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(RequestError, match=r"images: '.*x\.npy' \(.*\) is one image with . channels, expected \[count"):
+        Arrays(str(tmp_path / "x.npy"))
+    np.save(tmp_path / "y.npy", np.zeros((3, 8, 8), np.uint8))
+    with pytest.raises(RequestError, match=r"test_images: '.*x\.npy' \(.*\) is one image"):
+        Arrays(str(tmp_path / "y.npy"), test_images=str(tmp_path / "x.npy"))
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        (np.array(["kočka", "über", "kočka"]), ("kočka", "über")),
+        (np.array([word.encode() for word in ("kočka", "über", "kočka")]), ("kočka", "über")),
+        (np.array([b"caf\xe9", b"a\nb", b"caf\xe9"]), ("a\\nb", "caf\\xe9")),
+    ],
+)
+def test_labels_may_be_words_in_any_bytes(tmp_path, words, names):
+    np.savez(tmp_path / "x.npz", x=PIXELS[:3], y=words)
+    source = Arrays(str(tmp_path / "x.npz"), images_key="x", labels_key="y")
+    assert source.class_names == names
+    assert source.labels()[0] == source.labels()[2] != source.labels()[1]
+
+
+@pytest.mark.parametrize(
+    "labels", [[0.0, np.nan, 1.0], [0.0, np.inf, 1.0], [0, 1e300, 1], np.array([0, 2**63, 1], "u8")]
+)
+def test_labels_that_no_class_can_have_are_refused_without_a_warning(tmp_path, labels):
+    np.savez(tmp_path / "x.npz", x=PIXELS[:3], y=np.array(labels))
+    with pytest.raises(RequestError, match=r"labels: expected whole numbers from 0, or words"):
+        Arrays(str(tmp_path / "x.npz"), images_key="x", labels_key="y")
+
+
+def test_values_beyond_a_given_range_are_clipped_and_never_wrap(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[[-500, 0], [1000, 3000]]], np.int16))
+    source = Arrays(str(tmp_path / "x.npy"), value_range=(0, 1000))
+    assert source.read(0, GREY, (2, 2))[..., 0].tolist() == [[0, 0], [255, 255]]
+    np.save(tmp_path / "y.npy", np.array([[[np.nan, 0], [1, 1]]], np.float32))
+    with pytest.raises(BadImageError, match="not finite"):
+        Arrays(str(tmp_path / "y.npy"), value_range=(0, 1)).check(0)
