@@ -135,5 +135,5 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def _short(value: Any, most: int = 40) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= most else f"{text[: most - 1]}…"
