@@ -6,6 +6,7 @@ from typing import Any
 from architectures.reconstructors.base import Reconstructor
 from builders.errors import RequestError
 from builders.spec import Spec
+from builders.spec.columns import Measured, history_columns
 
 
 class Monitor:
@@ -25,11 +26,8 @@ class Monitor:
         self.column = spec.training.monitor
         if not has_validation and self.column.startswith("val_"):
             self.column = self.column.removeprefix("val_")
-        terms = ["loss", *(f"loss/{term.name}" for term in model.loss_terms)]
-        metrics = {name: metric for name, metric in model.metrics_by_name.items() if metric.in_training}
-        columns = terms + [name for name, metric in metrics.items() if metric.every_step]
-        if has_validation:
-            columns += [f"val_{name}" for name in [*terms, *metrics]]
+        metrics = {name: Measured(item.in_training, item.every_step) for name, item in model.metrics_by_name.items()}
+        columns = history_columns((term.name for term in model.loss_terms), metrics, has_validation)
         if self.column not in columns:
             raise RequestError(f"training.monitor: no column '{self.column}'; expected one of {', '.join(columns)}")
         metric = model.metrics_by_name.get(self.column.removeprefix("val_"))

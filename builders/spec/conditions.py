@@ -55,6 +55,20 @@ def in_order(conditions: Mapping[str, When]) -> list[str]:
     return list(found)
 
 
+def needed(path: str, conditions: Mapping[str, When], values: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The parameters on which one depends, at any remove → those of their values with which it exists."""
+    found: dict[str, list[Any]] = {}
+    waiting = [path]
+    while waiting:
+        for other, allowed in (conditions[waiting.pop()] or {}).items():
+            if other not in found:
+                found[other] = list(values[other])
+                waiting.append(other)
+            wanted = alternatives(allowed)
+            found[other] = [value for value in found[other] if any(meets(item, value) for item in wanted)]
+    return found
+
+
 def combinations(
     conditions: Mapping[str, When], values: Mapping[str, Sequence[Any]], given: Mapping[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:

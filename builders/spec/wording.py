@@ -101,8 +101,8 @@ def _with_article(noun: str) -> str:
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
-    limits = [f"{words} {schema[key]}" for key, words in _BOUNDS if key in schema]
-    return f" {' and '.join(limits).replace(' and up to', ' to')}" if limits else ""
+    limits = " and ".join(f"{words} {schema[key]}" for key, words in _BOUNDS if key in schema)
+    return f" {limits.replace(' and up to', ' to') if 'minimum' in schema else limits}" if limits else ""
 
 
 def _counted(schema: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ MODEL = SimpleNamespace(
     loss_terms=[SimpleNamespace(name="l1")],
     metrics_by_name={
         "psnr": SimpleNamespace(in_training=True, every_step=True, direction="max"),
-        "normalized_error": SimpleNamespace(in_training=False, direction="min"),
+        "normalized_error": SimpleNamespace(in_training=False, every_step=False, direction="min"),
     },
 )
 HISTORY = {

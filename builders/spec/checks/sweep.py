@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from builders.spec.annotations import record_of
 from builders.spec.checks.view import View
-from builders.spec.conditions import When, alternatives, combinations, in_order, meets
+from builders.spec.conditions import When, alternatives, in_order, meets, needed
 from builders.spec.nodes import Node, Path, plain
 from builders.spec.problems import Problem, listed, shown, suggestion
 from builders.spec.types import SweepParameter
@@ -16,8 +15,6 @@ _RANGES = ("log", "linear", "int")
 _NOT_SWEPT = ("$schema", "extends", "version", "name", "description", "sweep", "expected")
 # Nobody tries so many, and every trial sets all.
 _MOST_PARAMETERS = 100
-# Whether two parameters ever exist together is asked of so many combinations.
-_MOST_COMBINATIONS = 10_000
 
 
 @dataclass(frozen=True)
@@ -151,8 +148,6 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _together(parameters: Parameters, one: str, other: str) -> bool:
-    """Whether two parameters ever exist in one trial."""
-    deciders = {path for when in parameters.conditions.values() for path in when or ()}
-    few = {path: values if path in deciders else values[:1] for path, values in parameters.values.items()}
-    chosen = islice(combinations(parameters.conditions, few), _MOST_COMBINATIONS)
-    return any(one in trial and other in trial for trial in chosen)
+    """Whether two parameters can exist in one trial."""
+    first, second = (needed(path, parameters.conditions, parameters.values) for path in (one, other))
+    return all(any(value in second[path] for value in first[path]) for path in first if path in second)

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from builders.spec.checks.objective import unmeasured
 from builders.spec.checks.sweep import Parameters
 from builders.spec.checks.view import Checked, View
-from builders.spec.conditions import combinations
+from builders.spec.conditions import combinations, needed
 from builders.spec.language import language
 from builders.spec.nodes import MAX_NODES, Node, Path, count, from_plain, plain
 from builders.spec.overrides import Overrides, outer_first
@@ -53,7 +52,8 @@ class _Trials:
     def problems(self) -> Iterator[Problem]:
         """What is wrong, parameter by parameter."""
         company: Trial = {}
-        for trial in islice(self._combinations({}), _MOST_ATTEMPTS):
+        for number in range(_MOST_ATTEMPTS):
+            trial = self._trial(number, {})
             tree, wrong = self._tree(trial)
             if not wrong and not self._complete(tree)[1]:
                 company = trial
@@ -79,7 +79,7 @@ class _Trials:
                 spec, wrong = self._complete(tree)
                 if wrong:
                     continue
-                if other := self._replaced_by(name, trial, tree):
+                if other := self._replaced_by(name, trial):
                     message = f"{_text(value)} would never be used: '{other}' sets the same; leave one of them out"
                     yield problem_at(node.place, path, message)
                     return
@@ -93,18 +93,21 @@ class _Trials:
             if wrong:
                 yield problem_at(node.place, path, f"{wrong[0].path}: {wrong[0].message}")
 
-    def _trials_with(self, name: str, value: Any, company: Trial) -> list[Trial]:
-        """Some trials in which a parameter has a value."""
-        near = islice(self._combinations({**company, name: value}), 1)
-        others = islice((trial for trial in self._combinations({name: value}) if name in trial), _MOST_ATTEMPTS)
-        return [trial for trial in (*near, *others) if name in trial]
-
-    def _combinations(self, given: Trial) -> Iterator[dict[str, Any]]:
-        """Combinations of few values: all of a parameter on which others depend, one of each other."""
+    def _trials_with(self, name: str, value: Any, company: Trial) -> Iterator[Trial]:
+        """Trials in which a parameter has a value: one near a trial that is right, then others."""
         conditions, values = self._parameters.conditions, self._parameters.values
-        deciders = {path for when in conditions.values() for path in when or ()}
-        few = {path: values[path] if path in deciders else values[path][:1] for path in values}
-        return combinations(conditions, few, given)
+        needs = needed(name, conditions, values)
+        for attempt in range(_MOST_ATTEMPTS + 1):
+            fitting = {path: found[max(attempt - 1, 0) % len(found)] for path, found in needs.items() if found}
+            given = {**({} if attempt else company), **fitting, name: value}
+            trial = self._trial(max(attempt - 1, 0), given)
+            if name in trial:
+                yield trial
+
+    def _trial(self, number: int, given: Trial) -> Trial:
+        """A trial with the values of that number, from 0, of all parameters but those given."""
+        few = {path: [values[number % len(values)]] for path, values in self._parameters.values.items() if values}
+        return next(combinations(self._parameters.conditions, few, given))
 
     def _tree(self, trial: Trial, place: Place | None = None) -> tuple[Node, dict[str, str]]:
         """The spec with a trial's values, and the paths that lead nowhere with the reason why."""
@@ -129,15 +132,16 @@ class _Trials:
             problems = [problem_at(tree.place, ("sweep", "objective"), message)]
         return plain(checked.view.root), problems
 
-    def _replaced_by(self, name: str, trial: Trial, tree: Node) -> str | None:
-        """The parameter that sets what `name` has set, if one does."""
-        value = from_plain(literal(trial[name]), tree.place)
-        if plain(self._overrides.at(tree, name, value)) == plain(tree):
-            return None
+    def _replaced_by(self, name: str, trial: Trial) -> str | None:
+        """A parameter with a value that replaces what `name` has set."""
         for other in trial:
-            pair, _ = self._tree({path: trial[path] for path in (name, other)})
-            if plain(self._overrides.at(pair, name, value)) != plain(pair):
-                return other
+            if other == name or other.split(".")[0] != name.split(".")[0]:
+                continue
+            for value in self._parameters.values[other][:_MOST_ATTEMPTS]:
+                pair, unset = self._tree({name: trial[name], other: value})
+                again = from_plain(literal(trial[name]), pair.place)
+                if not unset and plain(self._overrides.at(pair, name, again)) != plain(pair):
+                    return other
         return None
 
 

@@ -59,6 +59,24 @@ class View:
         names = self.keys(*path)
         return (names[0], self.catalogue.entry(kind, names[0])) if len(names) == 1 else None
 
+    def choices(self, *path: str | int) -> Iterator[tuple[Path, str]]:
+        """(path of the arguments, name) of every choice in a list."""
+        node = self.node(*path)
+        for index in range(len(node.value) if node is not None and node.is_list else 0):
+            for name in self.keys(*path, index):
+                yield (*path, index, name), name
+
+    def image_size(self) -> tuple[list[int], Path] | None:
+        """The sides of images, one or two, and the path that says so; None where only the data tell."""
+        where: Path = ("dataset", "image", "size")
+        size = self.get(*where, kind=int | list)
+        if size is None:
+            name, entry = self.choice("dataset", "source", kind="source") or ("", None)
+            where = ("dataset", "source", name)
+            size = entry.facts.get("size") if entry is not None else None
+        sides = [side for side in (size if isinstance(size, list) else [size]) if isinstance(side, int)]
+        return (sides, where) if sides else None
+
     def duration(self, *path: str | int) -> Duration | None:
         """The duration at a path."""
         value = self.get(*path, kind=int | str)

@@ -116,6 +116,56 @@ WRONG = {
         "dataset: {split: {validation: null}}\ntraining: {monitor: val_loss}",
         "training.monitor: 'val_loss' needs a split 'validation'",
     ),
+    "monitoring in steps what only validation measures": (
+        "training: {monitor: ssim}",
+        "c.yaml:2:21: training.monitor: 'ssim' is not measured in training steps, only in validation; write 'val_ssim'",
+    ),
+    "monitoring in steps without validation": (
+        "dataset: {split: {validation: null}}\ntraining: {monitor: ssim}",
+        "training.monitor: 'ssim' needs a split 'validation', and dataset.split has none; add it, or monitor 'loss'",
+    ),
+    "a window larger than the image": (
+        "metrics: [psnr, ms_ssim]",
+        "c.yaml:2:17: metrics.1.ms_ssim: the metric ms_ssim at 5 scales needs images of at least 161×161 pixels, got "
+        "64×64; set scales to 3 or less",
+    ),
+    "a loss's window under another name": (
+        "loss: {fine: {loss: ssim, scales: 4}}",
+        "c.yaml:2:8: loss.fine: the loss ssim at 4 scales needs images of at least 81×81 pixels",
+    ),
+    "a window of a metric that nobody wrote": (
+        "encoder: {input_size: 32}\ndataset: {image: {size: [64, 6]}}",
+        "c.yaml:3:25: dataset.image.size: the metric ssim needs images of at least 7×7 pixels, got 64×6",
+    ),
+    "a source's images and a window": (
+        "encoder: {input_size: 32}\ndataset: {source: digits, image: null}\nloss: {ms_ssim: 1}",
+        "loss.ms_ssim: the loss ms_ssim at 5 scales needs images of at least 161×161 pixels, got 28×28",
+    ),
+    "a shift out of the image": (
+        "dataset: {augment: [random_shift: {pixels: 64}]}",
+        "c.yaml:2:44: dataset.augment.0.random_shift.pixels: expected less than the image, 64×64 pixels, got 64",
+    ),
+    "an argument that an entry refuses": (
+        "loss: {huber: {delta: 0}}",
+        "c.yaml:2:23: loss.huber.delta: expected a number above 0, got 0",
+    ),
+    "an argument that Keras refuses": (
+        "training: {optimizer: {Lion: {beta_1: 0}}}",
+        "beta_1: expected a number above 0 and up to 1, got 0",
+    ),
+    "two ways to clip": (
+        "training: {optimizer: {Adam: {clipvalue: 1, clipnorm: 1}}}",
+        "c.yaml:2:31: training.optimizer.Adam.clipvalue: gradients are clipped one way, and 'clipnorm' is given",
+    ),
+    "two ways to clip elsewhere": (
+        "code: {layers: [Identity], optimizer: {SGD: {global_clipnorm: 1, clipnorm: 1}}}",
+        "code.optimizer.SGD.global_clipnorm: gradients are clipped one way",
+    ),
+    "a piecewise schedule with a value too few": (
+        "training: {optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: {boundaries: [1, 2], values: [1, 2]}}}}}",
+        "values: expected one value more than the 2 boundaries, got 2",
+    ),
+    "a schedule without length": (f"training: {COSINE % 0}", "decay_steps: expected a length above 0"),
     "a misspelt column": (
         "training: {monitor: val_los}",
         "no column 'val_los' in the history; did you mean 'val_loss'?",
@@ -194,6 +244,9 @@ RIGHT = {
     "cache off": "dataset: {augment: [random_flip]}\ntraining: {feature_cache: off}",
     "schedule as long as training": f"training: {COSINE % '8 epochs, warmup_steps: 2 epochs'}",
     "steps of unknown data": f"training: {COSINE % 1000000}",
+    "windows that fit": "metrics: [ms_ssim: {scales: 3}]\nloss: {ssim: {scales: 3}}",
+    "a window of another output": "loss: {small: {loss: ms_ssim, output: half}}",
+    "one way to clip": "training: {optimizer: {Adam: {clipnorm: 1, clipvalue: null}}}",
     "monitor a term": "training: {monitor: val_loss/l1}",
     "monitor training": "dataset: {split: {validation: null}}\ntraining: {monitor: loss}",
     "no validation": "dataset: {split: {validation: null}}",
