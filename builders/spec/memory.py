@@ -4,8 +4,7 @@ import contextlib
 import pathlib
 import resource
 import subprocess
-
-import psutil
+from functools import lru_cache
 
 # What an optimizer keeps of each weight besides its gradient; all others keep two numbers.
 _KEPT = {"SGD": 0, "Adafactor": 0, "Adagrad": 1, "Ftrl": 2, "Lion": 1, "RMSprop": 1}
@@ -16,12 +15,15 @@ _BYTES = 4
 
 def machine_memory() -> int:
     """Bytes of memory that this process may use: the machine's or its container's, or a GPU's where that has more."""
+    import psutil  # only where a spec is large enough to ask
+
     limits = [psutil.virtual_memory().total, resource.getrlimit(resource.RLIMIT_AS)[0]]
     with contextlib.suppress(OSError, ValueError):  # without a limit it says `max`
         limits.append(int(_CGROUP.read_text()))
     return max(min(limit for limit in limits if limit > 0), _gpu_memory())
 
 
+@lru_cache(maxsize=1)
 def _gpu_memory() -> int:
     """Bytes of the largest GPU; 0 where there is none."""
     if not _NVIDIA.exists():

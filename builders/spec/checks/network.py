@@ -31,6 +31,8 @@ def network_checks(view: View) -> Iterator[Problem]:
             yield from _features(view, path)
     for part in ("encoder", "code", "decoder", "discriminator"):
         yield from _layer_names(view, part)
+        yield from _batch_axes(view, part)
+    yield from _unused_outputs(view)
     yield from _initial_weights(view)
 
 
@@ -153,6 +155,37 @@ def _layer_names(view: View, part: str) -> Iterator[Problem]:
                 where, "a layer inside 'Repeat' is made several times and can't have one name; remove it"
             )
         seen[node.value] = where
+
+
+def _batch_axes(view: View, part: str) -> Iterator[Problem]:
+    """Layers that would mix images: axis 0 is the batch. Where it is meant otherwise, only building shows it."""
+    for path, layer, _ in view.stack(part, "layers"):
+        axes = view.get(*path, "axis", kind=int | list)
+        if axes == 0 or (isinstance(axes, list) and 0 in axes):
+            message = "axis 0 is the batch: what this layer gives for an image would depend on the others; use -1"
+            yield view.problem((*path, "axis"), message, value=True)
+        noise = view.get(*path, "noise_shape", kind=list)
+        if noise and noise[0] not in (None, 1):
+            message = f"the first axis is the batch, whose size varies: write null, got {shown(noise[0])}"
+            yield view.problem((*path, "noise_shape"), message, value=True)
+        if view.get(*path, "stateful", kind=bool):
+            message = (
+                f"a {layer} that keeps its state would mix the images of one batch with those of the next; remove it"
+            )
+            yield view.problem((*path, "stateful"), message, value=True)
+
+
+def _unused_outputs(view: View) -> Iterator[Problem]:
+    """Further images of the decoder that nothing is compared with would never learn."""
+    terms = view.keys("loss")
+    used = {view.get("loss", term, "output", kind=str) for term in terms}
+    for path, layer, _ in view.stack("decoder", "layers"):
+        name = view.get(*path, "name", kind=str)
+        if layer == "Output" and name and terms and name not in used:
+            message = (
+                f"no term of the loss compares it, so it would never learn; add one with output: {name}, or remove it"
+            )
+            yield view.problem(path, message)
 
 
 def _initial_weights(view: View) -> Iterator[Problem]:

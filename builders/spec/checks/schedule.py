@@ -33,12 +33,22 @@ def schedule_checks(view: View, per_epoch: int | None = None) -> Iterator[Proble
         chosen = view.choice(*path, kind="optimizer")
         if chosen is not None:
             yield from _schedule(view, (*path, chosen[0], "learning_rate"), epochs, per_epoch)
+            yield from _accumulation(view, (*path, chosen[0], "gradient_accumulation_steps"), epochs, per_epoch)
     starts: list[Path] = [("discriminator", "start"), *(("loss", term, "start") for term in view.keys("loss"))]
     for path in starts:
         start = view.duration(*path)
         if start is not None and _compare(per_epoch, [start], epochs, at_end=True):
             message = f"training ends after {epochs} epochs, so it would never start; start earlier or train longer"
             yield view.problem(path, message, value=True)
+
+
+def _accumulation(view: View, path: Path, epochs: int, per_epoch: int | None) -> Iterator[Problem]:
+    steps = view.get(*path, kind=int)
+    if steps is not None and per_epoch is not None and steps > epochs * per_epoch:
+        message = (
+            f"gathers {steps} steps for each change, and training has {epochs * per_epoch}: nothing would ever move"
+        )
+        yield view.problem(path, f"{message}; gather fewer or train longer", value=True)
 
 
 def _schedule(view: View, path: Path, epochs: int, per_epoch: int | None) -> Iterator[Problem]:
