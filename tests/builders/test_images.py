@@ -5,8 +5,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import PngImagePlugin
 
-from builders.images import BadImageError, fit_image, open_fitted, open_image, to_float
+from builders.images import BadImageError, file_size, file_values, fit_image, open_fitted, open_image, to_float
+from builders.sources.file_check import check_file
 from builders.spec.types import Image
 
 
@@ -195,3 +197,57 @@ def test_what_is_much_too_large_is_reduced_by_whole_factors(mode, tmp_path):
     exif[0x0112] = 6
     image.save(tmp_path / "turned.png", exif=exif)
     assert open_image(tmp_path / "turned.png", longest=60).shape == (67, 50, 1)
+
+
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt packed", "iCCP"])
+def test_much_text_beside_a_png_is_no_damage(kind):
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    info, text = PngImagePlugin.PngInfo(), "a" * (3 << 20)
+    if kind.startswith("iTXt"):
+        info.add_itxt("prompt", text, zip="packed" in kind)
+    elif kind != "iCCP":
+        info.add_text("prompt", text, zip=kind == "zTXt")
+    extra = {"icc_profile": text.encode()} if kind == "iCCP" else {"pnginfo": info}
+    data = encoded(Pillow.fromarray(pixels), "PNG", **extra)
+    np.testing.assert_array_equal(open_image(data), pixels)
+    check_file(data)
+
+
+def test_text_that_would_fill_the_memory_is_refused_as_such():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("prompt", "a" * (33 << 20), zip=True)
+    data = encoded(Pillow.new("L", (4, 4)), "PNG", pnginfo=info)
+    assert len(data) < 100_000
+    for read in (open_image, check_file):
+        with pytest.raises(BadImageError, match="more than 32 MB of text or colour profile beside the picture"):
+            read(data)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "LA", "RGBA"])
+def test_a_value_range_stretches_files_of_8_bits_of_every_kind(mode):
+    grey = np.array([[0, 1, 2, 3]], np.uint8)
+    image = Pillow.fromarray(grey)
+    if mode == "P":
+        image = Pillow.fromarray(np.array([[0, 1, 2, 3]], np.uint8), "P")
+        image.putpalette([value for value in range(256) for _ in range(3)])
+    else:
+        image = image.convert(mode)
+    data = encoded(image, "PNG")
+    shown = open_image(data, value_range=(0, 2))
+    assert (shown == np.array([[[0], [128], [255], [255]]])).all()
+    fitted = open_fitted(data, Image(channels=1), (1, 4), (0, 2))
+    assert fitted[..., 0].tolist() == [[0, 128, 255, 255]]
+    assert file_values(data) == (0, 3, 255)
+
+
+def test_bilevel_files_are_black_and_white_in_any_range():
+    data = encoded(Pillow.fromarray(np.array([[True, False]])), "PNG")
+    assert open_image(data, value_range=(0, 1))[..., 0].tolist() == [[255, 0]]
+
+
+def test_sizes_are_those_of_the_upright_picture():
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    for format in ("JPEG", "PNG", "WEBP"):
+        assert file_size(encoded(Pillow.new("RGB", (9, 5)), format, exif=exif)) == (9, 5)
+        assert file_size(encoded(Pillow.new("RGB", (9, 5)), format)) == (5, 9)

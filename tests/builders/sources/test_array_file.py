@@ -103,6 +103,7 @@ def test_a_flipped_bit_of_a_value_is_found_where_a_checksum_can_find_it(tmp_path
         ("a.gz", gzip.compress(idx(PIXELS) + b"more"), "more bytes follow"),
         ("a.gz", gzip.compress(idx(PIXELS)) + b"rubbish", "cannot read"),
     ],
+    ids=range(11),
 )
 def test_what_a_header_claims_is_compared_with_the_file(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
@@ -134,6 +135,7 @@ def zipped(members, compression=zipfile.ZIP_STORED):
         (zipped({"x.npy": b"text"}), "its header is damaged"),
         (FILES["deflated.npz"][:-30], "cannot read"),
     ],
+    ids=range(6),
 )
 def test_archives_of_anything_else_are_said(tmp_path, content, message):
     (tmp_path / "a.npz").write_bytes(content)
