@@ -195,3 +195,80 @@ def test_labels_are_needed_where_classes_are_asked_for():
         cut(Listed(9), {"train": SplitPart(per_class=1)})
     with pytest.raises(RequestError, match="needs 3 images, got 2"):
         cut(Listed(2))
+
+
+@pytest.mark.parametrize(
+    "take, images",
+    [(1.0, 10), (0.5, 5), (1, 1), (10, 10), ("rest", 10)],
+)
+def test_what_has_a_point_is_a_share_and_what_has_none_a_count(take, images):
+    division = cut(Listed(10), {"train": SplitPart(take)})
+    assert counts(division) == {"train": images}
+    assert bool(division.remarks) == (take == 1 and isinstance(take, int))
+
+
+@pytest.mark.parametrize("take", [64.0, 1.5, 0.0, -0.5])
+def test_shares_beyond_the_whole_are_refused(take):
+    with pytest.raises(
+        RequestError, match=r"dataset.split.train: .* is no share, which is above 0 and up to 1; write \d"
+    ):
+        cut(Listed(100), {"train": SplitPart(take)})
+
+
+def test_a_lone_image_and_mixed_parts_are_said():
+    source = Listed(10, {"train": range(6), "val": range(6, 10)}, own={"train": "train", "validation": "val"})
+    [lone, mixed] = cut(source, {"train": SplitPart(1)}).remarks
+    assert lone == "dataset.split.train: 1 takes one image; 1.0 takes all"
+    assert mixed == (
+        "dataset.split.train draws from 'train', 'val' alike; write `from: train` to keep the source's parts apart"
+    )
+    assert not cut(source, {"train": SplitPart(0.5, "train"), "test": SplitPart("rest", "val")}).remarks
+
+
+def test_parts_that_no_split_uses_are_said_unless_the_spec_divides():
+    parts = {"train": range(14), "test": range(14, 16), "extra": range(16, 19)}
+    source = Listed(20, parts, own={"train": "train", "test": "test"})
+    unused, beside = cut(source).remarks
+    assert unused == "no split uses the images of 'extra' (3); dataset.split can name them with `from:`"
+    assert beside == "1 image is in no split, lying outside of the source's parts"
+    assert not cut(source, {"train": SplitPart("rest", "train")}).remarks
+
+
+groups = st.lists(st.integers(0, 9), min_size=3, max_size=60)
+
+
+@given(groups, st.integers(0, 2**32 - 1), st.tuples(amounts, amounts), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_equal_images_stay_together_in_every_division(numbers, seed, takes, in_parts):
+    _, equal = np.unique(numbers, return_inverse=True)
+    half = len(numbers) // 2
+    parts = {"a": range(half), "b": range(half, len(numbers))}
+    names = ("a", "b") if in_parts else (None, None)
+    split = {name: SplitPart(take, part) for name, take, part in zip(("train", "test"), takes, names)}
+    dataset = Dataset(source=Choice("listed"), split=split)
+    try:
+        division = divide(Listed(len(numbers), parts), dataset, seed, equal)
+    except RequestError:
+        return
+    train, test = (set(equal[division.indices[name]]) for name in ("train", "test"))
+    assert not train & test
+    for name, indices in division.indices.items():
+        part = np.array(list(parts[split[name].from_part])) if in_parts else np.arange(len(numbers))
+        whole = part[np.isin(equal[part], equal[indices])]
+        np.testing.assert_array_equal(indices, whole)  # of a group all or none
+        if isinstance(split[name].take, int):
+            assert len(indices) <= split[name].take
+
+
+def test_images_that_equal_nothing_are_divided_as_ever():
+    dataset = Dataset(source=Choice("listed"), split=None)
+    for count in (3, 50):
+        usual = divide(Listed(count), dataset, 3).indices
+        together = divide(Listed(count), dataset, 3, np.arange(count)).indices
+        for name in usual:
+            np.testing.assert_array_equal(usual[name], together[name])
+
+
+def test_a_split_smaller_than_any_group_is_refused():
+    with pytest.raises(RequestError, match=r"dataset.split.train: 2 images are fewer than any group of equal ones"):
+        divide(Listed(9), Dataset(source=Choice("listed"), split={"train": SplitPart(2)}), 0, np.repeat([0, 3, 6], 3))
