@@ -121,7 +121,8 @@ def shared_viewer(kept_viewers, display, mixed, tmp_path_factory):
     viewer = kept_viewers[-1]
     viewer.ask(
         "[app.state.images.close_camera(), setattr(app.state.settings, 'theme', 'dark'), app.state.set_scale(1.0), "
-        "setattr(app.state, 'help_open', False), app.state.open_panel('runs')][:0]"
+        "setattr(app.state, 'help_open', False), app.state.open_panel('runs'), "
+        "app.state.reconstruct.set_view(type(app.state.reconstruct.view)())][:0]"
     )
     viewer.settle()
     return viewer
