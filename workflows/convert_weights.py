@@ -1,12 +1,14 @@
 """`convert-weights`: PyTorch's weight files to safetensors, without PyTorch."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
+from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
 from builders.errors import RequestError
 from words import printable
@@ -43,22 +45,24 @@ def convert_weights(source: Path, target: Path, force: bool = False) -> Converte
         What was written.
 
     Raises:
-        RequestError: The source cannot be read or holds more than weights, the target has another ending, or would
+        RequestError: The source cannot be read, holds more than weights, or NaN; the target has another ending, or would
             replace the source or a file of somebody else's.
     """
     if target.suffix != ".safetensors":
         raise RequestError(f"{target}: expected a name that ends in .safetensors")
-    if not source.is_file():
-        raise RequestError(f"{source}: there is no such file; expected a .pth file written by torch.save")
+    if not os.path.exists(source):
+        raise RequestError(f"{printable(source)}: there is no such file; expected a .pth file written by torch.save")
     if not target.parent.is_dir():
         raise RequestError(f"{target.parent}: there is no such folder; create it first")
     check_outputs(_BY, [target], [source], force, "OUT.safetensors")
     try:
         tensors = read_pth(source)
+        for name, tensor in tensors.items():
+            check_values(source, name, tensor, infinity=True)
+        with open_weights(source) as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
     except ValueError as error:
         raise RequestError(str(error)) from error
-    with source.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
     metadata = {"format": "pt", "source": printable(source.name), "source_sha256": digest, "seal": blank_seal(_BY)}
     arrays = {name: np.ascontiguousarray(tensor).reshape(tensor.shape) for name, tensor in tensors.items()}
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _MARK = object()
-_MAXIMUM_STEPS = 2_000_000
+_MAXIMUM_STEPS = 1_000_000
 # Python hashes whole numbers below this as themselves; among larger ones a file can choose any number of equal hashes.
 _LARGEST_KEY = 1 << 60
 

@@ -1,5 +1,6 @@
 """PyTorch's files to safetensors."""
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from builders.errors import RequestError
+from tests.architectures.weights.test_pth_reader import archive, state, tensor, text
 from workflows.convert_weights import convert_weights
 
 
@@ -47,3 +49,30 @@ def test_requests_that_cannot_be_met(tmp_path, source, target, message):
     with pytest.raises(RequestError, match=message):
         convert_weights(tmp_path / source, tmp_path / target)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.pth"]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_nan_is_refused_and_infinity_kept(tmp_path, wrong):
+    """Masks consist of infinite values; NaN has no use."""
+    values = np.array([0, 1, wrong, 3, 4, 5], "<f4")
+    archive(tmp_path / "net.pth", state(tensor()), {"0": values.tobytes()})
+    if np.isnan(wrong):
+        with pytest.raises(RequestError, match=r"net\.pth: 1 of the 6 values of w0 are NaN"):
+            convert_weights(tmp_path / "net.pth", tmp_path / "net.safetensors")
+        return
+    convert_weights(tmp_path / "net.pth", tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(load_file(tmp_path / "net.safetensors")["w0"].ravel(), values)
+
+
+def test_sources_that_are_no_files_or_hold_names_that_no_file_can(tmp_path):
+    os.mkfifo(tmp_path / "fifo.pth")
+    archive(tmp_path / "name.pth", b"\x80\x02}(" + text("__metadata__") + tensor() + b"u.")
+    for name, message in {
+        "fifo.pth": "is not a regular file",
+        "name.pth": "a tensor is called '__metadata__'",
+        "a" * 300 + ".pth": "there is no such file",
+        "a\x00.pth": r"a\\x00\.pth: there is no such file",
+    }.items():
+        with pytest.raises(RequestError, match=message):
+            convert_weights(tmp_path / name, tmp_path / "net.safetensors")
+    assert not (tmp_path / "net.safetensors").exists()
