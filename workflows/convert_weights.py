@@ -45,8 +45,8 @@ def convert_weights(source: Path, target: Path, force: bool = False) -> Converte
         What was written.
 
     Raises:
-        RequestError: The source cannot be read, holds more than weights, or NaN; the target has another ending, or would
-            replace the source or a file of somebody else's.
+        RequestError: The source cannot be read or holds more than weights, or NaN; the target has another ending, or
+            would replace the source or a file of somebody else's.
     """
     if target.suffix != ".safetensors":
         raise RequestError(f"{target}: expected a name that ends in .safetensors")
