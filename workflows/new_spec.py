@@ -106,7 +106,7 @@ dataset:
 encoder:
   latents:
     dimensions: 2                  # numbers for each image
-    initializer: zeros             # where latents start: zeros, normal or pca
+    initializer: normal            # where latents start: normal, pca or zeros
     held_out: {{steps: 300, restarts: 4}}   # how latents of images are found that never trained
 
 decoder:

@@ -177,7 +177,7 @@ class Latents:
     """A learned vector for every training image, in place of an encoder."""
 
     dimensions: Annotated[int, Doc("Numbers in a latent vector."), Range(minimum=1)] = 2
-    initializer: Annotated[Literal["zeros", "normal", "pca"], Doc("Where latents start.")] = "zeros"
+    initializer: Annotated[Literal["zeros", "normal", "pca"], Doc("Where latents start.")] = "normal"
     constraint: Annotated[
         Literal["none", "ball", "sphere"], Doc("Keep latents inside the unit ball, on the unit sphere, or anywhere.")
     ] = "none"
