@@ -105,8 +105,9 @@ class RunFolder:
         return read
 
     def write_json(self, value: Mapping[str, Any], *names: str) -> None:
-        """Writes a mapping whole."""
-        self.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n", *names)
+        """Writes a mapping whole. What is no UTF-8, as in a path that was typed, becomes `\\udce9`, which JSON reads."""
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        self.write(text.encode("utf-8", "backslashreplace"), *names)
 
     def set_aside(self, name: str) -> None:
         """Keeps a damaged file beside the one that takes its place, as `NAME.damaged`."""

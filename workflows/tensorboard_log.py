@@ -1,5 +1,6 @@
 """What a run shows in TensorBoard: scalars of every epoch, and grids of reconstructions."""
 
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ class TensorBoardLog:
         for path in sorted(folder.glob("events.out.tfevents.*")):
             if is_regular(path):
                 _take_back(path, step)
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._writer = tf.summary.create_file_writer(os.fsencode(folder))  # a path need not be UTF-8
 
     def __enter__(self) -> "TensorBoardLog":
         return self
