@@ -101,6 +101,12 @@ def choose_target(
     parts = PARTS if part == "all" else (part,)
     origin = {"spec": hash_of(run.load_spec().resolved), "checkpoint": _content_hash(found.path)}
     folder = run.export_dir
+    try:
+        str(folder.resolve()).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RequestError(
+            f"{folder}: TensorFlow writes to no path that is not UTF-8; rename that folder, or copy the run elsewhere"
+        ) from None
     manifest = _manifest_in(folder, force) if folder.exists() and any(folder.iterdir()) else None
     problems = {} if manifest is None else find_problems(folder, manifest)
     others = [name for name in TRAVEL if os.path.lexists(folder / name)]
