@@ -16,8 +16,8 @@ from architectures.features import FeatureExtractor
 from builders.dataset_builder import image_shape
 from builders.errors import RequestError
 from builders.feature_builder import build_features
-from builders.images import BadImageError, fit_image, open_image, to_float
-from builders.spec import Image, LoadedSpec
+from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
+from builders.spec import Dataset, LoadedSpec
 from runs import Run
 from words import printable
 from workflows.array_file import ArrayFile
@@ -76,7 +76,7 @@ def extract_features(
     shapes = {name: (len(files), *tap.shape[1:]) for name, tap in zip(extractor.taps, extractor.taps_model.outputs)}
     # Traced once, whatever the size of the last batch.
     network = tf.function(extractor.taps_model, input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
-    batches = _batches(files, loaded.spec.dataset.image, shape)
+    batches = _batches(files, loaded.spec.dataset, shape)
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
@@ -102,13 +102,14 @@ def _extractor(loaded: LoadedSpec) -> tuple[FeatureExtractor, tuple[int, int, in
     return build_features(spec.encoder, shape, spec.seed, True, "encoder", "taps"), shape
 
 
-def _batches(files: Sequence[Path], image: Image, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+def _batches(files: Sequence[Path], dataset: Dataset, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
     """float32 [n, height, width, channels] in [0, 1]."""
     for start in range(0, len(files), _BATCH):
         fitted = []
         for path in files[start : start + _BATCH]:
             try:
-                fitted.append(fit_image(open_image(path), image, shape[:2]))
+                opened = open_image(path, value_range=file_value_range(dataset))
+                fitted.append(fit_image(opened, dataset.image, shape[:2]))
             except BadImageError as error:
                 # Left out, it would shift the rows of all images behind it.
                 raise RequestError(f"{printable(path)}: {error}; leave it out, nothing was written") from None

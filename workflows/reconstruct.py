@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from builders.images import BadImageError, fit_image, open_image, to_float
+from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
 from files import atomic_file
 from runs import Run
 from words import labelled, printable
@@ -119,11 +119,13 @@ def _batches(
     restored: Restored, named: Sequence[tuple[Path, str]], failed: list[str]
 ) -> Iterator[tuple[list[tuple[Path, str]], np.ndarray | None]]:
     height, width, channels = restored.image_shape
+    dataset = restored.spec.dataset
     for start in range(0, len(named), _BATCH):
         readable, fitted = [], []
         for path, name in named[start : start + _BATCH]:
             try:
-                fitted.append(fit_image(open_image(path), restored.spec.dataset.image, (height, width)))
+                opened = open_image(path, value_range=file_value_range(dataset))
+                fitted.append(fit_image(opened, dataset.image, (height, width)))
                 readable.append((path, name))
             except BadImageError as error:
                 failed.append(f"{path}: {error}")
