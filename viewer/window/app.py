@@ -1,7 +1,5 @@
 """The window: makes everything, draws frames, hands input on."""
 
-import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 
@@ -9,6 +7,7 @@ import dearpygui.dearpygui as dpg
 
 import fonts
 from viewer.client import WorkerClient
+from viewer.faults import print_fault
 from viewer.memory import return_large_arrays
 from viewer.panels.frame import Frame
 from viewer.panels.help import HelpOverlay
@@ -180,7 +179,7 @@ class App:
             text = f"{type(error).__name__}: {error}"
             if self._failing.get(part) != text:  # what fails to be drawn fails in each frame
                 self._failing[part] = text
-                traceback.print_exception(error, file=sys.stderr)
+                print_fault(error)
                 self.state.say(text, failure=True)
 
     def _follow(self) -> None:

@@ -9,6 +9,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -82,12 +83,14 @@ class Typeface:
         """
         if self._file is not None and self._glyphs_in_file < len(self._glyphs):
             self._glyphs_in_file = min(len(self._glyphs), self._glyphs_in_file + _GLYPHS_AT_ONCE)
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="retrace-typeface-")
-            before, self._file = self._file, Path(self._folder.name) / f"{self._glyphs_in_file}.ttf"
-            _write(self._file, dict(islice(self._glyphs.items(), self._glyphs_in_file)))
-            if before != fonts.own_font():
-                before.unlink()
+            with suppress(OSError):  # a full disk: what cannot be written is drawn as boxes
+                if self._folder is None:
+                    self._folder = tempfile.TemporaryDirectory(prefix="retrace-typeface-")
+                before, after = self._file, Path(self._folder.name) / f"{self._glyphs_in_file}.ttf"
+                _write(after, dict(islice(self._glyphs.items(), self._glyphs_in_file)))
+                self._file = after
+                if before != fonts.own_font():
+                    before.unlink()
         return self._file
 
     @property

@@ -3,15 +3,14 @@
 import contextlib
 import os
 import signal
-import sys
 import time
-import traceback
 from collections import deque
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 from builders.errors import RequestError
 from viewer.arena import Arena
+from viewer.faults import print_fault
 from viewer.memory import return_large_arrays
 from viewer.protocol import ACKNOWLEDGED, READY, Reply, Request
 from viewer.worker.answers import Handler
@@ -88,5 +87,5 @@ def _sentence(error: Exception) -> str:
         return " ".join(str(error).split())
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "not enough memory for this; close other programs or choose a smaller image"
-    traceback.print_exception(error, file=sys.stderr)
+    print_fault(error)
     return " ".join(f"{type(error).__name__}: {error}".split())[:400]

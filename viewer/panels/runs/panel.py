@@ -114,7 +114,8 @@ class RunsPanel:
         if dpg.get_value("runs search") != runs.query:
             dpg.set_value("runs search", runs.query)
         count, total = len(runs.shown()), len(runs.rows)
-        set_text("runs count", f"{count} of {total} runs" if runs.query else f"{total} runs", looks.text("quiet"))
+        all_runs = f"{total} run{'s' * (total != 1)}"
+        set_text("runs count", f"{count} of {all_runs}" if runs.query else all_runs, looks.text("quiet"))
         self._draw_head()
         chosen = runs.chosen()
         if self._drawn is None or [*map(id, chosen)] != [*map(id, self._drawn)]:
