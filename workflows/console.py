@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +35,13 @@ def lines(*texts: str, style: str = "") -> Text:
     return Text("\n".join(map(printable, texts)), style)
 
 
+class Words(TextColumn):
+    """A column of a bar: `{task.description}` and the like, shown as they are."""
+
+    def render(self, task: Task) -> Text:
+        return lines(self.text_format.format(task=task))
+
+
 def new_table(*columns: str, title: str | Text = "", left: int = 1) -> Table:
     """An empty table: the first `left` columns are words, the rest numbers."""
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
@@ -54,10 +61,10 @@ def follow(items: Iterable, total: int, verb: str, console: Console, size: int =
         size: Images in an item.
     """
     bar = Progress(
-        TextColumn(verb),
+        Words("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}  left:"),
+        Words("{task.fields[speed]}  left:"),
         TimeRemainingColumn(compact=True),
         console=console,
         disable=not console.is_terminal,

@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
 from words import duration_text
-from workflows.console import new_console
+from workflows.console import Words, new_console
 
 _UNITS = {"psnr": " dB"}
 _SECONDS_BETWEEN_UPDATES = 0.2
@@ -43,11 +43,11 @@ class TrainingProgress:
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            Words("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}  {task.fields[figures]}"),
-            TextColumn("left:"),
+            Words("{task.fields[speed]}  {task.fields[figures]}"),
+            Words("left:"),
             TimeRemainingColumn(compact=True),
             console=self.console,
             disable=not (verbose == 1 and self.console.is_terminal),
@@ -118,7 +118,7 @@ class Counting:
     def __init__(self, title: str, total: int, verbose: int):
         console = new_console(quiet=verbose == 0)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            Words("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),

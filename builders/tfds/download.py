@@ -11,6 +11,7 @@ from pathlib import Path
 
 from builders.errors import RequestError
 from builders.tfds.folder import WHERE
+from words import printable
 
 PROBED = "https://storage.googleapis.com"
 """Where TensorFlow Datasets keeps what it needs to know of most datasets."""
@@ -44,7 +45,7 @@ def prepare(name: str, folder: Path) -> None:
             f"{WHERE}.download: no network: {PROBED} cannot be reached ({reason}); on a machine with network run "
             f"`{preparing_line(name, folder.name)}` and copy the folder here to {folder}"
         )
-    print(f"preparing {name} in {folder}", file=sys.stderr)
+    print(printable(f"preparing {name} in {folder}"), file=sys.stderr)
     command = [sys.executable, "-c", f"import sys; {_code('sys.argv[1]', 'sys.argv[2]')}", name, str(folder)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:

@@ -48,6 +48,18 @@ def test_on_a_terminal_with_few_characters(encoding):
     assert "? ? b" in written.getvalue().decode(encoding).replace("??", "?")
 
 
+def test_a_bar_on_a_terminal_shows_names_as_they_are(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    out = io.StringIO()
+    out.isatty = lambda: True
+    console = new_console(out)
+    with TrainingProgress(1, 1, 1, 1, console) as progress:
+        progress.begin(0)
+        progress._bar.update(progress._task, description="[/x] \x1b]0;a\x07", figures="[red]a")
+    assert list(follow(["a"], 1, "[/x] {0}", console)) == ["a"]
+    assert r"[/x] \x1b]0;a\x07" in out.getvalue() and "[red]a" in out.getvalue() and "[/x] {0}" in out.getvalue()
+
+
 def test_without_any_output(monkeypatch):
     monkeypatch.setattr("sys.stdout", None)
     new_console().print("a")

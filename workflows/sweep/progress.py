@@ -6,10 +6,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from runs import Run
 from words import duration_text
+from workflows.console import Words
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import SearchSpace, value_text
 
@@ -34,10 +35,10 @@ class SweepProgress:
         self._words = ""
         self._left = ""
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            Words("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}{task.fields[left]}"),
+            Words("{task.fields[figures]}{task.fields[left]}"),
             console=console,
             disable=not console.is_terminal,
             transient=True,
