@@ -5,6 +5,7 @@ state of random generators, which Keras' own `.weights.h5` leaves out. Frozen pr
 spec names them and `environment.json` holds their hash.
 """
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from architectures.reconstructors.base import Reconstructor
@@ -92,7 +94,10 @@ def write_checkpoint(model: Reconstructor, path: Path, record: Mapping[str, str]
     arrays = {name: np.asarray(variable.numpy()) for name, variable in state_variables(model).items()}
     header = {"optimizers": json.dumps(_optimizer_classes(model)), "record": json.dumps(record)}
     with atomic_file(path) as temporary:
-        save_file(arrays, temporary, metadata={**header, "sha256": arrays_hash(arrays)})
+        try:
+            save_file(arrays, temporary, metadata={**header, "sha256": arrays_hash(arrays)})
+        except SafetensorError as error:  # it names neither the file nor the kind of error
+            raise OSError(errno.EIO, str(error), str(path)) from None
 
 
 def load_checkpoint(model: Reconstructor, path: Path) -> list[str]:

@@ -66,6 +66,10 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
     except ModuleNotFoundError as error:
         line = f"{error}; call {program} with .venv/bin/python, which ./trainer.sh sets up"
         return _report(error, [line], WRONG, arguments)
+    except OSError as error:
+        # A disk that is full, a folder that may not be written to, a limit on open files.
+        place = f"{error.filename}: " if error.filename else ""
+        return _report(error, [f"{place}{error.strerror or error} (--debug shows where)"], FAILED, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(error, [f"{text[:500]} (--debug shows where)"], FAILED, arguments)
@@ -87,8 +91,11 @@ def _report(error: BaseException, lines: Sequence[str], status: int, arguments: 
     if "--debug" in arguments:
         for line in "".join(traceback.format_exception(error)).splitlines():
             say(line, err=True)
-    for line in lines:
-        say(line, err=True)
+    try:
+        for line in lines:
+            say(line, err=True)
+    except OSError:  # the terminal is gone; the exit status is not
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return status
 
 

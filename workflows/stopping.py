@@ -1,10 +1,13 @@
 """Stopping a training by a signal: after the running step, saved, with the exit status that the signal stands for."""
 
+import io
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TextIO
 
 # Ctrl-C; docker stop, SLURM and Kubernetes; a terminal that was closed.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,16 +53,53 @@ class StopRequest:
         # What was started with nohup ignores SIGHUP and shall go on doing so.
         caught = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         before = {number: signal.signal(number, ask) for number in caught}
+        outlived = redirect_stdout(_Outlived(sys.stdout)), redirect_stderr(_Outlived(sys.stderr))
         try:
-            yield
+            with outlived[0], outlived[1]:
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
+class _Outlived(io.TextIOBase):
+    """A stream that a training outlives: where its reader or its terminal is gone, it goes nowhere."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._redirect()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._redirect()
+
+    def _redirect(self) -> None:
+        _to_nowhere(self._stream.fileno())
+        _leave_terminal()  # the other stream leads there as well
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
 def _leave_terminal() -> None:
-    """Writes to a terminal that is gone would fail while the run is being saved."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and stream.isatty():
-            os.dup2(nowhere, stream.fileno())
+    """What is written to a terminal that is gone goes nowhere; else saving the run would fail, or its exit status."""
+    for number in (1, 2):
+        if stat.S_ISCHR(os.fstat(number).st_mode):
+            _to_nowhere(number)
+
+
+def _to_nowhere(number: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
