@@ -9,6 +9,7 @@ from pathlib import Path
 from run_summary import RunSummary, summarise
 from runs import Run, find_run_paths
 from viewer.detail import RunDetail, read_detail
+from viewer.faults import print_fault
 
 # Looking at thousands of runs takes a while: of the time between two looks it may take a twentieth.
 _PAUSE = 1.0
@@ -47,6 +48,7 @@ class RunsWatcher:
         self._hurry = threading.Event()
         self._stop = False
         self._complete = False
+        self._said = ""
         self._thread = threading.Thread(target=self._follow, name="runs-watcher", daemon=True)
         self.seen = Seen()
 
@@ -122,6 +124,11 @@ class RunsWatcher:
                 changed = self.look()
             except OSError:  # a folder that vanishes between two looks at it
                 changed = False
+            except Exception as error:  # a list that stands still without a word would be worse
+                changed = False
+                if str(error) != self._said:
+                    self._said = str(error)
+                    print_fault(error)
             if changed:
                 self._wake()
             pause = max(_PAUSE, _SHARE * (time.perf_counter() - began))

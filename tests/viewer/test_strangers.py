@@ -182,3 +182,26 @@ def test_no_strange_value_stops_the_window(open_viewer, tmp_path):
     viewer.settle()
     assert viewer.ask("dpg.get_value('runs title')").endswith(str(last.path)[-40:])
     assert viewer.ask("[text for text in app.failed if 'Error' in text]") == []
+
+
+def test_what_cannot_be_foreseen_leaves_the_list_alive(tmp_path, monkeypatch, capfd):
+    make_run(tmp_path, "sound", 1)
+    looks = []
+
+    def stamp(run):
+        looks.append(run)
+        if len(looks) < 3:
+            raise KeyError("\x1b[31m")
+        return (1,)
+
+    monkeypatch.setattr(Run, "stamp", stamp)
+    monkeypatch.setattr("viewer.watch._PAUSE", 0.01)
+    watcher = RunsWatcher(str(tmp_path), lambda: None)
+    watcher.start()
+    until = time.monotonic() + 10
+    while not watcher.seen.complete and time.monotonic() < until:
+        time.sleep(0.01)
+    watcher.stop()
+    assert [row.name for row in watcher.seen.rows] == ["sound"]
+    said = capfd.readouterr().err
+    assert said.count("Traceback") == 1 and "\x1b" not in said
