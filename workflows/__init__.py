@@ -1,0 +1,1 @@
+import architectures  # noqa: F401 (it sets what TensorFlow reads when it is imported)
