@@ -77,7 +77,7 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
         if not override.startswith(_MAY_CHANGE):
             allowed = ", ".join(f"{prefix.rstrip('.')}" for prefix in _MAY_CHANGE)
             raise RequestError(f"--set {override}: a run that continues may change only {allowed}; train anew")
-    path = run.path / "spec.yaml"
+    path = run.spec_path
     loaded = load_spec(path, overrides) if overrides else run.load_spec()
     state = run.state()
     if state.epoch >= loaded.spec.training.epochs:

@@ -159,7 +159,8 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
     heading = _heading(evaluation)
     shown = [name for name in ("psnr", "ssim") if name in metrics]
     examples = []
-    shutil.rmtree(directory / "pairs", ignore_errors=True)  # an earlier validation may have shown other images
+    pairs = evaluation.run.inside("evaluation", directory.name, "pairs")
+    shutil.rmtree(pairs, ignore_errors=True)  # an earlier validation may have shown other images
     picked = pick_examples(metrics["psnr"].values, larger_is_better=True)
     positions = [position for position, _ in picked]
     outputs = model.reconstruct(originals[positions]) if probe is None else probe.outputs(positions)
@@ -171,7 +172,7 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
         examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures), others))
         pair = {"original": originals[position], "reconstruction": reconstructions[position], **others}
         for name, image in pair.items():
-            write_atomically(directory / "pairs" / f"{name}_{position}.png", png_bytes(image))
+            write_atomically(pairs / f"{name}_{position}.png", png_bytes(image))
     histograms = [
         Spread(metric_label(name), metrics[name].values, metrics[name].baseline, 2 if name == "psnr" else 3)
         for name in shown

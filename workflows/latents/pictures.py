@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
+from run_checkpoints import is_regular
 from runs import Run
 from workflows.figures.latent_space import Points, save_animation, save_latent_space, save_tiles
 from workflows.figures.style import attempt
@@ -32,7 +33,7 @@ def draw_epoch(
 ) -> Path:
     """Draws the space after an epoch into `figures/latent_space/`: a frame of the animation."""
     return _draw_space(
-        run.figures_dir / "latent_space" / f"epoch-{epoch:04d}.png",
+        run.inside("figures", "latent_space") / f"epoch-{epoch:04d}.png",
         model,
         held_out,
         class_names,
@@ -42,7 +43,7 @@ def draw_epoch(
 
 def animate(run: Run) -> Path | None:
     """Joins the frames of all epochs into `figures/latent_space.gif`."""
-    frames = sorted((run.figures_dir / "latent_space").glob("epoch-*.png"))
+    frames = sorted(filter(is_regular, run.inside("figures", "latent_space").glob("epoch-*.png")))
     return save_animation(run.figures_dir / "latent_space.gif", frames)
 
 
