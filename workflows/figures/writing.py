@@ -47,14 +47,15 @@ def font_files(words: str, bold: bool) -> list[str]:
 
 
 def choose_fonts(figure: Figure) -> None:
-    """Gives every text of a finished figure the fonts that it needs."""
+    """Gives every text of a finished figure the fonts that it needs. Newlines may be ours, and stay."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             axis.get_ticklabels()  # which have no words before somebody asks
     for text in figure.findobj(Text):
-        if not text.get_text().isascii():
-            text.set_text(drawable(text.get_text()))
-            text.set_fontfamily(families(text.get_text()))
+        words = "\n".join(map(one_line, text.get_text().split("\n")))
+        if not words.isascii() or words != text.get_text():
+            text.set_text(words)
+            text.set_fontfamily(families(words))
 
 
 @cache
