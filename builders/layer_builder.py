@@ -202,6 +202,10 @@ class LayerBuilder:
             self._blame_inside(layer, tensor)
             self._require_memory(layer)
             raise self.refusal(layer, tensor.shape, error) from error
+        if output is tensor:
+            raise RequestError(
+                f"{where}: cannot be part of a network, for Keras takes its output for its input; remove it"
+            )
         if not isinstance(output, keras.KerasTensor):
             raise RequestError(f"{where}: gives several tensors where one is needed{self.said(layer)}")
         if not len(output.shape) or output.shape[0] is not None:

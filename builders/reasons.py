@@ -9,7 +9,7 @@ _MOST = 300
 _CALL = re.compile(r"Exception encountered when calling [^\n]*\n+|\n+Arguments received[\s\S]*|\x1b\[\d*m")
 _OPERATION = re.compile(
     r"\{\{function_node .*?\}\}|\[\[\{\{.*?\}\}[^\]]*\]\]|\[Op:[^\]]*\](?: name:)?|Graph execution error:"
-    r"| for '\{\{node .*?\}\} = [^']*'"
+    r"|; NodeDef: .*| for '\{\{node .*?\}\} = [^']*'"
 )
 _STACK = re.compile(r"Detected at node[\s\S]*\n\s*File [^\n]*\n")
 

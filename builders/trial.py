@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from architectures.reconstructors.learning import never_learning
+from architectures.reconstructors.learning import compiled_where_it_loops, never_learning
 from architectures.reconstructors.unchanged import unchanged
 from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
@@ -26,8 +26,6 @@ _IMAGES = 2
 # Relative to the largest value: what rounding may differ by between batches of one and of two.
 _ROUNDING = {"float32": 0.02, "float64": 0.02}
 _HALF = 0.1
-# Eagerly these go round in Python, a thousand times slower than in a graph.
-_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def try_out(layers: LayerBuilder, batch_size: int) -> None:
@@ -94,9 +92,10 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
     try:
         with unchanged(layer.variables), refused_warnings():
             passes, unreached, announced = _there_and_back(layer, received)
-            together = _call(layer, received)
-        with warnings.catch_warnings(action="ignore"):  # Keras wonders at axes of size 1, such as this batch
-            alone = _call(layer, received[:1])
+            call = compiled_where_it_loops(lambda inputs: _call(layer, inputs), layer)
+            together = call(received)
+            with warnings.catch_warnings(action="ignore"):  # Keras wonders at axes of size 1, such as this batch
+                alone = call(received[:1])
     except Exception as error:
         raise layers.refusal(layer, received.shape, error) from error
     for given in (announced, together.shape):
@@ -135,9 +134,7 @@ def _there_and_back(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[boo
             outputs = _call(layer, inputs, training=True)
         return outputs, tape.gradient(outputs, [inputs, *(weight.value for weight in layer.trainable_weights)])
 
-    if any(isinstance(inner, _LOOPS) for inner in layer._flatten_layers()):
-        run = tf.function(run).get_concrete_function(tf.TensorSpec(received.shape, received.dtype))
-    outputs, (back, *gradients) = run(received)
+    outputs, (back, *gradients) = compiled_where_it_loops(run, layer)(received)
     unreached = [weight.name for weight, gradient in zip(layer.trainable_weights, gradients) if gradient is None]
     return back is not None, unreached, outputs.shape
 

@@ -1,6 +1,6 @@
 """Which parts of a model would never learn, known before the first step."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import keras
@@ -17,6 +17,7 @@ Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
 # How far what does learn is moved before the rest is looked at again, relative to its own size.
 _STEP = 0.01
+_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list[keras.Variable]:
@@ -34,8 +35,9 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
         The variables; all terms of the loss are taken as if they had started.
     """
     variables = _trained(model)
+    gradients_now = compiled_where_it_loops(lambda: _gradients(model, batch), model)
     with unchanged(_changing(model)):
-        gradients = _gradients(model, batch)
+        gradients = gradients_now()
         unreached = [variable for variable, gradient in zip(variables, gradients) if gradient is None]
         if unreached or model.compute_dtype == "float16":  # there a small gradient may be 0
             return unreached
@@ -44,7 +46,16 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
             return []
         for variable, gradient in zip(variables, gradients):
             _move(variable, gradient)
-        return [variable for part in _still_parts(model, variables, _gradients(model, batch)) for variable in part]
+        return [variable for part in _still_parts(model, variables, gradients_now()) for variable in part]
+
+
+def compiled_where_it_loops(function: Callable, layer: keras.layers.Layer) -> Callable:
+    """A function of tensors, compiled if a layer inside goes round over a sequence.
+
+    Eagerly that happens in Python, a thousand times slower; all else runs sooner than it compiles.
+    """
+    loops = any(isinstance(inner, _LOOPS) for inner in layer._flatten_layers())
+    return tf.function(function, reduce_retracing=True) if loops else function
 
 
 def _trained(model: Reconstructor) -> list[keras.Variable]:

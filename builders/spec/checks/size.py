@@ -119,7 +119,8 @@ class _Network:
         arguments = {**self._defaults(name), **arguments}
         leaving = _leaving(name, arguments, shape)
         least = max((size for key in _SIZES for size in _numbers(arguments.get(key))), default=1)
-        self._add(path, _weights(name, arguments, shape), max(least, math.prod(side or 1 for side in leaving)))
+        values = 0 if name == "Flatten" else max(least, math.prod(side or 1 for side in leaving))
+        self._add(path, _weights(name, arguments, shape), values)
         return leaving
 
     def _defaults(self, name: str) -> dict[str, Any]:

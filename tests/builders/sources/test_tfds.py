@@ -283,3 +283,56 @@ def test_wrong_requests_get_one_clear_line(prepared, name, arguments, message):
     with pytest.raises(RequestError, match=message) as error:
         opened(prepared, name, **arguments)
     assert "\n" not in str(error.value)
+
+
+def changed(content, random):
+    """JSON of which one value is another, of any type."""
+    root = json.loads(content)
+    places = []
+
+    def walk(node):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            places.append((node, key))
+            if isinstance(node[key], dict | list):
+                walk(node[key])
+
+    walk(root)
+    node, key = places[random.integers(len(places))]
+    values = [None, -1, "x", [], {}, 10**12, "1000000000", [[1]], 0.5, True, {"featuresDict": 1}]
+    node[key] = values[random.integers(len(values))]
+    return json.dumps(root).encode()
+
+
+@pytest.mark.parametrize("file", ["dataset_info.json", "features.json", "label.labels.txt"])
+def test_changed_metadata_are_a_line_or_do_not_matter(prepared, tmp_path, file):
+    random = np.random.default_rng(len(file))
+    folder = Path(shutil.copytree(prepared / "small_tfrecord", tmp_path / "small_tfrecord")) / "1.0.0"
+    content = (folder / file).read_bytes() if (folder / file).exists() else b"a\nb\nc\nd\n"
+    lines = 0
+    for number in range(100):
+        shutil.rmtree(tmp_path / ".cache", ignore_errors=True)
+        if file.endswith("json") and number % 4:
+            (folder / file).write_bytes(changed(content, random))
+        else:
+            mutant = bytearray(content)
+            mutant[random.integers(len(mutant))] = random.integers(256)
+            (folder / file).write_bytes(bytes(mutant))
+        try:
+            source = Tfds("small_tfrecord", data_dir=str(tmp_path))
+            source.labels()
+            source.check(0)
+            assert all(name.encode("utf-8") for name in source.class_names)
+        except (RequestError, BadImageError) as error:
+            lines += 1
+            assert "\n" not in str(error)
+    assert lines > 20 or file == "label.labels.txt"
+
+
+def test_a_number_of_classes_that_would_fill_the_memory_is_refused(prepared, tmp_path):
+    folder = Path(shutil.copytree(prepared / "small_tfrecord", tmp_path / "small_tfrecord")) / "1.0.0"
+    text = (folder / "features.json").read_text().replace('"numClasses": "4"', '"numClasses": "1000000000"')
+    (folder / "features.json").write_text(text)
+    for path in folder.glob("*.labels.txt"):
+        path.unlink()
+    with pytest.raises(RequestError, match=r"gives 'label' 1000000000 classes, expected up to 1,000,000"):
+        Tfds("small_tfrecord", data_dir=str(tmp_path))

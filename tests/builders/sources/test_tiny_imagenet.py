@@ -1,5 +1,6 @@
 """Tiny ImageNet's layout in miniature, ILSVRC's class folders, and the classes that are drawn from both."""
 
+import os
 import shutil
 
 import numpy as np
@@ -138,3 +139,27 @@ def test_a_run_tells_which_classes_were_drawn(root, tmp_path, layout):
     assert dataset["images"] == counts
     assert len(dataset["classes"]) == 4 and set(dataset["classes"]) < set(IDS)
     assert dataset["classes"] == sorted(dataset["classes"])
+
+
+def test_changed_annotations_are_a_line_or_do_not_matter(root):
+    random = np.random.default_rng(0)
+    path = root / "val" / "val_annotations.txt"
+    content = path.read_bytes()
+    for _ in range(150):
+        mutant = bytearray(content)
+        mutant[random.integers(len(mutant))] = random.integers(256)
+        path.write_bytes(bytes(mutant))
+        try:
+            assert TinyImagenet(str(root)).labels().max() < len(IDS)
+        except RequestError as error:
+            assert "\n" not in str(error)
+            str(error).encode("utf-8")
+
+
+def test_names_that_are_no_utf_8_are_shown_and_hashed(root):
+    images = root / "train" / IDS[0] / "images"
+    [first, *_] = sorted(images.iterdir())
+    os.rename(first, os.fsencode(images) + b"/caf\xe9.JPEG")
+    source = TinyImagenet(str(root))
+    assert any("caf\\xe9.JPEG" in source.name_of(index) for index in range(len(source)))
+    assert len(source.fingerprint()) == 64

@@ -135,7 +135,7 @@ WRONG = {
     ),
     "a window of a metric that nobody wrote": (
         "encoder: {input_size: 32}\ndataset: {image: {size: [64, 6]}}",
-        "c.yaml:3:25: dataset.image.size: the metric ssim needs images of at least 7×7 pixels, got 64×6",
+        "c.yaml:3:19: dataset.image.size: the metric ssim needs images of at least 7×7 pixels, got 64×6",
     ),
     "a source's images and a window": (
         "encoder: {input_size: 32}\ndataset: {source: digits, image: null}\nloss: {ms_ssim: 1}",

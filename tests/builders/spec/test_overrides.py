@@ -63,6 +63,55 @@ def test_paths_reach_every_form(write, override, path, value):
     assert any(origin == f"--set {override}" for origin in loaded.origins.values())
 
 
+UNDIVIDED = BASE.replace(", split: {train: 0.8, validation: 0.1, test: rest}", "")
+
+
+def at(resolved, path):
+    for part in path.split("."):
+        resolved = resolved[part]
+    return resolved
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("dataset.split.validation=null", "dataset.split", None),
+        ("dataset.split=null", "dataset.split", None),
+        ("dataset.classes.count=null", "dataset.classes", None),
+        ("training.early_stopping.patience=null", "training.early_stopping", None),
+        ("logging.samples.every=null", "logging.samples", {"every": "1 epoch"}),
+        ("code.optimizer=null", "code", None),
+        ("sweep.objective=null", "sweep", None),
+        ("seed=null", "seed", 42),
+    ],
+)
+def test_null_makes_no_section(write, override, path, value):
+    assert at(load_spec(write(UNDIVIDED), [override]).resolved, path) == value
+
+
+@pytest.mark.parametrize(
+    ("mapping", "path", "value"),
+    [
+        ("dataset: {split: {train: 64, validation: null}}", "dataset.split.train.take", 64),
+        ("dataset: {split: {train: 64, validation: null}}", "training.monitor", "loss"),
+        ("dataset: {split: {validation: null}}", "dataset.split", None),
+        ("training: {optimizer: {SGD: {momentum: null}}}", "training.optimizer", {"SGD": {}}),
+        ("loss: {l1: null, ssim: {weight: null}}", "loss.ssim.weight", 1.0),
+        ("logging: {samples: null, histograms: null}", "logging.samples", None),
+    ],
+)
+def test_null_removes_nothing_where_nothing_is(write, mapping, path, value):
+    section, _, rest = mapping.partition(": ")
+    assert at(load_spec(write(UNDIVIDED), [f"{section}={rest}"]).resolved, path) == value
+    assert at(load_spec(write(f"extends: x.yaml\n{mapping}\n", "child.yaml")).resolved, path) == value
+
+
+@pytest.mark.parametrize("override", ["dataset.image={sise: null}", "training.optimizer={Adam: {lr: null}}", "lr=null"])
+def test_null_hides_no_misspelt_key(write, override):
+    (problem,) = check_spec(write(BASE), [override])
+    assert "unknown" in problem.message
+
+
 def test_overrides_follow_one_another(write):
     loaded = load(
         write,
