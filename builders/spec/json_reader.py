@@ -68,14 +68,15 @@ class _Scanner:
         if match := _NUMBER.match(self.text, start):
             self.position = match.end()
             try:
-                return Node(number(match[0], whole=match[1] is None and match[2] is None), place)
+                value = number(match[0], whole=match[1] is None and match[2] is None)
+                return Node(value, place, text=match[0])
             except NumberError as error:
                 self.problems.append(problem_at(place, path, str(error)))
                 return Node(0, place)
         word = _WORD.match(self.text, start)
         if word and word[0] in _WORDS:
             self.position = word.end()
-            return Node(_WORDS[word[0]], place)
+            return Node(_WORDS[word[0]], place, text=word[0])
         raise self.stop(f"not valid JSON: expected a value, got {shown(word[0]) if word else self.seen()}{self.hint()}")
 
     def hint(self) -> str:

@@ -78,7 +78,7 @@ class LongForms:
             )
         if shape.short is None or node.value is None or is_variable(node.value):
             return node
-        inner = Node(node.value, node.place, None, node.used)
+        inner = Node(node.value, node.place, None, node.used, node.text)
         return Node({shape.short: inner}, node.place, {shape.short: node.place}, node.used)
 
 

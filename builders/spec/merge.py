@@ -45,21 +45,24 @@ class Merger:
         return self._items(base, over, shape)
 
     def _choice(self, base: Node, over: Node, shape: Named) -> Node:
-        if len(over.value) != 1 or list(base.value) != list(over.value):
+        if len(over.value) != 1:
             return over
         [name] = over.value
         entry = self.catalogue.entry(shape.kind, name)
-        arguments = self(base.value[name], over.value[name], entry.arguments if entry else Anything())
+        before = base.value.get(name, Node({}, base.place))
+        arguments = self(before, over.value[name], entry.arguments if entry else Anything())
         return over.with_items({name: arguments})
 
     def _items(self, base: Node, over: Node, shape: Shape) -> Node:
         items, keys = dict(base.value), {}
         for key, node in over.value.items():
             child = self.child(shape, key, node)
-            if node.value is None and _removes(child):
+            known = not isinstance(shape, Record) or key in shape.fields  # a misspelt key must not vanish
+            if node.value is None and known and _removes(child):
                 items.pop(key, None)
                 continue
-            items[key] = self(items[key], node, child.shape) if key in items else node
+            # Over nothing too, for a null inside removes nothing and does not stay.
+            items[key] = self(items.get(key, Node({}, node.place)), node, child.shape)
             keys[key] = over.key_place(key)
         merged = base.with_items(items, keys)
         return Node(merged.value, over.place, merged.keys, over.used)

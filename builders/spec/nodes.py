@@ -24,9 +24,10 @@ class Node:
         place: Where the value was written.
         keys: Of a dictionary: where each key was written.
         used: Of a variable's value: where the variable was used.
+        text: Of a scalar without quotes: as it was written; None where it stood in quotes, or nowhere.
     """
 
-    __slots__ = ("keys", "place", "used", "value")
+    __slots__ = ("keys", "place", "text", "used", "value")
 
     def __init__(
         self,
@@ -34,11 +35,13 @@ class Node:
         place: Place,
         keys: dict[str, Place] | None = None,
         used: Place | None = None,
+        text: str | None = None,
     ):
         self.value: Any = value
         self.place = place
         self.keys = keys if keys is not None else {}
         self.used = used
+        self.text = text
 
     @property
     def is_mapping(self) -> bool:
@@ -84,6 +87,16 @@ def from_plain(value: Any, place: Place) -> Node:
     if isinstance(value, list | tuple):
         return Node([from_plain(item, place) for item in value], place)
     return Node(value, place)
+
+
+def moved(node: Node, place: Place) -> Node:
+    """The same tree, all of it written at one place."""
+    if isinstance(node.value, dict):
+        items = {key: moved(item, place) for key, item in node.value.items()}
+        return Node(items, place, dict.fromkeys(items, place))
+    if isinstance(node.value, list):
+        return Node([moved(item, place) for item in node.value], place)
+    return Node(node.value, place, text=node.text)
 
 
 def find(root: Node, path: Iterable[str | int]) -> tuple[Node, Path]:

@@ -7,7 +7,7 @@ from builders.spec.catalogue import Catalogue
 from builders.spec.language import READING
 from builders.spec.long_forms import LongForms
 from builders.spec.merge import Merger
-from builders.spec.nodes import Node, from_plain, plain
+from builders.spec.nodes import Node, from_plain, moved, plain
 from builders.spec.problems import Place, SpecErrors, listed, path_text, problem_at, shown, suggestion
 from builders.spec.shapes import (
     Anything,
@@ -57,12 +57,13 @@ class Overrides:
             raise SpecErrors([problem_at(place, (), "expected PATH=VALUE, such as training.epochs=3")])
         if parts[0] in ("$schema", "extends"):
             raise SpecErrors([problem_at(place, (), f"'{parts[0]}' is read before overrides; change it in the file")])
-        return _Setting(self, place).apply(root, parts, self._value(value, place), self.shape, ())
+        node = self._value(value, place)
+        return _Setting(self, place, node.value is None).apply(root, parts, node, self.shape, ())
 
     def at(self, root: Node, path: str, value: Node) -> Node:
         """The tree with `value` at a dotted path, as a sweep sets it. Raises SpecErrors at the value's place."""
         parts = path.split(".")
-        return _Setting(self, value.place, typed=False).apply(root, parts, value, self.shape, ())
+        return _Setting(self, value.place, value.value is None, typed=False).apply(root, parts, value, self.shape, ())
 
     def _value(self, text: str, place: Place) -> Node:
         try:
@@ -70,17 +71,18 @@ class Overrides:
         except SpecErrors as error:
             messages = [problem.message for problem in error.problems]
             raise SpecErrors([problem_at(place, (), message) for message in messages]) from None
-        return from_plain(plain(node), place)
+        return moved(node, place)
 
 
 class _Setting:
     """One override on its way down the tree."""
 
-    def __init__(self, overrides: Overrides, place: Place, typed: bool = True):
+    def __init__(self, overrides: Overrides, place: Place, removes: bool, typed: bool = True):
         self.catalogue = overrides.catalogue
         self.long_forms = overrides.long_forms
         self.merge = overrides.merge
         self.place = place
+        self.removes = removes
         self.typed = typed
 
     def fail(self, done: tuple, message: str) -> SpecErrors:
@@ -90,7 +92,7 @@ class _Setting:
         """`node` (None: not written yet) with `value` at the path `parts` below it."""
         if not parts:
             value = self.long_forms(value, shape)
-            return value if node is None else self.merge(node, value, shape)
+            return self.merge(self._base(node), value, shape)
         shape = self._inner(node, shape)
         steps: dict[type[Shape], Any] = {
             Record: self._record,
@@ -117,9 +119,14 @@ class _Setting:
         ]
         return inner[0] if inner else structured(shape, {})
 
+    def _base(self, node: Node | None) -> Node:
+        """What a value is merged over: nothing written is an empty mapping."""
+        return node if node is not None else Node({}, self.place)
+
     def _into(self, node: Node | None, key: str, child: Node) -> Node:
-        if node is None:
-            return Node({key: child}, self.place, {key: self.place})
+        node = self._base(node)
+        if self.removes and key not in node.value and child.is_mapping and not child.value:
+            return node  # null removes what is there, or nothing: it makes no section
         keys = {} if key in node.value else {key: self.place}
         return node.with_items({**node.value, key: child}, keys)
 
@@ -144,7 +151,7 @@ class _Setting:
         if not rest:
             wrapped = Node({key: value}, self.place, {key: self.place})
             wrapped = self.long_forms(wrapped, shape)
-            return wrapped if node is None else self.merge(node, wrapped, shape)
+            return self.merge(self._base(node), wrapped, shape)
         if child is None or child.value is None:
             child = self._default(field)
         return self._into(node, key, self.apply(child, rest, value, field.shape, (*done, key)))
@@ -162,7 +169,7 @@ class _Setting:
             for name in value.value if value.is_mapping else ():
                 self._known_variable(name, known)
             wrapped = Node({"variables": value}, self.place, {"variables": self.place})
-            return wrapped if node is None else self.merge(node, wrapped, Record("Spec", {}))
+            return self.merge(self._base(node), wrapped, Record("Spec", {"variables": Field(Table(Anything()))}))
         name = ".".join(rest)
         self._known_variable(name, known)
         return self._into(node, "variables", self._into(variables, name, value))
@@ -188,7 +195,7 @@ class _Setting:
         if not rest:
             value = Node({}, value.place) if value.value is None else value
             wrapped = self.long_forms(Node({name: value}, self.place, {name: self.place}), shape)
-            return wrapped if node is None else self.merge(node, wrapped, shape)
+            return self.merge(self._base(node), wrapped, shape)
         inner = node.value[name] if node is not None else None
         return self._into(node, name, self.apply(inner, rest, value, entry.arguments, (*done, name)))
 
@@ -225,8 +232,8 @@ class _Setting:
         if shape.keys and key not in shape.keys:
             hint = suggestion(key, shape.keys) or f"; expected {listed(shape.keys)}"
             raise self.fail((*done, key), f"unknown key{hint}")
-        if not rest and value.value is None and node is not None:
-            return node.with_items({name: item for name, item in items.items() if name != key})
+        if not rest and value.value is None:
+            return self._base(node).with_items({name: item for name, item in items.items() if name != key})
         return self._into(node, key, self.apply(items.get(key), rest, value, shape.value, (*done, key)))
 
     def _terms(self, node: Node | None, parts: list[str], value: Node, shape: Terms, done: tuple) -> Node:
@@ -234,7 +241,7 @@ class _Setting:
         child = node.get(key) if node is not None else None
         if not rest:
             wrapped = self.long_forms(Node({key: value}, self.place, {key: self.place}), shape)
-            return wrapped if node is None else self.merge(node, wrapped, shape)
+            return self.merge(self._base(node), wrapped, shape)
         record = self.long_forms.term(key, child or Node({}, self.place), shape)
         return self._into(node, key, self.apply(child, rest, value, record, (*done, key)))
 

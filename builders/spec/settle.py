@@ -9,8 +9,8 @@ from builders.spec.nodes import DEFAULT, Node
 def settle(root: Node, written: Node, path: str) -> Node:
     """Fills in what follows from other values.
 
-    The name is the file's stem. Without a validation split, what decides on the best checkpoint is the training loss.
-    Taps given as a list have weight 1 each.
+    The name is the file's stem, and a division without any split is none. Without a validation split, what decides on
+    the best checkpoint is the training loss. Taps given as a list have weight 1 each.
 
     Args:
         root: The complete tree.
@@ -22,7 +22,9 @@ def settle(root: Node, written: Node, path: str) -> Node:
         stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", PurePath(path).stem).strip("-._")[:100]
         items["name"] = Node(stem or "spec", DEFAULT)
     split, training = _at(written, "dataset", "split"), items.get("training")
-    unvalidated = split is not None and split.is_mapping and split.get("validation") is None
+    if split is not None and split.value == {}:
+        items["dataset"] = items["dataset"].with_items({**items["dataset"].value, "split": Node(None, DEFAULT)})
+    unvalidated = split is not None and split.is_mapping and split.value and split.get("validation") is None
     if unvalidated and _at(written, "training", "monitor") is None and training is not None and training.is_mapping:
         items["training"] = training.with_items({**training.value, "monitor": Node("loss", DEFAULT)})
     for part in ("encoder", "discriminator"):

@@ -11,7 +11,7 @@ from builders.spec.nodes import Node, Path, find, plain
 from builders.spec.problems import Place, Problem, listed, problem_at, shown, suggestion
 from builders.spec.schema import checking_schema
 from builders.spec.shapes import Record, Shape, options_of
-from builders.spec.wording import Wording
+from builders.spec.wording import Wording, joined_key
 
 # More would help nobody, and a hostile file could make thousands.
 MOST_PROBLEMS = 100
@@ -53,7 +53,7 @@ class Structure:
         elif error.validator == "required":
             yield self._unknown_term(error, root, path), path
         else:
-            yield problem_at(node.place, path, self.wording.mistake(error) + _used(node)), path
+            yield problem_at(node.place, path, self.wording.mistake(error, node) + _used(node)), path
 
     def _explain_any(self, error: Any, root: Node) -> Iterator[tuple[Problem, Path]]:
         """The errors inside the option that was meant; where no option has the value's type, one error for all."""
@@ -64,7 +64,7 @@ class Structure:
             return
         path: Path = tuple(error.absolute_path)
         node, _ = find(root, path)
-        message = self.wording.no_option(error.schema, error.instance)
+        message = self.wording.no_option(error.schema, node)
         yield problem_at(node.place, path, message + _used(node)), path
 
     def _unknown_key(self, error: Any, key: str, noun: str, node: Node, path: Path) -> Problem:
@@ -74,12 +74,12 @@ class Structure:
             hint = range_reason(path, key) or suggestion(key, known)
             if not hint and noun == "key":
                 hint = _elsewhere(key)
-            hint = hint or (f"; known: {listed(known)}" if known else "; it takes none")
+            hint = hint or joined_key(key) or (f"; known: {listed(known)}" if known else "; it takes none")
             return problem_at(place, (*path, key), f"unknown {noun}{hint}")
         if noun == "layer" and key in _NOT_FOR_SPECS:
             return problem_at(place, path, f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}")
         hint = range_reason(path, key) if noun == "augmentation" else ""
-        hint = hint or suggestion(key, known) or (f"; known: {listed(known)}" if known else "")
+        hint = hint or joined_key(key) or suggestion(key, known) or (f"; known: {listed(known)}" if known else "")
         return problem_at(place, path, f"unknown {noun} {shown(key)}{hint}")
 
     def _several_names(self, error: Any, noun: str, node: Node, path: Path) -> Problem:

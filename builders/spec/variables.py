@@ -8,6 +8,7 @@ from builders.spec.nodes import MAX_BYTES, MAX_NODES, Node, Path, count, plain
 from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
 
 _WHOLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 _PART = re.compile(r"\$(?:(\$)|\{([^{}]*)\}|([A-Za-z_][A-Za-z0-9_]*)?)")
 
 # Variables may name variables, so deep and no deeper.
@@ -76,7 +77,7 @@ class Variables:
     def _text(self, node: Node, path: Path) -> Node:
         if match := _WHOLE.fullmatch(node.value):
             value = self._value(match[1] or match[2], node, path)
-            return node if value is None else Node(value.value, value.place, value.keys, node.place)
+            return node if value is None else Node(value.value, value.place, value.keys, node.place, value.text)
         # A budget, so that text made of long variables cannot fill the memory.
         pieces, end = [], 0
         for match in _PART.finditer(node.value):
@@ -87,7 +88,7 @@ class Variables:
         if self._text_budget < 0:
             self._complain(node, path, "variables make the spec's text too long")
             return Node("", node.place)
-        return Node(text, node.place)
+        return Node(text, node.place, text=text)
 
     def _part(self, match: re.Match, node: Node, path: Path) -> str:
         if match[1]:
@@ -103,17 +104,29 @@ class Variables:
                 return ""
             return str(value.value) if not isinstance(value.value, bool) else shown(value.value)
         if match[3]:
-            self._complain(node, path, f"inside text write '${{{match[3]}}}' for the variable, or '$$' for a dollar")
+            message = f"inside text write '${{{match[3]}}}' for the variable, or '$$' for a dollar"
+            self._complain(node, path, self._environment(match[3]) or message)
         else:
-            self._complain(node, path, "write '$$' for a dollar")
+            command = "commands of the shell are not supported; " if node.value[match.end() :].startswith("(") else ""
+            self._complain(node, path, f"{command}write '$$' for a dollar")
         return ""
+
+    def _environment(self, name: str) -> str:
+        """The message for what looks like a variable of the environment."""
+        if name in self.values or not _ENVIRONMENT.fullmatch(name):
+            return ""
+        return (
+            f"${name}: variables of the environment are not supported; write the value itself, or give it a name under "
+            "'variables'"
+        )
 
     def _value(self, name: str, node: Node, path: Path) -> Node | None:
         if name not in self.values:
             hint = suggestion(name, self.values) or (
                 f"; known: {listed(self.values)}" if self.values else "; the spec has no variables"
             )
-            self._complain(node, path, f"unknown variable {shown(name)}{hint}")
+            environment = "" if suggestion(name, self.values) else self._environment(name)
+            self._complain(node, path, environment or f"unknown variable {shown(name)}{hint}")
             return None
         if name not in self._resolved:
             if name in self._resolving or len(self._resolving) > _LONGEST_CHAIN:

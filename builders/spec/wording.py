@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from builders.spec.nodes import Node, plain
 from builders.spec.problems import listed, shown, suggestion
+from builders.spec.quoting import hint, is_text_expected
+from builders.spec.yaml_reader import JOINED
 
 # What the schema calls the two forms of a Duration.
 DURATION = "a duration"
@@ -27,8 +30,8 @@ class Wording:
     def __init__(self, schema: Mapping[str, Any]):
         self.definitions = schema["$defs"]
 
-    def mistake(self, error: Any) -> str:
-        """The message for a value that fails one keyword."""
+    def mistake(self, error: Any, node: Node) -> str:
+        """The message for a node whose value fails one keyword."""
         value, schema = error.instance, error.schema
         if error.validator in ("minItems", "maxItems"):
             return f"expected {self.describe(schema)}, got {len(value)}"
@@ -36,18 +39,20 @@ class Wording:
         if error.validator == "enum" and noun and isinstance(value, str):
             words = schema["enum"]
             return f"unknown {noun} {shown(value)}{suggestion(value, words) or f'; known: {listed(words)}'}"
-        return self.no_option(schema, value)
+        return self.no_option(schema, node)
 
-    def no_option(self, schema: Mapping[str, Any], value: Any) -> str:
-        """The message for a value that is nothing of what a schema allows."""
-        options = list(self._options(schema))
+    def no_option(self, schema: Mapping[str, Any], node: Node) -> str:
+        """The message for a node whose value is nothing of what a schema allows."""
+        value, options = node.value if not node.is_list else plain(node), list(self._options(schema))
         words = [word for option in options for word in option.get("enum", ()) if isinstance(word, str)]
-        hint = suggestion(value, words) if isinstance(value, str) else ""
-        if hint and len(words) > _MANY_WORDS:
+        near = suggestion(value, words) if isinstance(value, str) else ""
+        if near and len(words) > _MANY_WORDS:
             nouns = [option["$comment"] for option in options if "enum" in option and "$comment" in option]
-            return f"unknown {nouns[0] if nouns else 'value'} {shown(value)}{hint}"
-        hint = hint or next(filter(None, (_unquoted(option, value) for option in options)), "")
-        return f"expected {self.describe(schema)}, got {shown(value)}{hint}"
+            return f"unknown {nouns[0] if nouns else 'value'} {shown(value)}{near}"
+        # Where text belongs, 0123 is told as it was written and not as the number it is.
+        written = node.text if value is not None and is_text_expected(options, node) else None
+        got = shown(written)[1:-1] if written else shown(value)
+        return f"expected {self.describe(schema)}, got {got}{near or hint(options, node) or joined_key(value)}"
 
     def describe(self, schema: Mapping[str, Any]) -> str:
         """What a schema asks for."""
@@ -114,16 +119,7 @@ def _counted(schema: Mapping[str, Any]) -> str:
     return f"a list of at most {high}" if high is not None else "a list"
 
 
-def _unquoted(schema: Mapping[str, Any], value: Any) -> str:
-    """What to write instead of text that looks like a number or a flag."""
-    if not isinstance(value, str):
-        return ""
-    if schema.get("type") == "boolean" and value.lower() in ("yes", "no", "on", "off", "true", "false"):
-        return f"; write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'}"
-    if schema.get("type") not in ("integer", "number"):
-        return ""
-    try:
-        float(value)
-    except ValueError:
-        return ""
-    return "; remove the quotes"
+def joined_key(value: Any) -> str:
+    """What is missing in `size:32`, where a mapping or a name belongs."""
+    match = JOINED.fullmatch(value) if isinstance(value, str) else None
+    return f"; a space is missing after the colon of '{shown(match[1])[1:-1]}:'" if match else ""

@@ -10,6 +10,9 @@ from builders.spec.nodes import MAX_DEPTH, MAX_NODES, Node
 from builders.spec.problems import Place, Problem, SpecErrors, problem_at, shown
 from builders.spec.scalars import NumberError, resolve
 
+# `key:value`, in which the colon makes no key; an address or a drive is no such thing.
+JOINED = re.compile(r"([A-Za-z_$][\w.]*):([^\s:/\\].*)")
+_JOINED_IN_LINE = re.compile(r"""(?:^|[\s{\[,"'])([A-Za-z_][\w.]*):(?=[^\s:/\\,}\]])""")
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -70,14 +73,18 @@ class _Reader:
         awaits_key = bool(self.stack) and self.stack[-1].node.is_mapping and self.stack[-1].key_place is None
         if awaits_key:
             self.key(event.value, place)
+            if event.implicit[0]:
+                self.refuse_merge_key(event.value, place)
             return
         value: Any = event.value
-        if event.implicit[0] and event.tag is None:
+        plain = event.implicit[0] and event.tag is None
+        if plain:
             try:
                 value = resolve(event.value)
             except NumberError as error:
                 self.problems.append(problem_at(place, self.path(), str(error)))
-        node = Node(value, place)
+            self.refuse_joined_key(event.value)
+        node = Node(value, place, text=event.value if plain else None)
         self.grow(1, 1, place)
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(node, 1, 1)
@@ -92,6 +99,20 @@ class _Reader:
                 problem_at(place, self.path(), f"duplicate key; it stands at {first} already: remove one of the two")
             )
             frame.skip = True
+
+    def refuse_merge_key(self, key: str, place: Place) -> None:
+        if key == "<<":
+            message = "merge keys (<<) are not supported; write the keys out, or inherit a file with 'extends'"
+            self.problems.append(problem_at(place, self.path()[:-1], message))
+            self.stack[-1].skip = True
+
+    def refuse_joined_key(self, value: str) -> None:
+        """`{size:32}` is the key `size:32` without a value, and nobody means that."""
+        frame = self.stack[-1] if self.stack else None
+        if frame is None or frame.key_place is None or value or not (match := JOINED.fullmatch(frame.key)):
+            return
+        message = f"a space is missing after the colon: write '{shown(match[1])[1:-1]}: {shown(match[2])[1:-1]}'"
+        self.problems.append(problem_at(frame.key_place, self.path()[:-1], message))
 
     def alias(self, event: Any) -> None:
         place = self.place(event.start_mark)
@@ -198,6 +219,9 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     reason = " ".join(part for part in (error.problem, error.context) if part)
     if error.context and error.context_mark and error.context_mark.line + 1 != line:
         reason += f" that begins in line {error.context_mark.line + 1}"
-    if "mapping values are not allowed" in reason:
+    before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
+    if joined := _JOINED_IN_LINE.search(written) or _JOINED_IN_LINE.search(before):
+        reason += f": a space is missing after the colon of '{joined[1]}:'"
+    elif "mapping values are not allowed" in reason:
         reason += ": a second ': ' in one line, or a line indented too far; put text with a colon in quotes"
     return f"not valid YAML: {' '.join(reason.split())[:300]}"
