@@ -1,5 +1,6 @@
 """Saves what is on screen: the open panel as it is, and the comparison as a figure with captions."""
 
+import os
 import tempfile
 import time
 from dataclasses import replace
@@ -27,15 +28,14 @@ class Exports:
     def __init__(self, state: AppState):
         self._state = state
         self._folder = Path(tempfile.mkdtemp(prefix="retrace-view-"))
-        self._panel: tuple[Path, Path, tuple[int, int, int, int], float] | None = None
+        self._panel: tuple[Path, str, tuple[int, int, int, int], float] | None = None
 
     def save_panel(self, box: tuple[int, int, int, int]) -> None:
         """Saves a part (left, top, right, bottom) of the window, in pixels."""
-        target = self._name(self._state.panel)
         raw = self._folder / "window.png"
         raw.unlink(missing_ok=True)
         dpg.output_frame_buffer(str(raw))
-        self._panel = (raw, target, box, time.monotonic())
+        self._panel = (raw, self._state.panel, box, time.monotonic())
 
     def save_figure(self) -> None:
         """Saves the comparison with captions."""
@@ -57,20 +57,26 @@ class Exports:
             caption = [own.variants[index].text_of(result.step)]
             caption += [labelled(name, result.figures[name]) for name in names]
             columns.append(Column(heading(variants, index), caption, image, own.error_image(result)))
-        path = save_comparison(
-            self._name("comparison"),
-            columns,
-            f"{name}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
-            (own.error_map, TITLES[own.error_map], *own.error_range()),
-        )
-        self._state.say(f"Saved {path}")
+        target = free_name("comparison")
+        try:
+            save_comparison(
+                target,
+                columns,
+                f"{name}: original and {'reconstructions' if len(results) > 1 else 'reconstruction'}",
+                (own.error_map, TITLES[own.error_map], *own.error_range()),
+            )
+        except OSError as error:
+            self._state.say(f"{target}: could not be written ({error.strerror}).", failure=True)
+        else:
+            self._state.say(f"Saved {target}")
 
     def step(self) -> None:
         """Finishes what the graphics card had to deliver first."""
         if self._panel is None:
             return
-        raw, target, box, since = self._panel
+        raw, panel, box, since = self._panel
         if raw.is_file() and raw.stat().st_size > 0:
+            target = free_name(panel)
             try:
                 crop(raw, target, box)
             except (OSError, SyntaxError):  # it is still being written
@@ -95,8 +101,9 @@ class Exports:
             path.unlink(missing_ok=True)
         self._folder.rmdir()
 
-    def _name(self, what: str) -> Path:
-        """A name that is free, in the current folder."""
-        stem = f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
-        suffixes = chain([""], (f"-{number}" for number in count(2)))
-        return next(path for suffix in suffixes if not (path := Path.cwd() / f"{stem}{suffix}.png").exists())
+
+def free_name(what: str) -> Path:
+    """A name in the current folder that nothing has, not even a link that leads nowhere."""
+    stem = f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
+    suffixes = chain([""], (f"-{number}" for number in count(2)))
+    return next(path for suffix in suffixes if not os.path.lexists(path := Path.cwd() / f"{stem}{suffix}.png"))
