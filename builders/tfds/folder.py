@@ -168,6 +168,7 @@ def _read(folder: Path, name: str) -> Prepared:
 def _described(folder: Path, name: str) -> Prepared:
     info = _json(folder / "dataset_info.json")
     file_format = info.get("fileFormat", "tfrecord")
+    _text(file_format, info.get("configName") or "")
     if file_format not in ("tfrecord", "array_record"):
         raise RequestError(
             f"{WHERE}: {folder} is in the format {file_format}, expected array_record or tfrecord; prepare it again "
@@ -185,7 +186,10 @@ def _described(folder: Path, name: str) -> Prepared:
 
 def _parts(folder: Path, name: str, file_format: str, splits: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
     for split in splits:
+        _text(split["name"], split.get("filepathTemplate") or "")
         lengths = tuple(int(length) for length in split.get("shardLengths", ()))
+        if min(lengths, default=0) < 0:
+            raise ValueError("a negative number of records")
         words = {"DATASET": name, "SPLIT": split["name"], "FILEFORMAT": file_format}
         template = _filled(split.get("filepathTemplate") or _SHARDS, words)
         shards = []
@@ -209,7 +213,16 @@ def _flat(feature: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Map
         for name, inner in feature["featuresDict"].get("features", {}).items():
             yield from _flat(inner, f"{path}/{name}" if path else name)
     elif path:
+        image, label = feature.get("image", {}), feature.get("classLabel", {})
+        # What comes after trusts these types; another one raises here.
+        [int(side) for side in image.get("shape", {}).get("dimensions", ())]
+        _text(image.get("dtype") or "", feature.get("pythonClassName", "."), str(label.get("numClasses", 0)))
         yield path, feature
+
+
+def _text(*values: Any) -> None:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("expected text")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -309,7 +309,7 @@ def test_changed_metadata_are_a_line_or_do_not_matter(prepared, tmp_path, file):
     folder = Path(shutil.copytree(prepared / "small_tfrecord", tmp_path / "small_tfrecord")) / "1.0.0"
     content = (folder / file).read_bytes() if (folder / file).exists() else b"a\nb\nc\nd\n"
     lines = 0
-    for number in range(100):
+    for number in range(100 if file.endswith("json") else 10):
         shutil.rmtree(tmp_path / ".cache", ignore_errors=True)
         if file.endswith("json") and number % 4:
             (folder / file).write_bytes(changed(content, random))
