@@ -20,7 +20,7 @@ class ViewerWindow:
 
     Args:
         runs_dir: Where the runs are.
-        run: The run to select first; None selects none.
+        run: The run to select first; None is the newest.
 
     Attributes:
         first_frame: Seconds until the first frame, imports included.

@@ -39,7 +39,7 @@ class App:
 
     Args:
         runs_dir: Where the runs are.
-        run: The run to select first; None selects none.
+        run: The run to select first; None is the one selected last, or else the newest.
         settings: What was remembered.
     """
 

@@ -1,11 +1,14 @@
 """What the window shows before a person has touched it."""
 
+import os
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runs import Run
 from tests.viewer.fake_runs import make_run
 from tests.viewer.state.played import PlayedWorker
 from viewer.settings import Settings
@@ -90,6 +93,25 @@ def test_a_newest_run_without_checkpoints_is_shown_and_prepares_nothing(tmp_path
     fresh = str(make_run(tmp_path, "fresh", 1, epochs=0, status="failed", message="no such file").path)
     window = Window(tmp_path)
     assert window.selected == [fresh] and window.worker.sent == [] and window.state.message is None
+
+
+def test_a_newest_run_that_trains_is_shown_and_followed(tmp_path):
+    trained(tmp_path, "older", 0)
+    run = trained(tmp_path, "training", 1, status="training", pid=os.getpid(), host=socket.gethostname())
+    window = Window(tmp_path)
+    assert window.selected == [run] == window.compared
+    assert window.state.runs.row(run).status == "training"
+    Run(run).checkpoint_path(60).touch()
+    window.follow()
+    assert [step for step, _ in window.state.reconstruct.variants[0].checkpoints] == [10, 50, 60]
+
+
+def test_a_panel_that_shows_a_run_shows_the_newest(tmp_path):
+    trained(tmp_path, "older", 0)
+    newest = trained(tmp_path, "newest", 1)
+    for panel in ("reconstruct", "inside", "latents"):
+        window = Window(tmp_path, panel=panel)
+        assert window.state.panel == panel and window.compared == [newest] == window.selected
 
 
 def test_a_run_named_on_the_command_line_comes_before_the_newest_and_the_last(tmp_path):
