@@ -66,12 +66,12 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
     except ModuleNotFoundError as error:
         line = f"{error}; call {program} with .venv/bin/python, which ./trainer.sh sets up"
         return _report(error, [line], WRONG, arguments)
-    except OSError as error:
-        # A disk that is full, a folder that may not be written to, a limit on open files.
-        place = f"{error.filename}: " if error.filename else ""
-        return _report(error, [f"{place}{error.strerror or error} (--debug shows where)"], FAILED, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and error.strerror:
+            # A disk that is full, a folder that may not be written to, a limit on open files.
+            text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        text = " ".join(text.split())
         return _report(error, [f"{text[:500]} (--debug shows where)"], FAILED, arguments)
 
 
