@@ -3,9 +3,10 @@
 import io
 import math
 import os
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import BinaryIO
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
 from builders.spec import types
-from files import open_regular
+from files import memory_budget, open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -28,6 +29,8 @@ PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
 PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
 
 _LARGEST_FILE = 4 << 30
+_LARGE_PIXELS = 32_000_000
+_ONE_LARGE = threading.RLock()
 
 ValueRange = tuple[float, float]
 """The values of an image that mean black and white."""
@@ -71,6 +74,8 @@ def open_image(
     """
     with opened_image(source) as image:
         _check_depth(image, value_range)
+        if longest is None:
+            _check_room(image)
         orientation = _orientation(image)
         reduced = image if longest is None else _reduced(image, longest)
         return _array(_upright(_plain(reduced, value_range), orientation))
@@ -98,6 +103,7 @@ def open_fitted(
     """
     with opened_image(source) as opened:
         _check_depth(opened, value_range)
+        _check_room(opened)
         orientation = _orientation(opened)
         extent = _draft(opened, orientation, image, size) if opened.format == "JPEG" else None
         upright = _upright(_plain(opened, value_range), orientation)
@@ -157,7 +163,7 @@ def opened_image(source: str | os.PathLike | bytes | BinaryIO) -> Iterator[Pillo
             # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
             warnings.simplefilter("ignore")
             file = open_file(source) if isinstance(source, str | os.PathLike | bytes) else source
-            with file, Pillow.open(file, formats=FORMATS) as image:
+            with file, Pillow.open(file, formats=FORMATS) as image, _turn(image):
                 yield image
     except Pillow.UnidentifiedImageError:
         raise BadImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
@@ -170,6 +176,28 @@ def opened_image(source: str | os.PathLike | bytes | BinaryIO) -> Iterator[Pillo
             limit = PngImagePlugin.MAX_TEXT_CHUNK >> 20
             raise BadImageError(f"more than {limit} MB of text or colour profile beside the picture") from None
         raise BadImageError(f"damaged file ({' '.join(str(error).split()) or type(error).__name__})") from None
+
+
+def _turn(image: Pillow.Image) -> AbstractContextManager:
+    """Large images are opened one after the other, or those of sixteen threads would fill the memory together.
+
+    Not so JPEGs: most are decoded at a part of their size.
+    """
+    return _ONE_LARGE if image.format != "JPEG" and image.width * image.height > _LARGE_PIXELS else nullcontext()
+
+
+def _check_room(image: Pillow.Image) -> None:
+    """Refuses an image that takes more than `files.memory_budget`. Raises BadImageError."""
+    if image.width * image.height <= _LARGE_PIXELS:
+        return
+    # Pillow holds a colour in four bytes, and laying transparency on black takes three more images.
+    needed = image.width * image.height * (8 if image.mode in ("1", "L", "RGB", "CMYK") else 16)
+    budget = memory_budget()
+    if needed > budget:
+        raise BadImageError(
+            f"{image.width}×{image.height} pixels take {needed / 1e9:.1f} GB to decode, and RETRACE_MEMORY_BUDGET "
+            f"allows {budget / 1e9:.1f} GB"
+        )
 
 
 def _orientation(image: Pillow.Image) -> int:

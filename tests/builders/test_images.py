@@ -1,12 +1,15 @@
 """Images are decoded as they are meant to be seen, and fitted without moving or blurring them."""
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
+from builders import images
 from builders.images import BadImageError, file_size, file_values, fit_image, open_fitted, open_image, to_float
 from builders.sources.file_check import check_file
 from builders.spec.types import Image
@@ -251,3 +254,26 @@ def test_sizes_are_those_of_the_upright_picture():
     for format in ("JPEG", "PNG", "WEBP"):
         assert file_size(encoded(Pillow.new("RGB", (9, 5)), format, exif=exif)) == (9, 5)
         assert file_size(encoded(Pillow.new("RGB", (9, 5)), format)) == (5, 9)
+
+
+def test_large_images_are_decoded_one_at_a_time_and_within_the_budget(monkeypatch):
+    monkeypatch.setattr(images, "_LARGE_PIXELS", 1000)
+    inside, most, flat = [], [], images._flat
+
+    def slowly(image):
+        inside.append(image)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return flat(image)
+
+    monkeypatch.setattr(images, "_flat", slowly)
+    large = encoded(Pillow.new("P", (40, 40)), "PNG", transparency=0)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(open_image, [large] * 8))
+    assert max(most) == 1
+    monkeypatch.setenv("RETRACE_MEMORY_BUDGET", "20kB")
+    for read in (open_image, lambda data: open_fitted(data, Image(), (8, 8))):
+        with pytest.raises(BadImageError, match=r"40×40 pixels take 0\.0 GB to decode, and RETRACE_MEMORY_BUDGET"):
+            read(large)
+        read(encoded(Pillow.new("L", (40, 40)), "PNG"))
