@@ -7,10 +7,12 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
+from PIL import Image
 
 import fonts
 from tests.viewer.driver import needs_display
 from tests.viewer.fake_runs import make_run
+from viewer.capture import Column, save_comparison
 from viewer.window import typeface
 from viewer.window.typeface import Typeface
 
@@ -123,6 +125,17 @@ def test_texts_of_any_length_take_no_time():
     face = Typeface()
     for text in ("x" * 10**7, "ק" * 10**5, "\x1b" * 10**5):
         assert len(face.drawn(text)) < 10_000
+
+
+def test_figures_of_the_window_have_the_same_names(two_cats, tmp_path):
+    image = np.zeros((8, 8, 3), np.float32)
+    drawn = {}
+    for name in ("猫", "犬", ARABIC, "\x1b[31m\n"):
+        columns = [Column("Original", [name], image), Column(name, ["PSNR 20.00 dB"], image, image)]
+        path = save_comparison(tmp_path / "figure.png", columns, name, ("absolute", "error", 0.0, 1.0))
+        with Image.open(path) as page:
+            drawn[name] = np.asarray(page).tobytes()
+    assert len(set(drawn.values())) == len(drawn)
 
 
 @needs_display
