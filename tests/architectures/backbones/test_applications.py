@@ -172,6 +172,9 @@ def test_half_precision_keeps_pixels_exact():
         ),
         (("fc1", "hed_bsds500"), "weights hed_bsds500 hold nothing for fc1 of vgg16"),
         (("block1_pool", __file__), r"test_applications\.py cannot be read as HDF5 weights"),
+        (("block1_pool", "/dev/zero"), "/dev/zero cannot be read: is not a regular file"),
+        (("block1_pool", "a" * 5000), "aaa' are neither a file nor a name"),
+        (("block1_pool", "~nobody-of-that-name/a\x1b.h5"), r"/a\\x1b\.h5' are neither a file nor a name"),
     ],
 )
 def test_requests_that_cannot_be_met(arguments, message):
