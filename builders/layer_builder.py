@@ -11,6 +11,7 @@ from keras.src.backend.common import global_state
 
 from architectures.layers import LAYERS
 from builders.errors import RequestError
+from builders.precision import layer_dtype
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
 from builders.spec.memory import bytes_of_a_weight, shortage
@@ -137,6 +138,8 @@ class LayerBuilder:
         elif "layer" in arguments:  # Keras' wrappers, such as SpectralNormalization
             inner = as_choice(arguments["layer"])
             arguments["layer"] = self.layer(inner, f"{name}_{inner.name.lower()}", f"{where}.layer.{inner.name}")
+        if dtype := layer_dtype(choice.name, arguments.get("dtype")):
+            arguments["dtype"] = dtype
         cls = LAYERS.get(choice.name) if choice.name in LAYERS else getattr(keras.layers, choice.name)
         try:
             with refused_warnings():

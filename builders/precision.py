@@ -35,6 +35,24 @@ def resolve_precision(precision: str) -> str:
     return "mixed_bfloat16" if _processor_has_amx() else "float32"
 
 
+# They divide by a length of at least 1e-12, which is 0 in float16: an image of zeros becomes NaN.
+_NOT_IN_FLOAT16 = ("UnitNormalization", "SpectralNormalization")
+
+
+def layer_dtype(layer: str, dtype: str | None) -> str | None:
+    """The dtype policy that a layer is built under.
+
+    Args:
+        layer: Its class.
+        dtype: What its spec says.
+
+    Returns:
+        `dtype`, or `float32` for a layer that cannot compute in float16 where it would have to.
+    """
+    policy = keras.config.dtype_policy().name if dtype is None else dtype
+    return "float32" if layer in _NOT_IN_FLOAT16 and policy in ("float16", "mixed_float16") else dtype
+
+
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
     """Builds layers under a dtype policy and leaves the process as it was."""

@@ -1,5 +1,6 @@
 """Several stacks side by side."""
 
+import functools
 from typing import Any, Literal
 
 import keras
@@ -59,7 +60,8 @@ class Parallel(keras.layers.Layer):
 
     def call(self, inputs):
         outputs = [call_stack(branch, inputs) for branch in self.branches]
-        return sum(outputs[1:], start=outputs[0]) if self.merge == "add" else ops.concatenate(outputs, axis=-1)
+        # `ops`, because the dtypes of branches may differ.
+        return functools.reduce(ops.add, outputs) if self.merge == "add" else ops.concatenate(outputs, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return self._merged([stack_output_shape(branch, tuple(input_shape)) for branch in self.branches])

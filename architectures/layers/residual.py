@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import keras
+from keras import ops
 
 from architectures.layers.nesting import (
     build_stack,
@@ -84,7 +85,7 @@ class Residual(keras.layers.Layer):
 
     def call(self, inputs):
         bypass = inputs if self.bypass is None else self.bypass(inputs)
-        return self.activation(call_stack(self.layers, inputs) + bypass)
+        return self.activation(ops.add(call_stack(self.layers, inputs), bypass))  # their dtypes may differ
 
     def compute_output_shape(self, input_shape):
         return stack_output_shape(self.layers, tuple(input_shape))
