@@ -14,7 +14,7 @@ from builders.errors import RequestError
 from builders.precision import layer_dtype
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
-from builders.spec.memory import bytes_of_a_weight, shortage
+from builders.spec.memory import bytes_of_a_weight, count_text, shortage
 from builders.spec.problems import shown
 
 # Arguments of Keras layers that may hold an object of Keras' own: `{L2: {l2: 1e-4}}`.
@@ -23,6 +23,7 @@ _OBJECT_ARGUMENTS = {
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
+_MOST_SAID = 200
 _INSIDE = ("layers", "branches", "layer", "name")
 Entry = Choice | Mapping[str, Any]
 
@@ -236,12 +237,12 @@ class LayerBuilder:
         count = _weight_count(layer)
         if short := shortage((self._weights + count) * self._bytes_of_a_weight):
             raise RequestError(
-                f"{self.places[layer]}: with its {count:,} weights the network {short}{self.said(layer)}"
+                f"{self.places[layer]}: with its {count_text(count)} weights the network {short}{self.said(layer)}"
             )
         self._weights += count
 
     def _size_of(self, layer: keras.layers.Layer) -> str:
-        return f"the layer has {_weight_count(layer):,} weights{self.said(layer)}"
+        return f"the layer has {count_text(_weight_count(layer))} weights{self.said(layer)}"
 
 
 def _weight_count(layer: keras.layers.Layer) -> int:
@@ -282,7 +283,8 @@ def _weights_last() -> Iterator[None]:
 def _said(choice: Choice) -> str:
     """The arguments that the spec gave a layer, at the end of a message."""
     given = {key: value for key, value in choice.arguments.items() if key not in _INSIDE}
-    return f" ({', '.join(f'{key}: {shown(value)}' for key, value in given.items())})" if given else ""
+    text = ", ".join(f"{key}: {shown(value)}" for key, value in given.items())
+    return f" ({text if len(text) <= _MOST_SAID else f'{text[:_MOST_SAID]}…'})" if given else ""
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

@@ -181,7 +181,7 @@ class ModelBuilder:
         place = f"decoder.architecture.{architecture.name}"
         try:
             layers = expand_architecture(architecture.name, architecture.arguments, tuple(code_shape), self.image_shape)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RequestError(f"{place}: {error}") from error
         return place, layers
 

@@ -12,6 +12,7 @@ from architectures.metrics.metric import Metric
 from architectures.reconstructors.terms import WeightedLoss
 from builders.errors import RequestError
 from builders.precision import dtype_policy
+from builders.reasons import reason
 from builders.spec import Choice, Spec
 
 
@@ -36,8 +37,8 @@ def build_terms(spec: Spec, images: Mapping[str, keras.KerasTensor], steps_per_e
         entry = LOSSES.get(term.loss.name)
         try:
             loss = entry(**_arguments(term.loss, weights), name=where)
-        except ValueError as error:
-            raise RequestError(f"{where}: {error}") from error
+        except Exception as error:
+            raise RequestError(f"{where}: {reason(error)}") from error
         if not isinstance(loss, Adversarial):  # that one looks at logits
             _try_on(loss.call, images[term.output].shape[1:], where)
         terms.append(WeightedLoss(name, loss, term.weight, term.start.steps(steps_per_epoch), term.output))
@@ -56,8 +57,8 @@ def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict
             where = f"metrics.{index}.{choice.name}"
             try:
                 metric = METRICS.get(choice.name)(**_arguments(choice, weights))
-            except ValueError as error:
-                raise RequestError(f"{where}: {error}") from error
+            except Exception as error:
+                raise RequestError(f"{where}: {reason(error)}") from error
             _try_on(metric, image_shape, where)
             metrics[choice.name] = metric
     return metrics
@@ -75,5 +76,5 @@ def _try_on(measure: Callable, shape: Sequence[int], where: str) -> None:
     """Calls a loss or metric once, so that images it cannot take are found before training."""
     try:
         measure(tf.zeros((1, *shape)), tf.zeros((1, *shape)))
-    except ValueError as error:
-        raise RequestError(f"{where}: {error}") from error
+    except Exception as error:  # of Keras or TensorFlow, as well as our own
+        raise RequestError(f"{where}: {reason(error)}") from error

@@ -9,6 +9,7 @@ import keras
 from architectures.optimizers import OPTIMIZERS
 from builders.errors import RequestError
 from builders.layer_builder import as_choice
+from builders.reasons import reason
 from builders.spec import Choice, Duration
 
 _DURATION = re.compile(r"(\d+)\s*(step|epoch)s?")
@@ -54,5 +55,5 @@ def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.o
             arguments["learning_rate"] = float(rate)  # Keras takes no 1 for 1.0
         own = choice.name in OPTIMIZERS
         return (OPTIMIZERS.get(choice.name) if own else getattr(keras.optimizers, choice.name))(**arguments)
-    except (ValueError, TypeError) as error:
-        raise RequestError(f"{where}.{choice.name}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # whatever a class of Keras raises, it is about what the spec gave it
+        raise RequestError(f"{where}.{choice.name}: {reason(error)}") from error

@@ -29,5 +29,6 @@ def reason(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory was asked for that is not there."""
-    return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+    """Whether an error says that memory was asked for that is not there. TensorFlow calls a full disk the same."""
+    exhausted = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+    return exhausted and "space left" not in str(error)

@@ -28,6 +28,7 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
+from builders.reasons import is_out_of_memory, reason
 from builders.spec import LoadedSpec, SpecErrors
 from run_folder import RunGone
 from run_record import record_of
@@ -163,9 +164,11 @@ class Trainer:
 
     def _failure(self, error: BaseException) -> BaseException:
         """What went wrong. tf.data wraps an image's own error in one of its own; the split has kept it."""
-        if not isinstance(error, tf.errors.OpError):
+        if not isinstance(error, tf.errors.OpError | MemoryError):
             return error
-        return next((split.failure for split in self.splits.values() if split.failure), error)
+        hint = "; lower dataset.batch_size, or make the network smaller" if is_out_of_memory(error) else ""
+        failed = TrainingFailed(f"a step failed: {reason(error)}{hint}")
+        return next((split.failure for split in self.splits.values() if split.failure), failed)
 
     def _start(self, run: Run) -> StartPoint:
         """Restores the newest checkpoint, or begins."""

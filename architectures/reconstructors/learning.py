@@ -17,7 +17,6 @@ Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
 # How far what does learn is moved before the rest is looked at again, relative to its own size.
 _STEP = 0.01
-_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list[keras.Variable]:
@@ -50,11 +49,11 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
 
 
 def compiled_where_it_loops(function: Callable, layer: keras.layers.Layer) -> Callable:
-    """A function of tensors, compiled if a layer inside goes round over a sequence.
+    """A function of tensors, compiled if a recurrent layer is inside.
 
-    Eagerly that happens in Python, a thousand times slower; all else runs sooner than it compiles.
+    Eagerly those go round in Python, a thousand times slower; all else runs sooner than it compiles.
     """
-    loops = any(isinstance(inner, _LOOPS) for inner in layer._flatten_layers())
+    loops = any(isinstance(inner, keras.layers.RNN) for inner in layer._flatten_layers())
     return tf.function(function, reduce_retracing=True) if loops else function
 
 

@@ -4,7 +4,15 @@ from typing import Annotated
 
 from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
-from architectures.stacks.stack import Layer, Stack, require_map, require_positive, scaled, up_convolutions
+from architectures.stacks.stack import (
+    Layer,
+    Stack,
+    require_buildable,
+    require_map,
+    require_positive,
+    scaled,
+    up_convolutions,
+)
 
 CONVOLUTIONS = 3
 CONVOLUTION_FILTERS = 256
@@ -35,7 +43,8 @@ class DosovitskiyConv(Stack):
     """
 
     def __init__(self, depth: Annotated[float, Range(above=0)] = 1.0, width: Annotated[float, Range(above=0)] = 1.0):
-        self.depth = require_positive("dosovitskiy_conv.depth", depth)
+        layers = scaled(CONVOLUTIONS, require_positive("dosovitskiy_conv.depth", depth))
+        self.convolutions = require_buildable("dosovitskiy_conv.depth", layers)
         self.width = require_positive("dosovitskiy_conv.width", width)
 
     def layers(self, code_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> list[Layer]:
@@ -49,6 +58,6 @@ class DosovitskiyConv(Stack):
         }
         filters = [scaled(count, self.width) for count in UP_FILTERS]
         return [
-            *({"Conv2D": dict(convolution)} for _ in range(scaled(CONVOLUTIONS, self.depth))),
+            *({"Conv2D": dict(convolution)} for _ in range(self.convolutions)),
             *up_convolutions(filters, 5, "leaky_relu", (height, width), image_shape),
         ]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
-from architectures.stacks.stack import Layer, Stack, require_positive, scaled, up_convolutions
+from architectures.stacks.stack import Layer, Stack, require_buildable, require_positive, scaled, up_convolutions
 
 DENSE_LAYERS = 3
 SIDE = 4
@@ -37,7 +37,8 @@ class DosovitskiyFC(Stack):
     """
 
     def __init__(self, depth: Annotated[float, Range(above=0)] = 1.0, width: Annotated[float, Range(above=0)] = 1.0):
-        self.depth = require_positive("dosovitskiy_fc.depth", depth)
+        layers = scaled(DENSE_LAYERS, require_positive("dosovitskiy_fc.depth", depth))
+        self.dense_layers = require_buildable("dosovitskiy_fc.depth", layers)
         self.width = require_positive("dosovitskiy_fc.width", width)
 
     def layers(self, code_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> list[Layer]:
@@ -48,7 +49,7 @@ class DosovitskiyFC(Stack):
         flatten: list[Layer] = [{"Flatten": {}}] if len(code_shape) > 1 else []
         return [
             *flatten,
-            *({"Dense": dict(dense)} for _ in range(scaled(DENSE_LAYERS, self.depth))),
+            *({"Dense": dict(dense)} for _ in range(self.dense_layers)),
             {"Reshape": {"target_shape": shape}},
             *up_convolutions(filters, 5, "leaky_relu", (SIDE, SIDE), image_shape),
         ]

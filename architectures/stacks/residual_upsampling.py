@@ -10,6 +10,7 @@ from architectures.stacks.stack import (
     Stack,
     doublings,
     fit_to_image,
+    require_buildable,
     require_map,
     require_positive,
     scaled,
@@ -42,7 +43,7 @@ class ResidualUpsampling(Stack):
         self.width = require_positive("residual_upsampling.width", width)
         if blocks < 0:
             raise ValueError(f"residual_upsampling.blocks must not be negative, got {blocks}; the default is 1")
-        self.blocks = blocks
+        self.blocks = require_buildable("residual_upsampling.blocks", blocks)
         self.activation = activation
 
     def layers(self, code_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> list[Layer]:

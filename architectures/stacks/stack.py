@@ -13,6 +13,8 @@ Layer = dict[str, dict[str, Any]]
 # What every layer that holds image values is given: in half precision they would have fewer levels than a file's 256.
 AS_IMAGE = {"dtype": "float32"}
 
+MOST_REPEATED = 1000
+
 
 class Stack(ABC):
     """A decoder that sizes itself: from the shape of a code to the shape of an image.
@@ -83,6 +85,13 @@ def require_positive(argument: str, factor: float) -> float:
     if factor <= 0:
         raise ValueError(f"{argument} must be positive, got {factor}; the default is 1")
     return factor
+
+
+def require_buildable(argument: str, count: int) -> int:
+    """`count`, how often a layer or block is repeated, or a ValueError where nobody could build so many."""
+    if count > MOST_REPEATED:
+        raise ValueError(f"{argument} makes {count:,} layers or blocks; at most {MOST_REPEATED:,} can be built")
+    return count
 
 
 def up_convolutions(

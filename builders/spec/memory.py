@@ -41,7 +41,7 @@ def bytes_of_a_weight(optimizer: str) -> int:
     return _BYTES * (2 + _KEPT.get(optimizer, 2))
 
 
-def shortage(needed: float) -> str:
+def shortage(needed: int) -> str:
     """`needs about 40 GB, and this machine has 24 GB`; empty where memory suffices."""
     if needed <= 2**28:  # every machine has that, and asking takes time
         return ""
@@ -53,8 +53,15 @@ def shortage(needed: float) -> str:
 
 def size_text(count: float) -> str:
     """Bytes as people write them: `40 GB`, `7.5 MB`."""
-    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
-        if count < 999.5 or unit == "EB":
+    if count > 10**21:  # whole numbers have no end, fractions do
+        return "1,000 EB and more"
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if count < 999.5:
             return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
-    return ""
+    return f"{count:.0f} EB"
+
+
+def count_text(count: int) -> str:
+    """A number in groups of three: `12,288`; by its power of ten where it has many."""
+    return f"{count:,}" if count < 10**15 else f"10^{len(str(count)) - 1}"

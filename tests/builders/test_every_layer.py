@@ -25,8 +25,13 @@ PLACED = re.compile(r"\S+\.yaml:\d+:\d+: [a-z]\S*: \S.*")
 # What a layer may be given, by the number of axes without the batch.
 RESHAPED = {1: [192], 2: [16, 12], 3: [8, 8, 3], 4: [4, 4, 4, 3]}
 # Objects that suit any argument of their kind.
-EXAMPLES = {"initializer": ["zeros", "he_normal"], "regularizer": ["l2"], "constraint": [{"MaxNorm": {}}]}
-SMALL = ([{"Dense": {"units": 3}}], [{"Dropout": {"rate": 0.5}}], [{"LSTM": {"units": 2}}], [{"Softmax": {"axis": 1}}])
+EXAMPLES = {
+    "initializer": ["zeros", "he_normal"],
+    "regularizer": ["l2"],
+    "constraint": [{"MaxNorm": {}}],
+    "layer": [{"Dense": {"units": 3}}, {"Conv2D": {"filters": 2, "kernel_size": 1}}, {"PReLU": {"shared_axes": [2]}}],
+}
+SMALL = ([{"Dense": {"units": 3}}], [{"Dropout": {"rate": 0.5}}], [{"Softmax": {"axis": 1}}])
 
 
 def number(shape: Number, draw: random.Random, wild: bool) -> float:
@@ -50,7 +55,7 @@ def value(shape, draw: random.Random, wild: bool):
         count = draw.randint(0, 5) if wild else draw.randint(shape.minimum, shape.maximum or max(shape.minimum, 3))
         return [value(shape.item, draw, wild) for _ in range(count)]
     if isinstance(shape, Named):
-        return draw.choice(SMALL)[0] if shape.kind == "layer" else draw.choice(EXAMPLES[shape.kind])
+        return draw.choice(EXAMPLES[shape.kind])
     if isinstance(shape, Text):
         return draw.choice(["abc,cd->abd", "ab,bc->ac", "abc,ad->dbc", "a"]) if shape.pattern is None else "name"
     return None if isinstance(shape, Nothing | Anything) else {}
@@ -66,6 +71,8 @@ def arguments_of(name: str, draw: random.Random) -> dict:
     }
     if "layers" in given:
         given["layers"] = draw.choice(SMALL)
+    if name == "Bidirectional" and draw.random() < 0.7:
+        given["layer"] = {"LSTM": {"units": 2}}
     if "branches" in given:
         given["branches"] = [draw.choice(SMALL) for _ in range(draw.randint(1, 3))]
     return given

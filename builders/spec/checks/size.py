@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builders.spec.checks.view import View
-from builders.spec.memory import bytes_of_a_weight, shortage
+from builders.spec.memory import bytes_of_a_weight, count_text, shortage
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 from builders.spec.shapes import MISSING
@@ -84,7 +84,7 @@ class _Network:
             inner = times * arguments.get("times", 1) if name == "Repeat" else times
             count = max(self.layers, inner)
             if count > MOST_LAYERS:
-                message = f"the network has {count:,} layers and more; at most {MOST_LAYERS:,} can be built"
+                message = f"the network has {count_text(count)} layers and more; at most {MOST_LAYERS:,} can be built"
                 raise _TooLarge(self.view.problem(here, message))
             self._count_layers(arguments.get("layers") or [], (*here, "layers"), inner)
             for number, branch in enumerate(arguments.get("branches") or []):
@@ -133,8 +133,8 @@ class _Network:
         self.values += values
         needed = self.weights * self.bytes_of_a_weight + self.values * self.batch * self.bytes_of_a_value
         if short := shortage(needed):
-            message = f"with {weights:,} weights here and {values:,} values for each image the network {short}"
-            raise _TooLarge(self.view.problem(path, message))
+            own = f"{count_text(weights)} weights here and {count_text(values)} values for each image"
+            raise _TooLarge(self.view.problem(path, f"with {own} the network {short}"))
 
 
 def _weights(name: str, arguments: Mapping[str, Any], shape: Shape) -> int:

@@ -108,6 +108,9 @@ def test_a_vector_cannot_reach_through_convolutions(name):
     [
         ("transposed", {"width": 0}, "transposed.width must be positive, got 0; the default is 1"),
         ("dosovitskiy_fc", {"depth": -1}, "dosovitskiy_fc.depth must be positive, got -1"),
+        ("dosovitskiy_fc", {"depth": 1e9}, "dosovitskiy_fc.depth makes 3,000,000,000 layers or blocks"),
+        ("dosovitskiy_conv", {"depth": 1e9}, "dosovitskiy_conv.depth makes 3,000,000,000 layers or blocks"),
+        ("residual_upsampling", {"blocks": 10**9}, "residual_upsampling.blocks makes 1,000,000,000 layers or blocks"),
         ("residual_upsampling", {"blocks": -1}, "blocks must not be negative"),
         ("dense", {"units": [10, 0]}, r"dense.units must be positive, got \[10, 0\]"),
         ("dense", {"units": [10], "dropout": 1}, "dense.dropout must be from 0 to below 1, got 1"),

@@ -25,7 +25,7 @@ from workflows.reconstruct import reconstruct
 from workflows.restore import restore
 from workflows.train import train
 from workflows.stopping import Interrupted
-from workflows.trainer import _Session
+from workflows.trainer import Trainer, _Session
 from workflows.validate import validate
 
 LOGGING = "logging={histograms: {every: 1 epoch}, gradient_norms: {every: 1 epoch}, latent_space: {every: 1 epoch}}"
@@ -196,6 +196,16 @@ def test_where_latents_start(initializer, tmp_path):
         assert np.sqrt(np.mean(start**2)) == pytest.approx(1, rel=1e-4)
         wide = initial_latents(split, Latents(dimensions=100, initializer=initializer), seed=4)
         assert not wide[:, 64:].any(), "64 images have no more components"
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+def test_latents_that_no_spec_places_move_with_the_first_step(activation, tmp_path):
+    text = LATENTS.replace("initializer: pca, ", "").replace("batch_normalization: true", f"activation: {activation}")
+    trainer = Trainer(loaded(tmp_path, text=text), verbose=0)
+    trainer.begin_latents()
+    before = trainer.model.latents.numpy()
+    trainer.rehearse()
+    assert (trainer.model.latents.numpy() != before).any()
 
 
 def test_neighbour_accuracy_is_that_of_a_plain_count():
