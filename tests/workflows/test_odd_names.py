@@ -18,7 +18,7 @@ from workflows import epoch_measures, validate
 from workflows.latents import pictures, while_training
 from workflows.train import train
 
-CLASSES = ["$$in", "a_$x^{", b"caf\xe9", "[/x]", "_x", "<script>", "two\nlines\x1b[31m", "日本語"]
+CLASSES = ["$$in", "a_$x^{", b"caf\xe9", "[/x]", "_x", "<script>", "two\nlines\x1b[31m", "العربية"]
 FILE = b"caf\xe9\n"
 
 

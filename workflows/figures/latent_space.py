@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from files import atomic_file
+from fonts import undrawable
+from words import printable
 from workflows.figures.style import INK, SERIES, log_scale, new_figure, quiet_axes, save, style
 from workflows.figures.writing import one_line
 
@@ -171,4 +173,8 @@ def _colours(classes: Sequence[int]) -> dict[int, tuple]:
 
 
 def _name(label: int, class_names: Sequence[str]) -> str:
-    return one_line(class_names[label]) if label < len(class_names) else f"class {label}"
+    if label >= len(class_names):
+        return f"class {label}"
+    # Boxes alone would make classes of equally long names one.
+    number = f"class {label} " if undrawable(printable(class_names[label])) else ""
+    return f"{number}{one_line(class_names[label])}"

@@ -103,6 +103,13 @@ def test_names_in_other_writing_use_the_fonts_there_are(tmp_path, figure, drawn,
     assert out == "" and err.count("\n") == 1 and "fonts-noto-core" in err
 
 
+def test_classes_whose_names_cannot_be_drawn_are_told_apart(tmp_path, drawn, installed):  # noqa: F811
+    labels = np.repeat([0, 1], 10)
+    latents = Points(np.random.default_rng(0).normal(size=(20, 2)), labels, "latents")
+    save_latent_space(tmp_path / "a.png", latents, None, ["日本", "中文"], ("0", "1"), "title")
+    assert {"class 0 ▯▯", "class 1 ▯▯"} <= set(drawn)
+
+
 def test_a_picture_that_fails_is_a_line(tmp_path):
     said = []
 
