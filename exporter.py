@@ -1,6 +1,6 @@
 """Turns a run into models that other programs use without Retrace, Keras or Python, and proves them equal to it.
 
-    python exporter.py [RUN] [--part encoder|decoder|full|all] [--format savedmodel|litert|onnx]
+    python exporter.py [RUN] [--part encoder|decoder|full|all] [--format savedmodel|litert|onnx|tfserving]
     python exporter.py --verify DIR
 
 Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted.

@@ -15,7 +15,7 @@ from workflows.export.card_calls import calls
 
 NAMES = ("MODEL_CARD.md", "README.md")
 
-_TAGS = {"savedmodel": "tensorflow", "litert": "tflite", "onnx": "onnx"}
+_TAGS = {"savedmodel": "tensorflow", "tfserving": "tensorflow", "litert": "tflite", "onnx": "onnx"}
 _KINDS = {
     "BackboneInverter": "Rebuilds images from the activations of a frozen network.",
     "Autoencoder": "Compresses images to a code and rebuilds them from it.",
@@ -53,11 +53,11 @@ def card(content: Mapping[str, Any]) -> str:
 
 
 def _front_matter(content: Mapping[str, Any]) -> dict[str, Any]:
-    formats = dict.fromkeys(model["format"] for model in content["models"])
+    formats = dict.fromkeys(_TAGS.get(model["format"], model["format"]) for model in content["models"])
     front = {
         "license": "unknown",
         "pipeline_tag": "image-to-image",
-        "tags": ["retrace", "image-reconstruction", *(_TAGS.get(name, name) for name in formats)],
+        "tags": ["retrace", "image-reconstruction", *formats],
     }
     results = [
         {"type": name, "value": round(figures["mean"], 4), "name": metric_label(name)}

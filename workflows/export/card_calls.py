@@ -11,8 +11,9 @@ def calls(content: Mapping[str, Any]) -> str:
     """A section for each format that the export holds."""
     sections = []
     models = content["models"]
-    if tensorflow := [model for model in models if model["format"] == "savedmodel"]:
-        sections += [_python(content, tensorflow), _serving(content, tensorflow)]
+    plain, served = ([model for model in models if model["format"] == name] for name in ("savedmodel", "tfserving"))
+    if tensorflow := plain or served:
+        sections += [_python(content, tensorflow), _serving(content, served or plain)]
     if litert := [model for model in models if model["format"] == "litert"]:
         sections.append(_litert(content, litert))
     else:
@@ -52,7 +53,7 @@ def _python(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> 
                 name, value = "image_bytes", '[open("photo.jpg", "rb").read()]'
             call = f'{model["part"]}.signatures["{signature["name"]}"]({name}=tf.constant({value}){options})'
             lines.append(f'{signature["outputs"][0]["name"]} = {call}["{signature["outputs"][0]["name"]}"]')
-    text = "Needs only `tensorflow`. Signatures that end in `_bytes` take JPEG or PNG files of any size."
+    text = "Needs only `tensorflow`. Signatures that end in `_bytes` take JPEG, PNG or WebP files of any size."
     return f"### Python\n\n{text}\n\n{_code('python', lines)}"
 
 
@@ -64,11 +65,19 @@ def _serving(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) ->
     value: Any = {"b64": "…"} if first["kind"] == "bytes" else "…"
     inputs = {first["name"]: [value], **dict(_options(signature))}
     body = json.dumps({"signature_name": signature["name"], "inputs": inputs}, ensure_ascii=False)
+    # Of `tfserving/full/1` the folder above is served; a SavedModel of another layout is given the version here.
+    folder, version = (
+        (model["path"].removesuffix("/1"), "") if model["format"] == "tfserving" else (model["path"], "/1")
+    )
+    mounted = f"$PWD/{folder}:/models/{name}{version}"
     lines = [
-        f'docker run -p 8501:8501 -v "$PWD/{model["path"]}:/models/{name}/1" -e MODEL_NAME={name} tensorflow/serving',
+        f'docker run -p 8501:8501 -v "{mounted}" -e MODEL_NAME={name} tensorflow/serving',
         f"curl localhost:8501/v1/models/{name}:predict -d '{body}'",
     ]
-    text = "A part's folder is served as it is; `1` is the version that TensorFlow Serving asks for."
+    text = (
+        "`1` is the version that TensorFlow Serving asks for. Without a `signature_name` it calls `serving_default`, "
+        f"which is `{model['signatures'][0]['name']}`."
+    )
     return f"### TensorFlow Serving\n\n{text}\n\n{_code('sh', lines)}"
 
 

@@ -89,6 +89,28 @@ def compare(found, expected, peak):
     }
 
 
+def difference_alone(call, signature, inputs, options, batches, found):
+    """Output → the largest difference between an image in a batch and the same image alone.
+
+    Args:
+        call: The part.
+        signature: Name of the signature.
+        inputs: Name → values for all images.
+        options: Name → scalar.
+        batches: Sizes of the batches that `found` was answered in.
+        found: Output → what was answered.
+    """
+    differences = dict.fromkeys(found, 0.0)
+    ends = np.cumsum(batches) - 1
+    # The last image of a small batch, and that of the last batch.
+    for place in {int(end) for end, size in zip(ends, batches) if size > 1 and end in (*ends[:2], ends[-1])}:
+        batch = {name: values[place : place + 1] for name, values in inputs.items()}
+        for name, values in call(signature, {**batch, **options}).items():
+            difference = np.abs(values.astype(np.float64) - found[name][place : place + 1])
+            differences[name] = max(differences[name], float(difference.max()))
+    return differences
+
+
 def latency(call, signature, inputs, options, size, seconds):
     """Median milliseconds of a call with a batch of `size`, over calls that take `seconds` together."""
     batch = {**{name: values[:size] for name, values in inputs.items()}, **options}
@@ -106,12 +128,14 @@ def check_signature(folder, call, described, batches, seconds):
     name = described["name"]
     inputs, options = read_inputs(folder, described["inputs"])
     found = call_in_batches(call, name, inputs, options, batches)
+    alone = difference_alone(call, name, inputs, options, batches, found)
     outputs = {}
     for output, expectation in described["outputs"].items():
         if output not in found:
             raise SystemExit(f"{name}: no output '{output}'; there are {', '.join(found)}")
         expected = np.load(folder / expectation["array"])
         outputs[output] = compare(found[output], expected, expectation["peak"])
+        outputs[output]["difference_alone"] = alone[output] / expectation["peak"]
         if "keep" in expectation:
             np.save(folder / expectation["keep"], found[output])
     sizes = (1, max(batches))

@@ -111,6 +111,7 @@ def describe_model(part: Part, target: Target, folder: Path, proof: Mapping[str,
         "files": [file.relative_to(folder).as_posix() for file in files],
         "size": sum(file.stat().st_size for file in files),
         "signatures": signatures,
+        **({"serving_default": part.main.name} if form.HOLDS_BYTES else {}),
         "proof": {
             **proof["parts"][part.name],
             **({"composition": proof["composition"]} if part.name == "full" else {}),

@@ -56,7 +56,7 @@ def export(target: Target, console: Console) -> Exported:
     form = format_called(target.format)
     restored = restore(target.run, target.asked)
     model = in_float32(restored)
-    parts = parts_of(model, restored.spec.dataset.image, target.parts)
+    parts = parts_of(model, restored.spec.dataset, target.parts)
     with staged(target.folder) as folder:
         kept = target.keep(folder)
         with placed(restored.loaded):
@@ -98,7 +98,7 @@ def _write(
     except (ModuleNotFoundError, OSError):
         raise
     except Exception as error:  # a converter raises whatever it stumbles over
-        if target.format == "savedmodel":  # which holds everything
+        if format_called(target.format).HOLDS_SEARCH:  # and so holds everything
             raise
         raise refuse(part, target.format, model, restored.spec, error) from error
     for empty in [inside for inside in path.glob("*") if inside.is_dir() and not any(inside.iterdir())]:

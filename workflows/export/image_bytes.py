@@ -1,57 +1,103 @@
 """Encoded image files → images of one shape, in TensorFlow operations, so that a SavedModel can hold it.
 
-The counterpart of `builders.images.fit_image(open_image(file))`: the same filter (Keys' bicubic, a = -0.5, as wide as
-the reduction), the same box, the same rounding, the same grey, the same alpha. It differs in three ways:
+The counterpart of `builders.images.fit_image(open_image(file, value_range=…))`: the same formats, orientation, range of
+values, alpha and grey, the same filter (Keys' bicubic, a = -0.5, as wide as the reduction), box and rounding.
 
-- Pillow's filter weights are fixed-point numbers, these are floating point: where an image is resized, a value in some
-  thousands differs by 1/255. Files that already have the size come out bit for bit.
-- JPEG, PNG, BMP and GIF (its first frame) are read; WebP and CMYK JPEGs with an inverted palette are not.
-- The orientation in a JPEG's EXIF block is applied, that in a PNG's is not.
+Pillow's filter weights are fixed-point numbers, these are floating point: where an image is resized, a value in some
+thousands differs by 1/255. Files that already have the size come out bit for bit, JPEGs and alpha within a level.
 """
 
+import numpy as np
 import tensorflow as tf
 
+from builders.images import ValueRange, to_8_bits
 from builders.spec.types import Image
-from workflows.export.exif import orientation, upright
+from workflows.export.exif import is_jpeg, is_png, is_webp, number_at, orientation, upright
 
 # ITU-R 601 luma in 16-bit fixed point, as Pillow computes it.
 _LUMA = (19595, 38470, 7471)
 
 
-def images_of(files: tf.Tensor, image: Image, shape: tuple[int, int, int]) -> tf.Tensor:
+def images_of(
+    files: tf.Tensor, image: Image, shape: tuple[int, int, int], value_range: ValueRange | None = None
+) -> tf.Tensor:
     """Decodes image files and brings them to one shape.
 
     Args:
-        files: string [batch], the content of JPEG, PNG, BMP or GIF files of any size.
+        files: string [batch], the content of JPEG, PNG, WebP, BMP or GIF files of any size.
         image: How images are fitted.
         shape: (height, width, channels) of the result.
+        value_range: The values, as files hold them, that become 0 and 1; as `builders.images.open_image` takes it.
 
     Returns:
         float32 [batch, height, width, channels] in [0, 1], in steps of 1/255.
     """
     each = tf.map_fn(
-        lambda file: _fit(_with_channels(_decode(file), shape[2]), image, shape),
+        lambda file: _fit(_with_channels(_decode(file, value_range), shape[2]), image, shape),
         files,
         fn_output_signature=tf.TensorSpec(shape, tf.float32),
     )
     return tf.ensure_shape(each, (None, *shape))
 
 
-def _decode(file: tf.Tensor) -> tf.Tensor:
-    """int32 [height, width, 1 or 3] in 0…255, transparent pixels on black."""
+def _decode(file: tf.Tensor, value_range: ValueRange | None) -> tf.Tensor:
+    """int32 [height, width, 1 or 3] in 0…255 as it is meant to be seen, transparent pixels on black."""
+    # Bytes 24 and 25 of a PNG are the bits of a value and the kind of its colours, of which 0 is grey.
+    bits, colours = number_at(file, 24, 1), number_at(file, 25, 1)
 
     def jpeg() -> tf.Tensor:
         # Accurate like Pillow's decoder; TensorFlow's default is a faster, coarser transform.
-        pixels = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE", fancy_upscaling=True)
-        return upright(tf.cast(pixels, tf.int32), orientation(file))
+        return levels(tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE", fancy_upscaling=True))
+
+    def grey_png_of_16_bits() -> tf.Tensor:
+        pixels = tf.io.decode_png(file, channels=1, dtype=tf.uint16)
+        return _int32(pixels) // 256 if value_range is None else levels(pixels, 2**16)
+
+    def grey_png_of_few_bits() -> tf.Tensor:
+        # With more channels than one, TensorFlow leaves values of few bits as small as they are in the file.
+        pixels = _int32(tf.io.decode_png(file, channels=1))
+        return tf.cond(bits == 1, lambda: pixels, lambda: levels(pixels))
+
+    def png() -> tf.Tensor:
+        return levels(_on_black(_int32(tf.io.decode_png(file, channels=4))))
+
+    def webp() -> tf.Tensor:
+        pixels = _int32(tf.io.decode_webp(file)[0])
+        return levels(tf.cond(tf.shape(pixels)[2] == 4, lambda: _on_black(pixels), lambda: pixels))
 
     def other() -> tf.Tensor:
-        pixels = tf.cast(tf.io.decode_image(file, expand_animations=False), tf.int32)
-        pixels = tf.ensure_shape(pixels, (None, None, None))
-        transparent = tf.equal(tf.shape(pixels)[2] % 2, 0)
-        return tf.cond(transparent, lambda: (pixels[..., :-1] * pixels[..., -1:] + 127) // 255, lambda: pixels)
+        pixels = tf.ensure_shape(tf.io.decode_image(file, expand_animations=False), (None, None, None))
+        channels = tf.shape(pixels)[2]
+        # A BMP of 32 bits has an alpha channel only where it says which bits those are.
+        opaque = (channels != 4) | (number_at(file, 30, 4, little=True) == 0)
+        pixels = _int32(pixels)
+        return levels(tf.cond(opaque, lambda: pixels[..., : tf.minimum(channels, 3)], lambda: _on_black(pixels)))
 
-    return tf.cond(tf.io.is_jpeg(file), jpeg, other)
+    def levels(pixels: tf.Tensor, values: int = 256) -> tf.Tensor:
+        if value_range is None:
+            return _int32(pixels)
+        return _int32(tf.gather(tf.constant(to_8_bits(np.arange(values), value_range)), _int32(pixels)))
+
+    pixels = tf.case(
+        [
+            (is_jpeg(file), jpeg),
+            (is_png(file) & (colours == 0) & (bits == 16), grey_png_of_16_bits),
+            (is_png(file) & (colours == 0) & (bits < 8), grey_png_of_few_bits),
+            (is_png(file), png),
+            (is_webp(file), webp),
+        ],
+        default=other,
+    )
+    return upright(pixels, orientation(file))
+
+
+def _int32(values) -> tf.Tensor:
+    return tf.cast(values, tf.int32)
+
+
+def _on_black(pixels: tf.Tensor) -> tf.Tensor:
+    """int32 [height, width, 3] of [height, width, 4]."""
+    return (pixels[..., :3] * pixels[..., 3:] + 127) // 255
 
 
 def _with_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:

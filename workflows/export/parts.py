@@ -7,7 +7,8 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
-from builders.spec.types import Image
+from builders.images import file_value_range
+from builders.spec.types import Dataset
 from workflows.export.image_bytes import images_of
 
 Kind = Literal["image", "code", "bytes", "option"]
@@ -93,17 +94,30 @@ class Part:
         """The signature that takes arrays."""
         return self.signatures[0]
 
+    @property
+    def default(self) -> Signature:
+        """`serving_default`, which programs call that know no name: the main signature without its options, and only
+        the first of its outputs.
+        """
+        main, output = self.main, self.main.outputs[0]
 
-def parts_of(model: Reconstructor, image: Image, names: Iterable[str]) -> list[Part]:
+        def call(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {output.name: main.function(**inputs)[output.name]}
+
+        inputs = tuple(tensor for tensor in main.inputs if tensor.kind != "option")
+        return Signature("serving_default", inputs, (output,), call)
+
+
+def parts_of(model: Reconstructor, dataset: Dataset, names: Iterable[str]) -> list[Part]:
     """The parts of a reconstructor, ready to be written.
 
     Args:
         model: Computes in float32.
-        image: How image files are brought to the model's shape.
+        dataset: How image files are read and brought to the model's shape.
         names: Which parts.
     """
     height, width, channels = model.image_shape
-    shape = (height, width, channels)
+    shape, values = (height, width, channels), file_value_range(dataset)
     options = tuple(Tensor(name, "option", (), "int32", default) for name, default in model.encode_options.items())
     images = Tensor("image", "image", (None, *shape))
     files = Tensor("image_bytes", "bytes", (None,), "string")
@@ -128,7 +142,7 @@ def parts_of(model: Reconstructor, image: Image, names: Iterable[str]) -> list[P
 
     def of_images(part: str, name: str, outputs: tuple[Tensor, ...], function) -> Part:
         def from_bytes(image_bytes: tf.Tensor, **chosen: tf.Tensor) -> dict[str, tf.Tensor]:
-            return function(image=images_of(image_bytes, image, shape), **chosen)
+            return function(image=images_of(image_bytes, dataset.image, shape, values), **chosen)
 
         return Part(
             part,

@@ -26,6 +26,9 @@ HIDDEN = (
 
 # How long each latency is measured.
 SECONDS = 0.4
+# What an image alone may differ from the same image in a batch, where weights are rounded and no difference is allowed
+# for otherwise.
+_ALONE = 1e-4
 
 
 class ExportFailed(Exception):
@@ -76,12 +79,13 @@ def prove(
 
 
 def _request(part: Part, path: Path, format: str, samples: Samples, folder: Path) -> dict[str, Any]:
-    held = [part.main] if not format_called(format).HOLDS_BYTES else part.signatures
+    held = (*part.signatures, part.default) if format_called(format).HOLDS_BYTES else (part.main,)
     described = []
     for signature in held:
         outputs = {}
-        for name, values in _expected(part, signature, samples).items():
-            array = f"{signature.name}-{name}.npy"
+        expected = _expected(part, signature, samples)
+        for name in (output.name for output in signature.outputs):
+            values, array = expected[name], f"{signature.name}-{name}.npy"
             np.save(folder / array, values)
             # Images have a range of 1. A code has none: differences are told in units of its largest value.
             peak = float(np.abs(values).max()) or 1.0 if name == "code" else 1.0
@@ -142,6 +146,12 @@ def _judge(
     """The proof of a part as manifest.json keeps it. Raises ExportFailed where a tolerance is exceeded."""
     for name, signature in measured.items():
         for output, figures in signature["outputs"].items():
+            if figures["difference_alone"] > allowed.get("difference", _ALONE):
+                raise ExportFailed(
+                    f"{part.name}: {name} answers another {output} for an image alone than for the same image in a "
+                    f"batch: they differ by {figures['difference_alone']:.2g}, more than "
+                    f"{allowed.get('difference', _ALONE):g}, so a layer mixes the images of a batch; nothing was kept"
+                )
             if figures["largest_difference"] > allowed.get("difference", math.inf):
                 raise ExportFailed(
                     f"{part.name}: {name} answers another {output} than the run: they differ by "

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
-from builders.images import fit_image, open_image, to_float
+from builders.images import file_value_range, fit_image, open_image, to_float
 from workflows.export.image_bytes import images_of
 from workflows.restore import Restored
 from workflows.validate import png_bytes
@@ -92,9 +92,10 @@ def gather_samples(restored: Restored, model: Reconstructor) -> Samples:
     split = _choose_split(restored)
     images = to_float(split.images(_spread(split.count, _IMAGES)))
     files = [png_bytes(image) for image in images]
-    fit, shape = restored.spec.dataset.image, restored.image_shape
-    of_files = tf.function(lambda files: images_of(files, fit, shape))(tf.constant(files)).numpy()
-    of_pillow = np.stack([to_float(fit_image(open_image(file), fit, shape[:2])) for file in files])
+    fit, shape, values = restored.spec.dataset.image, restored.image_shape, file_value_range(restored.spec.dataset)
+    of_files = tf.function(lambda files: images_of(files, fit, shape, values))(tf.constant(files)).numpy()
+    opened = [open_image(file, value_range=values) for file in files]
+    of_pillow = np.stack([to_float(fit_image(array, fit, shape[:2])) for array in opened])
     answers = Answers(model)
     code, code_of_files = answers.encode(images), answers.encode(of_files)
     return Samples(

@@ -118,9 +118,9 @@ import numpy as np
 form, export, folder, *options = sys.argv[1:]
 options = {name: np.int32(value) for name, value in (option.split("=") for option in options)}
 def opened(part, signature):
-    if form == "savedmodel":
+    if form in ("savedmodel", "tfserving"):
         import tensorflow as tf
-        model = tf.saved_model.load(f"{export}/{part}")
+        model = tf.saved_model.load(f"{export}/{part}" if form == "savedmodel" else f"{export}/tfserving/{part}/1")
         function = model.signatures[signature]
         return lambda **inputs: {name: value.numpy() for name, value in function(
             **{name: tf.constant(value) for name, value in inputs.items()}).items()}

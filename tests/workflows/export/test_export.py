@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 from skimage import data
 
+from architectures.reconstructors.base import Reconstructor
 from builders.errors import RequestError
 from builders.images import fit_image, open_image, to_float
 from workflows.console import new_console
@@ -93,8 +94,48 @@ def test_only_what_a_part_needs_is_in_it(whole):
     model = restore(run, "last").model
     loaded = tf.saved_model.load(str(run.export_dir / "decoder"))
     assert sum(weight.shape.num_elements() for weight in loaded.weights) == model.decoder.count_params()
-    [signature] = loaded.signatures.values()
-    assert signature.structured_input_signature[1]["code"].shape[0] is None
+    assert set(loaded.signatures) == {"decode", "serving_default"}
+    for signature in loaded.signatures.values():
+        assert signature.structured_input_signature[1]["code"].shape[0] is None
+
+
+def test_whoever_knows_no_name_calls_the_default(whole):
+    run, manifest = whole
+    images = tf.constant(images_for(run, 3))
+    loaded = (tf.saved_model.load(str(run.export_dir / part)) for part in ("encoder", "decoder", "full"))
+    encode, decode, reconstruct = (part.signatures["serving_default"] for part in loaded)
+    code = encode(image=images)
+    assert set(code) == {"code"}
+    image = decode(**code)
+    assert set(image) == {"image"}, "and no further output"
+    assert (image["image"] == reconstruct(image=images)["image"]).numpy().all()
+    models = [model for model in manifest["models"] if model["format"] == "savedmodel"]
+    assert [model["serving_default"] for model in models] == ["encode", "decode", "reconstruct"]
+    assert all("serving_default" in model["proof"]["signatures"] for model in models), "it is proven like the others"
+
+
+def test_tensorflow_serving_finds_numbered_versions(exported):
+    run = exported("autoencoder", "tfserving", "decoder")
+    assert [path.name for path in (run.export_dir / "tfserving" / "decoder").iterdir()] == ["1"]
+    loaded = tf.saved_model.load(str(run.export_dir / "tfserving" / "decoder" / "1"))
+    assert set(loaded.signatures) == {"decode", "serving_default"}
+    card = (run.export_dir / "README.md").read_text()
+    assert '-v "$PWD/tfserving/decoder:/models/' in card and "/1:" not in card
+    assert problems_of(run.export_dir) == []
+
+
+def test_a_model_that_mixes_the_images_of_a_batch_is_refused(exported, monkeypatch):
+    run = exported("autoencoder")
+    decode = Reconstructor.decode
+
+    def mixed(self, code, training=False):
+        return {name: image + 1e-3 * tf.reduce_mean(image, 0) for name, image in decode(self, code, training).items()}
+
+    monkeypatch.setattr(Reconstructor, "decode", mixed)
+    target = choose_target(run, "decoder", checkpoint="last", force=True)
+    with pytest.raises(ExportFailed, match="decode answers another image for an image alone than for the same image"):
+        export(target, new_console())
+    assert problems_of(run.export_dir) == []
 
 
 def test_the_card_is_what_the_hub_reads(whole):

@@ -115,7 +115,7 @@ def test_what_a_format_cannot_hold_is_refused_by_layer(form, layer, advice, tmp_
 
 
 def test_formats_offer_what_the_exporter_asks_for():
-    assert format_names() == ["savedmodel", "litert", "onnx"]
+    assert format_names() == ["savedmodel", "litert", "onnx", "tfserving"]
     for name in format_names():
         form = format_called(name)
         assert form.PRECISIONS["float32"]["difference"] <= 1e-4 and form.PACKAGES
@@ -127,7 +127,7 @@ def test_wrong_requests_are_one_line_and_wait_for_nothing(trained, capsys, monke
     run = trained("inverter")
     monkeypatch.setattr(exporting, "export", None)
     for arguments, line in (
-        (["--format", "litrt"], "'litrt' is not one of 'savedmodel', 'litert', 'onnx'"),
+        (["--format", "litrt"], "'litrt' is not one of 'savedmodel', 'litert', 'onnx', 'tfserving'"),
         (["--presicion", "int8"], "did you mean '--precision'?"),
         ([str(run.path), "--precision", "int8"], "savedmodel offers only float32"),
         ([str(run.path), "--checkpoint", "99"], "no checkpoint of step 99"),

@@ -15,7 +15,7 @@ from tests.test_specs import SPECS
 from workflows.console import new_console
 from workflows.export.export import export
 from workflows.export.float32 import in_float32
-from workflows.export.formats import format_names
+from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import problems_of
 from workflows.export.target import choose_target
 from workflows.restore import restore
@@ -57,7 +57,7 @@ def test_a_mini_exports_and_answers_as_its_run(path, tmp_path, somebody_elses):
     images = np.random.default_rng(1).random((17, *model.image_shape), np.float32)
     options = [f"{name}={value}" for name, value in model.encode_options.items()]
     for form in format_names():
-        if searches and form != "savedmodel":
+        if searches and not format_called(form).HOLDS_SEARCH:
             for part in ("encoder", "full"):
                 with pytest.raises(RequestError, match=f"encoder.latents: {form} cannot hold the {part}"):
                     export(choose_target(run, part, form, checkpoint="last"), new_console())
@@ -65,10 +65,10 @@ def test_a_mini_exports_and_answers_as_its_run(path, tmp_path, somebody_elses):
             continue
         if form != "savedmodel":
             export(choose_target(run, "all", form, checkpoint="last"), new_console())
-        most = 1e-5 if form == "savedmodel" else 1e-4
+        most = format_called(form).PRECISIONS["float32"]["difference"]
         for size, (composed, whole) in somebody_elses(form, run.export_dir, images, *options).items():
             for name, image in model.reconstruct(images[:size]).items():
                 assert np.abs(image - composed[name]).max() <= most, (form, size)
-                if form == "savedmodel":
+                if most == 1e-5:
                     assert (composed[name] == whole[name]).all(), "encoder, then decoder, is not exactly the whole"
     assert problems_of(run.export_dir) == []

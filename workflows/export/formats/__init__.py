@@ -6,6 +6,7 @@ needs to write is imported inside `write`. It is found by lying here and offers 
 """
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ class Format(Protocol):
         PRECISIONS: Precision of the weights → how much it may differ from the run: `{"difference": 1e-5}`, in units
             of an image's range or of the largest value of the code; or `{"loss": 1.0}`, in dB of PSNR.
         PACKAGES: What must be installed to write and read it, as pip calls it.
-        HOLDS_BYTES: Whether signatures that take encoded image files fit in.
+        HOLDS_BYTES: Whether several signatures fit in: those that take encoded image files, and `serving_default`.
         HOLDS_SEARCH: Whether a code that is found by optimisation fits in.
     """
 
@@ -77,5 +78,5 @@ def format_called(name: str) -> Any:
 
 
 def format_file(name: str) -> Path:
-    """The source of a format, which the checking program reads by its path."""
-    return Path(__path__[0]) / f"{name}.py"
+    """The source of a format's `load`, which the checking program reads by its path."""
+    return Path(inspect.getfile(format_called(name).load))

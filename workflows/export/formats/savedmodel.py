@@ -7,7 +7,7 @@ HOLDS_SEARCH = True
 
 
 def location(part, precision):
-    """A folder beside the manifest, as TensorFlow Serving takes it."""
+    """A folder beside the manifest."""
     return part
 
 
@@ -17,13 +17,15 @@ def output_name(name, inputs):
 
 
 def write(part, path, precision, calibration=()):
-    """Writes all signatures of a part. Each is also a method of what `tf.saved_model.load` returns."""
+    """Writes all signatures of a part and the default. Each is also a method of what `tf.saved_model.load` returns."""
     import tensorflow as tf
 
     from workflows.export.parts import traced
 
     module = tf.Module()
     graphs = {signature.name: traced(signature) for signature in part.signatures}
+    same = (part.default.inputs, part.default.outputs) == (part.main.inputs, part.main.outputs)
+    graphs[part.default.name] = graphs[part.main.name] if same else traced(part.default)
     # Only what the graphs read: no optimizer, no discriminator, no other part.
     module.weights = list({id(v): v for graph in graphs.values() for v in graph.variables}.values())
     for name, graph in graphs.items():
