@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from architectures.reconstructors.learning import compiled_where_it_loops, never_learning
+from architectures.reconstructors.learning import compiled_where_long, never_learning
 from architectures.reconstructors.unchanged import unchanged
 from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
@@ -92,7 +92,7 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
     try:
         with unchanged(layer.variables), refused_warnings():
             passes, unreached, announced = _there_and_back(layer, received)
-            call = compiled_where_it_loops(lambda inputs: _call(layer, inputs), layer)
+            call = compiled_where_long(lambda inputs: _call(layer, inputs), layer, received.shape[1])
             together = call(received)
             with warnings.catch_warnings(action="ignore"):  # Keras wonders at axes of size 1, such as this batch
                 alone = call(received[:1])
@@ -134,7 +134,7 @@ def _there_and_back(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[boo
             outputs = _call(layer, inputs, training=True)
         return outputs, tape.gradient(outputs, [inputs, *(weight.value for weight in layer.trainable_weights)])
 
-    outputs, (back, *gradients) = compiled_where_it_loops(run, layer)(received)
+    outputs, (back, *gradients) = compiled_where_long(run, layer, received.shape[1])(received)
     unreached = [weight.name for weight, gradient in zip(layer.trainable_weights, gradients) if gradient is None]
     return back is not None, unreached, outputs.shape
 

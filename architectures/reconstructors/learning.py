@@ -17,6 +17,7 @@ Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
 # How far what does learn is moved before the rest is looked at again, relative to its own size.
 _STEP = 0.01
+_LONG = 64
 
 
 def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list[keras.Variable]:
@@ -34,7 +35,7 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
         The variables; all terms of the loss are taken as if they had started.
     """
     variables = _trained(model)
-    gradients_now = compiled_where_it_loops(lambda: _gradients(model, batch), model)
+    gradients_now = compiled_where_long(lambda: _gradients(model, batch), model, _longest(model))
     with unchanged(_changing(model)):
         gradients = gradients_now()
         unreached = [variable for variable, gradient in zip(variables, gradients) if gradient is None]
@@ -48,13 +49,21 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
         return [variable for part in _still_parts(model, variables, gradients_now()) for variable in part]
 
 
-def compiled_where_it_loops(function: Callable, layer: keras.layers.Layer) -> Callable:
-    """A function of tensors, compiled if a recurrent layer is inside.
+def compiled_where_long(function: Callable, layer: keras.layers.Layer, steps: int) -> Callable:
+    """A function of tensors, compiled if a recurrent layer inside may go round over so many steps of a sequence.
 
-    Eagerly those go round in Python, a thousand times slower; all else runs sooner than it compiles.
+    Eagerly it does so in Python, a thousand times slower; all else runs sooner than it compiles.
     """
-    loops = any(isinstance(inner, keras.layers.RNN) for inner in layer._flatten_layers())
-    return tf.function(function, reduce_retracing=True) if loops else function
+    recurrent = any(isinstance(inner, keras.layers.RNN) for inner in layer._flatten_layers())
+    return tf.function(function, reduce_retracing=True) if recurrent and steps > _LONG else function
+
+
+def _longest(model: Reconstructor) -> int:
+    """The longest side, and so the longest sequence, of anything inside the trained parts."""
+    tensors = (
+        tensor for part in model.trained_parts for layer in part.layers for tensor in keras.tree.flatten(layer.output)
+    )
+    return max((side or 1 for tensor in tensors for side in tensor.shape[1:]), default=1)
 
 
 def _trained(model: Reconstructor) -> list[keras.Variable]:

@@ -23,8 +23,8 @@ from workflows.latents.plane import Plane
 from workflows.latents.start import initial_latents
 from workflows.reconstruct import reconstruct
 from workflows.restore import restore
-from workflows.train import train
 from workflows.stopping import Interrupted
+from workflows.train import train
 from workflows.trainer import Trainer, _Session
 from workflows.validate import validate
 
