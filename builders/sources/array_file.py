@@ -18,6 +18,7 @@ import numpy as np
 
 from architectures.registry import did_you_mean
 from builders.errors import RequestError
+from builders.sources.paths import relative_to, source_path
 from files import memory_budget, open_regular
 from words import printable
 
@@ -50,10 +51,10 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
         RequestError: No such file or key, another format, a damaged file, Python objects in it, or it is larger than
             `files.memory_budget` allows.
     """
-    file, shown = pathlib.Path(path).expanduser(), printable(path)
+    file, shown = source_path(path), printable(path)
     if not file.is_file():
         problem = "is a folder, expected a .npy, .npz or IDX file" if file.is_dir() else "no such file"
-        raise RequestError(f"{where}: {problem}: '{shown}'; paths are relative to the working directory")
+        raise RequestError(f"{where}: {problem}: '{shown}'; {relative_to()}")
     try:
         with open_regular(file, _LARGEST_FILE) as opened:
             start = opened.read(6)

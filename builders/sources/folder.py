@@ -12,6 +12,7 @@ from builders.image_files import Found, find_images
 from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
 from builders.sources.folder_structure import structure_of
+from builders.sources.paths import relative_to, source_path
 from builders.sources.registry import SOURCES
 from builders.sources.value_range import checked_range
 from words import printable
@@ -40,14 +41,11 @@ class Folder(EncodedSource):
 
     def __init__(self, path: str, value_range: tuple[float, float] | None = None):
         self.value_range = checked_range(self.value_range_key, value_range)
-        self._root = pathlib.Path(path).expanduser()
+        self._root = source_path(path)
         shown = printable(path)
         if not self._root.is_dir():
             problem = "is a file, expected a folder" if self._root.exists() else "no such folder"
-            raise RequestError(
-                f"{_WHERE}.path: {problem}: '{shown}'; paths are relative to the working directory "
-                f"({printable(pathlib.Path.cwd())}); set another with --set dataset.source.folder.path=FOLDER"
-            )
+            raise RequestError(f"{_WHERE}.path: {problem}: '{shown}'; {relative_to()}")
         try:
             found = find_images(self._root)
         except OSError as error:

@@ -10,6 +10,7 @@ from builders.errors import RequestError
 from builders.image_files import is_image
 from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
+from builders.sources.paths import source_path
 from builders.sources.registry import SOURCES
 from words import printable
 
@@ -32,7 +33,7 @@ class TinyImagenet(EncodedSource):
     own_splits = {"train": "train", "test": "val"}
 
     def __init__(self, path: str):
-        self._root = pathlib.Path(path).expanduser()
+        self._root = source_path(path)
         if not (self._root / "train").is_dir() or not (self._root / "val" / "images").is_dir():
             what = "has not the folders train and val/images" if self._root.is_dir() else "no such folder"
             raise RequestError(
