@@ -45,6 +45,8 @@ def rows(run: Run) -> Iterator[dict]:
     """One row for each model and signature of a run's export."""
     for model in read_manifest(run.export_dir)["models"]:
         for name, signature in model["proof"]["signatures"].items():
+            if name == "serving_default":  # one of the others
+                continue
             outputs = signature["outputs"].values()
             sizes = sorted(signature["latency_ms"], key=int)
             yield {
