@@ -57,6 +57,9 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
             raise SpecErrors(
                 [problem_at(asked, ("extends",), f"expected the path of a spec, got {shown(plain(parent))}")]
             )
+        if parent.value.startswith(("~", "$")):
+            message = f"{shown(parent.value[0])} is not supported here; write the path, relative to this file or whole"
+            raise SpecErrors([problem_at(asked, ("extends",), message)])
         file = os.path.normpath(os.path.join(os.path.dirname(file), parent.value))
     long_forms, merge = LongForms(catalogue), Merger(catalogue)
     merged = long_forms(chain[-1], language())

@@ -100,6 +100,8 @@ def test_several_levels_from_several_folders(write, plain):
         ),
         ({"x.yaml": "extends: gone.yaml"}, "x.yaml:1:10: no such file: 'gone.yaml'"),
         ({"x.yaml": "extends: /etc/passwd"}, "x.yaml:1:10: '/etc/passwd' is no spec"),
+        ({"x.yaml": "extends: ~/a.yaml"}, "x.yaml:1:10: extends: '~' is not supported here; write the path"),
+        ({"x.yaml": "extends: $HOME/a.yaml"}, "x.yaml:1:10: extends: '$' is not supported here; write the path"),
         ({"x.yaml": "extends: [a]"}, "x.yaml:1:10: extends: expected the path of a spec, got ['a']"),
         ({"x.yaml": "extends: y.yaml", "y.yaml": "a: [1"}, "y.yaml:2:1: not valid YAML"),
         (
