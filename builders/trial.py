@@ -83,6 +83,8 @@ def require_learning(
 def _why(place: str, latents: Latents | None) -> str:
     if place == "encoder.latents" and latents.initializer == "zeros":
         return "all latents begin at zero, where this decoder has no gradient; use initializer: normal"
+    if ".Output" in place:
+        return "no term of the loss compares this image; add one with output: and its name, or remove it"
     return "no gradient of the loss reaches it; look at the layers and activations after it"
 
 

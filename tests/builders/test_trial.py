@@ -130,6 +130,13 @@ ZEROS = LATENTS.replace("initializer: pca", "initializer: zeros").replace(
     [
         (ZEROS, [], "tiny.yaml:9:3: encoder.latents: would never learn"),
         (
+            INVERTER.replace(
+                "    - UpSampling2D", "    - Output: {name: half, layers: [Conv2D: {filters: 3}]}\n    - UpSampling2D"
+            ),
+            [],
+            "tiny.yaml:14:37: decoder.layers.2.Output.layers.0.Conv2D: would never learn: no term of the loss compares",
+        ),
+        (
             AUTOENCODER,
             ["encoder.layers.1.Dense.kernel_initializer=zeros", "encoder.layers.1.Dense.activation=relu"],
             "encoder.layers.1.Dense: would never learn",

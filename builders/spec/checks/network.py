@@ -32,7 +32,6 @@ def network_checks(view: View) -> Iterator[Problem]:
     for part in ("encoder", "code", "decoder", "discriminator"):
         yield from _layer_names(view, part)
         yield from _batch_axes(view, part)
-    yield from _unused_outputs(view)
     yield from _initial_weights(view)
 
 
@@ -173,19 +172,6 @@ def _batch_axes(view: View, part: str) -> Iterator[Problem]:
                 f"a {layer} that keeps its state would mix the images of one batch with those of the next; remove it"
             )
             yield view.problem((*path, "stateful"), message, value=True)
-
-
-def _unused_outputs(view: View) -> Iterator[Problem]:
-    """Further images of the decoder that nothing is compared with would never learn."""
-    terms = view.keys("loss")
-    used = {view.get("loss", term, "output", kind=str) for term in terms}
-    for path, layer, _ in view.stack("decoder", "layers"):
-        name = view.get(*path, "name", kind=str)
-        if layer == "Output" and name and terms and name not in used:
-            message = (
-                f"no term of the loss compares it, so it would never learn; add one with output: {name}, or remove it"
-            )
-            yield view.problem(path, message)
 
 
 def _initial_weights(view: View) -> Iterator[Problem]:

@@ -98,12 +98,6 @@ def test_a_layer_over_the_axis_of_the_batch_is_refused(layer, place, tmp_path):
     assert ":7:" in line and place in line
 
 
-def test_an_output_that_no_term_compares_is_refused(tmp_path):
-    text = SPEC.replace("Reshape:", "Output: {name: half, layers: [ReLU]}, Reshape:")
-    [line] = problems(tmp_path, text=text)
-    assert "decoder.layers.2.Output: no term of the loss compares it" in line
-
-
 def test_gathering_gradients_for_longer_than_the_training_is_refused(tmp_path):
     settings = ["training.epochs=2", "training.optimizer={Adam: {gradient_accumulation_steps: 5}}"]
     [line] = problems(tmp_path, "ReLU", SPEC, *settings)
