@@ -233,8 +233,11 @@ class _Session:
         with TrainingProgress(epochs, per_epoch, trainer.train_split.batch_size, trainer.verbose) as progress:
             self._introduce(progress)
             progress.begin(self.step)
-            self._prune()  # an earlier sitting may have been killed before it did
-            ended = self.monitor.should_stop(self.run.history(), per_epoch)
+            history = self.run.history()
+            # An earlier sitting may have been killed between its last checkpoint and these.
+            self.run.update_state(step=self.step, epoch=self.step // per_epoch, best=self.monitor.best(history))
+            self._prune()
+            ended = self.monitor.should_stop(history, per_epoch)
             for epoch in range(epochs if ended else self.step // per_epoch, epochs):
                 figures = self._train_epoch(epoch, progress)
                 row = {**figures, **self.measures.measure(epoch + 1, self.step)}
