@@ -8,7 +8,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def open_regular(path: str | os.PathLike, limit: int) -> BufferedReader:
             raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
         if found.st_size > limit:
             raise OSError(errno.EFBIG, f"holds {found.st_size:,} bytes, more than {limit:,}", os.fspath(path))
-        return os.fdopen(handle, "rb")
+        return BufferedReader(FileIO(handle))  # fdopen would ask the system twice more
     except BaseException:
         os.close(handle)
         raise

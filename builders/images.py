@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import BinaryIO
+from typing import IO, cast
 
 import numpy as np
 from PIL import Image as Pillow
@@ -143,7 +143,7 @@ def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
         return (width, height) if known and 5 <= _orientation(image) <= 8 else (height, width)
 
 
-def open_file(source: str | os.PathLike | bytes) -> BinaryIO:
+def open_file(source: str | os.PathLike | bytes) -> io.BufferedIOBase:
     """A file that may come from a stranger, or its bytes, for reading.
 
     Raises:
@@ -156,14 +156,14 @@ def open_file(source: str | os.PathLike | bytes) -> BinaryIO:
 
 
 @contextmanager
-def opened_image(source: str | os.PathLike | bytes | BinaryIO) -> Iterator[Pillow.Image]:
+def opened_image(source: str | os.PathLike | bytes | io.BufferedIOBase) -> Iterator[Pillow.Image]:
     """Opens a file or its bytes with Pillow; whatever Pillow raises while it is open becomes BadImageError."""
     try:
         with warnings.catch_warnings():
             # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
             warnings.simplefilter("ignore")
-            file = open_file(source) if isinstance(source, str | os.PathLike | bytes) else source
-            with file, Pillow.open(file, formats=FORMATS) as image, _turn(image):
+            file = source if isinstance(source, io.BufferedIOBase) else open_file(source)
+            with file, Pillow.open(cast(IO[bytes], file), formats=FORMATS) as image, _turn(image):
                 yield image
     except Pillow.UnidentifiedImageError:
         raise BadImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None

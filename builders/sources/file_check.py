@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-from typing import BinaryIO
 
 from builders.images import BadImageError, open_file, opened_image
 
@@ -40,7 +39,7 @@ def check_file(source: str | os.PathLike | bytes) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def _end(file: BinaryIO) -> tuple[int, bytes]:
+def _end(file: io.BufferedIOBase) -> tuple[int, bytes]:
     """Bytes in a file, and the last of them; where it is read next stays as it is."""
     if isinstance(file, io.BytesIO):
         content = file.getbuffer()
