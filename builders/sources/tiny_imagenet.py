@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from builders.errors import RequestError
-from builders.image_files import is_image
+from builders.image_files import is_image, is_left_out
 from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
 from builders.sources.paths import source_path
@@ -90,7 +90,8 @@ def _images(folder: pathlib.Path) -> list[str]:
 
 def _training_images(folder: pathlib.Path) -> tuple[list[tuple[str, str]], list[str]]:
     """(path inside the root, class) of the training images; the classes, sorted."""
-    classes = sorted(entry.name for entry in folder.iterdir() if (entry / "images").is_dir())
+    folders = (entry for entry in folder.iterdir() if not is_left_out(entry.name))
+    classes = sorted(entry.name for entry in folders if (entry / "images").is_dir())
     images = [(f"train/{name}/images/{file}", name) for name in classes for file in _images(folder / name / "images")]
     if not images:
         raise RequestError(
