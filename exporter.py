@@ -3,7 +3,7 @@
     python exporter.py [RUN] [--part encoder|decoder|full|all] [--format savedmodel|litert|onnx|tfserving]
     python exporter.py --verify DIR
 
-Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted.
+Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N stopped by signal N.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """What the programs share: how a command runs, which exit status it ends with, and how a mistake is told.
 
-Exit status: 0 done, 1 failed while working, 2 the request was wrong, 130 interrupted.
+Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N stopped by signal N.
 """
 
 import io

@@ -8,6 +8,8 @@ from builders.spec import load_spec
 from run_record import repair
 from runs import Run, newest
 from workflows.command_line import say
+from workflows.console import new_console
+from workflows.describe_data import print_data
 from workflows.find_run import means_run
 from workflows.restore import check_frozen_weights
 from workflows.trainer import Trainer
@@ -65,6 +67,7 @@ def train(
         loaded = load_spec(target, [*overrides, "expected=null"])
     trainer = Trainer(loaded, verbose)
     if dry_run:
+        print_data(trainer.splits.data, loaded.spec, new_console(quiet=verbose == 0))
         trainer.rehearse()
         return None
     run = Run.create(runs_dir, loaded.spec.name, loaded)
