@@ -2,8 +2,8 @@
 
     python cli.py COMMAND --help
 
-Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N stopped by signal N. Everything heavy is imported
-inside the command that needs it, so that `check` and `runs` never wait for TensorFlow.
+Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N stopped by signal N. Everything heavy is
+imported inside the command that needs it, so that `check` and `runs` never wait for TensorFlow.
 """
 
 import json
