@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from builders.errors import RequestError
 from builders.image_store import free_memory
-from builders.images import FORMATS, BadImageError, fit_image, open_image, to_float
+from builders.images import FORMATS, BadImageError, ValueRange, file_value_range, fit_image, open_image, to_float
 from builders.spec import Image
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
@@ -18,6 +18,7 @@ from viewer.worker.camera import Camera
 from viewer.worker.models import Models
 from viewer.worker.recent import Recent
 from viewer.worker.shrinking import LONGEST_SIDE, shrunk
+from workflows.restore import Restored
 
 _MOST_KEPT = 16
 # Bytes that a pixel takes while an image of a mode is opened, copies included; any other mode takes the most.
@@ -38,20 +39,36 @@ class Images:
         self._camera = camera or Camera()
         self._opened: Recent[np.ndarray] = Recent(_MOST_KEPT)
 
-    def fitted(self, source: ImageSource, image: Image, shape: tuple[int, int, int]) -> np.ndarray:
-        """float32 [height, width, channels] in [0, 1]: the image as a run's spec says it is fitted.
+    def fitted_to(self, source: ImageSource, restored: Restored) -> np.ndarray:
+        """As `fitted`, as the spec of a run says it."""
+        dataset = restored.spec.dataset
+        return self.fitted(source, dataset.image, restored.image_shape, file_value_range(dataset))
+
+    def fitted(
+        self, source: ImageSource, image: Image, shape: tuple[int, int, int], value_range: ValueRange | None = None
+    ) -> np.ndarray:
+        """An image as a model takes it.
+
+        Args:
+            source: The image.
+            image: How it is fitted.
+            shape: (height, width, channels).
+            value_range: The values in files that are black and white, as `builders.images.open_image` takes it.
+
+        Returns:
+            float32 [height, width, channels] in [0, 1].
 
         Raises:
             RequestError: There is no such image, or it cannot be read.
         """
-        opened = self.opened(source)
+        opened = self.opened(source, value_range)
         if source.kind == "split":
             if opened.shape == shape:
                 return to_float(opened)
             image = replace(image, margin=0.0)  # what a dataset gives has been cut already
         return to_float(fit_image(opened, image, shape[:2])).reshape(shape)
 
-    def opened(self, source: ImageSource) -> np.ndarray:
+    def opened(self, source: ImageSource, value_range: ValueRange | None = None) -> np.ndarray:
         """uint8 [height, width, 1 or 3]: the image as it is, or shrunk to 2,048 pixels where it is larger."""
         if source.kind == "split":
             split = self._models.split(source.run, source.split)
@@ -65,7 +82,7 @@ class Images:
             changed = path.stat().st_mtime_ns
         except OSError as error:
             raise RequestError(f"{source.path}: {error.strerror or error}") from None
-        return self._opened.get((str(path), changed), lambda: _open(path))
+        return self._opened.get((str(path), changed, value_range), lambda: _open(path, value_range))
 
     def close_camera(self) -> Answer:
         """Answers `close camera`: nobody looks at it any more."""
@@ -73,7 +90,7 @@ class Images:
         return {}, {}
 
 
-def _open(path: Path) -> np.ndarray:
+def _open(path: Path, value_range: ValueRange | None) -> np.ndarray:
     if path.is_dir():
         raise RequestError(f"{path}: is a folder; choose one image in it")
     if not path.is_file():  # a pipe or a device might never end
@@ -84,7 +101,7 @@ def _open(path: Path) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _refuse_more_than_memory(path)
-        array = open_image(path, LONGEST_SIDE)
+        array = open_image(path, LONGEST_SIDE, value_range)
     except BadImageError as error:
         raise RequestError(f"{path}: {error}") from None
     finally:

@@ -49,7 +49,7 @@ class Reconstruction:
             width, channels] in [0, 1], and `ssim_map`, float32 [height, width], where SSIM's window fits.
         """
         restored, found = self._models.get(run, checkpoint)
-        original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
+        original = self._images.fitted_to(source, restored)
         image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
         return {"step": found.step, "epoch": found.epoch, **values}, arrays

@@ -40,3 +40,12 @@ def test_a_file_is_cut_and_what_a_dataset_gives_is_cut_already(images, tmp_path)
 def test_what_is_no_image_is_refused_in_a_sentence(images, path, said):
     with pytest.raises(RequestError, match=said):
         images.opened(ImageSource("file", path=path))
+
+
+def test_a_file_is_read_with_the_values_of_the_run_it_goes_through(images, tmp_path):
+    path = tmp_path / "twelve bits.png"
+    Pillow.fromarray(np.full((28, 28), 4095, np.uint16)).save(path)
+    source = ImageSource("file", path=str(path))
+    for value_range, white in ((None, 15 / 255), ((0.0, 4095.0), 1.0)):
+        shown = images.fitted(source, Image(size=28, channels=1), (28, 28, 1), value_range)
+        np.testing.assert_allclose(shown, white, atol=1e-6)

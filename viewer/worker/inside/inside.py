@@ -104,7 +104,7 @@ class Inside:
         where = next((each for each in network.places if each.name == place), None)
         if where is None:
             raise RequestError(f"{run}: its network has no place called '{place}'")
-        original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
+        original = self._images.fitted_to(source, restored)
         seen = self._look(network, restored, version_of(run, found), original)
         factors = _factors(where, scales)
         looked = self._look_at(network, seen, place)

@@ -84,7 +84,7 @@ class Latents:
             it.
         """
         restored, _ = self._models.get(run, checkpoint)
-        original = self._images.fitted(source, restored.spec.dataset.image, restored.image_shape)
+        original = self._images.fitted_to(source, restored)
         codec, version = self._spaces.codec(run, checkpoint)
         if codec.learned:
             vector = self._searches.latent(codec.model, version, original)
