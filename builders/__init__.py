@@ -1,1 +1,0 @@
-import architectures  # noqa: F401 (it sets what TensorFlow reads when it is imported)

@@ -19,6 +19,9 @@ def import_tensorflow() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow uses oneDNN's kernels by itself only where the processor has AVX-512 VNNI, BF16 or AMX. Elsewhere they
+    # are faster too, up to twice.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Else the first process takes all memory of all GPUs, and nobody can look at a run while it trains.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sys.stderr.flush()

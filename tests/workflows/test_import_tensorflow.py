@@ -1,4 +1,4 @@
-"""What is set before TensorFlow is imported, however that comes about, unless the user has set it."""
+"""What is set before TensorFlow is imported, unless the user has set it."""
 
 import os
 import subprocess
@@ -11,17 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("given", [None, "0"])
-@pytest.mark.parametrize(
-    "way", ["from workflows.import_tensorflow import import_tensorflow as i; i()", "import builders.model_builder"]
-)
-def test_convolutions_are_one_dnns_unless_the_user_says_otherwise(given, way):
+def test_convolutions_are_one_dnns_unless_the_user_says_otherwise(given):
     # TensorFlow itself is not needed to see what it would read.
     stub = "import sys, types, os; sys.meta_path.insert(0, type('F', (), {'find_spec': staticmethod(find)}))"
     code = (
         "def find(name, path=None, target=None):\n"
         "    if name.partition('.')[0] in ('keras', 'tensorflow'):\n"
         "        print(os.environ.get('TF_ENABLE_ONEDNN_OPTS')); sys.stdout.flush(); os._exit(0)\n"
-        f"{stub}\n{way}"
+        f"{stub}\nfrom workflows.import_tensorflow import import_tensorflow\nimport_tensorflow()"
     )
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     environment |= {"PYTHONPATH": str(ROOT)} | ({"TF_ENABLE_ONEDNN_OPTS": given} if given else {})
