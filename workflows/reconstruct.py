@@ -72,6 +72,8 @@ def reconstruct(
     """
     console = console or new_console()
     restored = restore(run, checkpoint)
+    for line in restored.remarks:
+        console.print(line)
     check_reconstructions(restored.spec, files, out, arrays, force)
     metrics = {name: metric for name, metric in metrics_to_measure({}).items() if name in _FIGURES}
     if min(restored.image_shape[:2]) < 7:

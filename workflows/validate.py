@@ -87,6 +87,7 @@ def validate(
     console = console or new_console()
     restored = restore(run, checkpoint)
     chosen, remarks = _choose_split(restored, split)
+    remarks = [*restored.remarks, *remarks]
     count = chosen.count if samples is None else min(samples, chosen.count)
     directory = run.evaluation_dir(chosen.name, str(checkpoint))
     probe = LatentProbe(restored.model) if isinstance(restored.model, LatentDecoder) else None

@@ -54,7 +54,9 @@ def export(target: Target, console: Console) -> Exported:
         ExportFailed: What was written answers otherwise than the run.
     """
     form = format_called(target.format)
-    restored = restore(target.run, target.asked)
+    restored = restore(target.run, target.checkpoint)
+    for line in filter(None, (target.remark, *restored.remarks)):
+        console.print(line)
     model = in_float32(restored)
     parts = parts_of(model, restored.spec.dataset, target.parts)
     with staged(target.folder) as folder:

@@ -26,7 +26,7 @@ class Target:
 
     Args:
         run: The run.
-        checkpoint: The state of it that is exported.
+        checkpoint: The state of it that is exported, held until then.
         asked: `best`, `last` or a step, as asked for.
         parts: Names of the parts to write.
         format: `savedmodel`, `litert` or `onnx`.
@@ -34,6 +34,7 @@ class Target:
         origin: Hashes of the spec and the checkpoint: what the export is made of.
         previous: The manifest of the export that is there and of the same origin; the new one is added to it.
         others: Paths in the export that is there of what no export wrote; they stay in it.
+        remark: Why the checkpoint is not the one asked for, where it is damaged.
     """
 
     run: Run
@@ -45,6 +46,7 @@ class Target:
     origin: Mapping[str, str]
     previous: Mapping[str, Any] | None
     others: tuple[str, ...] = ()
+    remark: str = ""
 
     @property
     def folder(self) -> Path:
@@ -97,7 +99,7 @@ def choose_target(
             f"--precision {precision}: {format} offers only {', '.join(offered.PRECISIONS)}; "
             "float16 and int8 weights come with --format litert"
         )
-    found = run.checkpoint(checkpoint)
+    found, remark = run.hold_checkpoint(checkpoint)
     parts = PARTS if part == "all" else (part,)
     origin = {"spec": hash_of(run.load_spec().resolved), "checkpoint": _content_hash(found.path)}
     folder = run.export_dir
@@ -117,7 +119,8 @@ def choose_target(
             _check_addition(folder, manifest, problems, origin, locations)
         if _damaged(manifest, problems) or manifest.get("origin") != origin:
             manifest = None
-    return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(dict.fromkeys(others)))
+    others = list(dict.fromkeys(others))
+    return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(others), remark)
 
 
 def _manifest_in(folder: Path, force: bool) -> Mapping[str, Any] | None:
