@@ -44,6 +44,17 @@ def repair(run: Run) -> list[str]:
     return lines
 
 
+def repair_if_idle(run: Run) -> list[str]:
+    """As `repair`, unless a process works on the run or nobody can write to it."""
+    if not damaged(run):
+        return []
+    try:
+        with run.lock():
+            return repair(run)
+    except RequestError:
+        return []
+
+
 def damaged(run: Run) -> dict[str, str]:
     """Name of a file of the run that is missing or damaged → what is wrong with it."""
     began = bool(_newest_first(run))

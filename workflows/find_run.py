@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from builders.spec import load_spec
+from run_record import repair_if_idle
 from runs import Run, newest
+from workflows.command_line import complain
 
 
 def find_run(argument: str | os.PathLike | None, runs_dir: str | os.PathLike = "runs") -> Run:
@@ -18,10 +20,14 @@ def find_run(argument: str | os.PathLike | None, runs_dir: str | os.PathLike = "
         RequestError: There is none.
     """
     if argument is None:
-        return newest(runs_dir)
-    if means_run(argument):
-        return Run.open(argument)
-    return newest(runs_dir, name=load_spec(argument).spec.name)
+        run = newest(runs_dir)
+    elif means_run(argument):
+        run = Run.open(argument)
+    else:
+        run = newest(runs_dir, name=load_spec(argument).spec.name)
+    for line in repair_if_idle(run):
+        complain(line)
+    return run
 
 
 def means_run(argument: str | os.PathLike) -> bool:

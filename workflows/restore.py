@@ -11,7 +11,7 @@ from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, Spec
 from run_checkpoints import Checkpoint
-from run_record import damaged, repair
+from run_record import repair_if_idle
 from runs import Run
 from workflows.checkpoints import load_weights, weights_hash
 from workflows.placing import placed
@@ -60,7 +60,7 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
     Raises:
         RequestError: No such checkpoint, a damaged one, or pretrained weights that differ from those trained with.
     """
-    remarks = _repair_if_idle(run)
+    remarks = repair_if_idle(run)
     if isinstance(checkpoint, Checkpoint):
         held = checkpoint
     else:
@@ -78,17 +78,6 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
     check_frozen_weights(run, model)
     load_weights(model, held.path)
     return Restored(run, loaded, model, held, tuple(remarks))
-
-
-def _repair_if_idle(run: Run) -> list[str]:
-    """Restores damaged files, unless a process works on the run or nobody can write to it."""
-    if not damaged(run):
-        return []
-    try:
-        with run.lock():
-            return repair(run)
-    except RequestError:
-        return []
 
 
 def check_frozen_weights(run: Run, model: Reconstructor) -> None:

@@ -7,7 +7,7 @@ from builders.errors import RequestError
 from builders.spec import load_spec
 from run_record import repair
 from runs import Run, newest
-from workflows.command_line import say
+from workflows.command_line import complain
 from workflows.console import new_console
 from workflows.describe_data import print_data
 from workflows.find_run import means_run
@@ -59,7 +59,7 @@ def train(
             raise RequestError(f"{run.path}: --dry-run is for a spec; a run that continues has been through its checks")
         with run.lock():
             for line in repair(run):
-                say(line, err=True)
+                complain(line)
             return _continue(run, overrides, verbose)
     loaded = load_spec(target, overrides)
     if overrides and loaded.spec.expected is not None:
