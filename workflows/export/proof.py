@@ -29,6 +29,8 @@ SECONDS = 0.4
 # What an image alone may differ from the same image in a batch, where weights are rounded and no difference is allowed
 # for otherwise.
 _ALONE = 1e-4
+# Steps of a search for latents after which that is measured.
+_BRIEF = 5
 
 
 class ExportFailed(Exception):
@@ -91,7 +93,9 @@ def _request(part: Part, path: Path, format: str, samples: Samples, folder: Path
             peak = float(np.abs(values).max()) or 1.0 if name == "code" else 1.0
             outputs[name] = {"array": array, "peak": peak, "keep": f"found-{array}"}
         inputs = _inputs(signature, samples, folder)
-        described.append({"name": signature.name, "inputs": inputs, "outputs": outputs})
+        # The default signature of a search has no option to make it short.
+        alone = not part.searches or any(tensor.kind == "option" for tensor in signature.inputs)
+        described.append({"name": signature.name, "inputs": inputs, "outputs": outputs, "alone": alone})
     # The checking process runs in a folder of its own, so a relative path would mean something else there.
     return {"name": part.name, "path": str(path.absolute()), "signatures": described}
 
@@ -106,7 +110,8 @@ def _inputs(signature: Signature, samples: Samples, folder: Path) -> dict[str, A
     described: dict[str, Any] = {}
     for tensor in signature.inputs:
         if tensor.kind == "option":
-            described[tensor.name] = {"value": tensor.default, "dtype": tensor.dtype}
+            brief = min(tensor.default or 0, _BRIEF)
+            described[tensor.name] = {"value": tensor.default, "dtype": tensor.dtype, "brief": brief}
         elif tensor.kind == "bytes":
             names = [f"{index}.png" for index in range(len(samples.files))]
             for name, content in zip(names, samples.files):
@@ -146,7 +151,7 @@ def _judge(
     """The proof of a part as manifest.json keeps it. Raises ExportFailed where a tolerance is exceeded."""
     for name, signature in measured.items():
         for output, figures in signature["outputs"].items():
-            if figures["difference_alone"] > allowed.get("difference", _ALONE):
+            if (figures["difference_alone"] or 0) > allowed.get("difference", _ALONE):
                 raise ExportFailed(
                     f"{part.name}: {name} answers another {output} for an image alone than for the same image in a "
                     f"batch: they differ by {figures['difference_alone']:.2g}, more than "
