@@ -84,6 +84,7 @@ def test_a_damaged_file_of_a_run_is_restored_from_a_checkpoint(run, longer, caps
     assert_goes_on(run, longer)
     said = capsys.readouterr().err
     assert f"{name}: is {'missing' if how == 'missing' else 'damaged'}; restored from a checkpoint" in said
+    assert said.count("restored") == 1
     assert (run.path / f"{name}.damaged").exists() == (how != "missing"), "nothing is thrown away"
 
 
