@@ -83,7 +83,8 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
     path = run.spec_path
     loaded = load_spec(path, overrides) if overrides else run.load_spec()
     state = run.state()
-    if state.epoch >= loaded.spec.training.epochs:
+    # One that was killed after its last epoch has still to draw what is drawn at the end.
+    if state.status == "finished" and state.epoch >= loaded.spec.training.epochs:
         raise RequestError(
             f"{run.path}: has finished its {state.epoch} epochs; to go on add "
             f"--set training.epochs={state.epoch + loaded.spec.training.epochs}"
