@@ -105,7 +105,7 @@ class RunFolder:
         return read
 
     def write_json(self, value: Mapping[str, Any], *names: str) -> None:
-        """Writes a mapping whole. What is no UTF-8, as in a path that was typed, becomes `\\udce9`, which JSON reads."""
+        """Writes a mapping whole. What is no UTF-8, as in a typed path, becomes `\\udce9`, which JSON reads."""
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         self.write(text.encode("utf-8", "backslashreplace"), *names)
 
