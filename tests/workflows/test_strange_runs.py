@@ -157,7 +157,10 @@ class Watch:
         elif event in ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.link"):
             for name in arguments[: 2 if event in ("os.rename", "os.link") else 1]:
                 if isinstance(name, str | bytes | os.PathLike):
-                    place = os.path.abspath(os.fsdecode(name))
+                    # shutil.rmtree names files beneath a folder that it holds open.
+                    folder = arguments[-1] if event in ("os.remove", "os.rmdir", "os.chmod", "os.mkdir") else -1
+                    place = os.getcwd() if folder < 0 else os.readlink(f"/proc/self/fd/{folder}")
+                    place = os.path.join(place, os.fsdecode(name))
                     # Removing or renaming a link does not touch what it leads to, a link on the way does.
                     place = os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place))
                     if not (event == "os.mkdir" and os.path.isdir(place)):
@@ -170,6 +173,7 @@ class Watch:
     def _look(self, event: str, place: str) -> None:
         within = place.startswith(self._inside) and not place.startswith(self._outside)
         harmless = place.startswith(("/proc/", "/dev/null", "/tmp/__autograph", "/tmp/retrace-proof-"))
+        harmless |= place == "/tmp"  # files without a name
         if place and not within and not harmless and "__pycache__" not in place:
             self.reached.append(f"{event} {place}")
 
