@@ -102,6 +102,7 @@ class ModelBuilder:
                 jit_compile=spec.training.jit_compile is True,
                 **self._latent_optimizer(),
             )
+            self._require_trained(model)
             model.build_optimizers()
         self.model = model
         return model
@@ -125,6 +126,15 @@ class ModelBuilder:
         if any(variable is other for other in self.model.image_variables):
             return "encoder.latents"
         return self.layers.place_of(variable) or "encoder.fuse.project"
+
+    def _require_trained(self, model: Reconstructor) -> None:
+        """Refuses an optimizer that has nothing to move."""
+        if not model.trained_groups[0].variables:
+            own = "decoder.layers" if self.spec.decoder.architecture is None else "decoder.architecture"
+            raise RequestError(
+                f"{own}: nothing is trained that training.optimizer would move; remove trainable: false from a layer, "
+                "or add one with weights, such as Dense or Conv2D"
+            )
 
     def _latents(self) -> dict[str, Any]:
         """LatentDecoder's own arguments."""

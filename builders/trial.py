@@ -56,6 +56,8 @@ def require_learning(
 ) -> None:
     """Sends images of the training split through the whole model and back; changes nothing but the taps' scales.
 
+    Where that moves too little, random images have the last word: the few of the split may be blank or all the same.
+
     Args:
         model: The model, as it was built.
         images: float32 in [0, 1] or uint8, [count, height, width, channels].
@@ -76,7 +78,12 @@ def require_learning(
             model.begin(np.arange(count), np.full(count, -1), first)
             batch["index"] = tf.range(len(images), dtype=tf.int64) % count
         model.calibrate(batch["image"])
-        places = list(dict.fromkeys(map(place_of, never_learning(model, batch))))
+        still = never_learning(model, batch)
+        if still:
+            drawn = np.random.default_rng(0).random(images.shape, np.float32)
+            again = never_learning(model, batch | {"image": tf.convert_to_tensor(drawn)})
+            still = [variable for variable in still if any(variable is other for other in again)]
+        places = list(dict.fromkeys(map(place_of, still)))
     if places:
         others = f" (nor would {', '.join(places[1:3])}{' and others' if len(places) > 3 else ''})" * (len(places) > 1)
         raise RequestError(f"{places[0]}: would never learn{others}: {_why(places[0], latents)}")
@@ -111,7 +118,8 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
             )
     if given[0] != _IMAGES or _differ(together[:1], alone, layer):
         raise RequestError(
-            f"{where}: mixes the images of a batch: what it gives for one depends on the others{layers.said(layer)}"
+            f"{where}: mixes the images of a batch: what it gives for one depends on the others{layers.said(layer)}; "
+            "give it an axis other than the first, which is the batch, or remove it"
         )
     if before and not passes:
         raise RequestError(

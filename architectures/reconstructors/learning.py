@@ -15,8 +15,9 @@ from architectures.reconstructors.unchanged import unchanged
 Variables = Sequence[keras.Variable]
 Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
-# How far what does learn is moved before the rest is looked at again, relative to its own size.
+# How far what does learn is moved before the rest is looked at again, relative to its own size, and how often.
 _STEP = 0.01
+_MOVES = 4
 _LONG = 64
 
 
@@ -24,8 +25,9 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
     """Trained variables that no step would move; changes nothing.
 
     Two kinds: what the loss does not depend on; and parts, such as learned latents, of which no kernel has a gradient
-    that differs from 0 anywhere in the batch, not even after the variables that have one were moved a little. A
-    gradient of 0 alone is no fault: a gate that starts at 0 opens with the first step.
+    that differs from 0 anywhere in the batch, not even after the variables that have one were moved a little, as long
+    as that gives others one. A gradient of 0 alone is no fault: a gate that starts at 0 opens with the first step, and
+    one behind it with the second.
 
     Args:
         model: The reconstructor, with its latents in place and its taps calibrated.
@@ -37,16 +39,20 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
     variables = _trained(model)
     gradients_now = compiled_where_long(lambda: _gradients(model, batch), model, _longest(model))
     with unchanged(_changing(model)):
-        gradients = gradients_now()
-        unreached = [variable for variable, gradient in zip(variables, gradients) if gradient is None]
-        if unreached or model.compute_dtype == "float16":  # there a small gradient may be 0
-            return unreached
-        still = _still_parts(model, variables, gradients)
-        if not still:
-            return []
-        for variable, gradient in zip(variables, gradients):
-            _move(variable, gradient)
-        return [variable for part in _still_parts(model, variables, gradients_now()) for variable in part]
+        reached: set[int] = set()
+        for _ in range(1 + _MOVES):
+            gradients = gradients_now()
+            unreached = [variable for variable, gradient in zip(variables, gradients) if gradient is None]
+            if unreached or model.compute_dtype == "float16":  # there a small gradient may be 0
+                return unreached
+            moving = {id(variable) for variable, gradient in zip(variables, gradients) if _size(gradient) != 0}
+            still = _still_parts(model, reached | moving)
+            if not still or moving <= reached:
+                break
+            reached |= moving
+            for variable, gradient in zip(variables, gradients):
+                _move(variable, gradient)
+        return [variable for part in still for variable in part]
 
 
 def compiled_where_long(function: Callable, layer: keras.layers.Layer, steps: int) -> Callable:
@@ -103,14 +109,13 @@ def _mean(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(values, tf.float32))
 
 
-def _still_parts(model: Reconstructor, variables: Variables, gradients: Gradients) -> list[Variables]:
-    """The kernels of each part all of whose kernels have a gradient of 0."""
-    moves = {id(variable) for variable, gradient in zip(variables, gradients) if _size(gradient) != 0}
+def _still_parts(model: Reconstructor, moving: set[int]) -> list[Variables]:
+    """The kernels of each part none of whose kernels moves."""
     parts: list[Variables] = [[variable] for variable in model.image_variables if variable.trainable]
     parts += [part.trainable_variables for part in model.trained_parts]
     parts += [] if model.adversary is None else [model.adversary.group.variables]
     kernels = [[variable for variable in part if len(variable.shape) > 1] for part in parts]
-    return [part for part in kernels if part and not any(id(variable) in moves for variable in part)]
+    return [part for part in kernels if part and not any(id(variable) in moving for variable in part)]
 
 
 def _size(gradient: tf.Tensor | tf.IndexedSlices | None) -> float:

@@ -160,12 +160,65 @@ def test_what_has_no_gradient_is_named_before_the_first_step(text, settings, pla
             AUTOENCODER,
             ["encoder.layers=[Flatten, {Dense: {units: 8}}, {BatchNormalization: {gamma_initializer: zeros}}]"],
         ),
+        # One gate behind another opens with the second.
+        (
+            AUTOENCODER,
+            [
+                "encoder.layers=[Flatten, {Residual: {layers: [{Dense: {units: 784}}, "
+                "{BatchNormalization: {gamma_initializer: zeros}}]}}]",
+                "decoder.layers.0.Dense.kernel_initializer=zeros",
+            ],
+        ),
         (INVERTER, ["loss.l1.start=3", "loss.ssim.start=3"]),
         (INVERTER, ["training.precision=mixed_float16"]),
     ],
 )
 def test_what_will_learn_in_time_is_not_refused(text, settings, tmp_path):
     Trainer(loaded(tmp_path, *settings, text=text), verbose=0)
+
+
+NORMALISED = """
+version: 1
+dataset: {source: digits, image: {size: 8, channels: 1}, split: {train: 32, validation: 8}, batch_size: 16}
+encoder: {layers: [Flatten, Dense: {units: 8, use_bias: false}, BatchNormalization, ReLU]}
+decoder: {layers: [Dense: {units: 64, activation: sigmoid}, Reshape: {target_shape: [8, 8, 1]}]}
+loss: {mse: 1}
+"""
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.5])
+def test_images_that_show_nothing_refuse_no_network(shade, tmp_path):
+    builder = ModelBuilder(loaded(tmp_path, text=NORMALISED).spec, (8, 8, 1))
+    builder.build()
+    builder.try_out(np.full((4, 8, 8, 1), shade, np.float32))
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.5])
+def test_images_that_show_nothing_hide_no_fault(shade, tmp_path):
+    settings = ["encoder.layers.1.Dense.kernel_initializer=zeros", "encoder.layers.1.Dense.activation=relu"]
+    builder = ModelBuilder(loaded(tmp_path, *settings, text=NORMALISED).spec, (8, 8, 1))
+    builder.build()
+    with pytest.raises(RequestError, match=r"^encoder\.layers\.1\.Dense: would never learn"):
+        builder.try_out(np.full((4, 8, 8, 1), shade, np.float32))
+
+
+FROZEN = "encoder.layers=[Flatten, {Dense: {units: 16, trainable: false}}]"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [FROZEN, "decoder.layers.0.Dense.trainable=false"],
+        [
+            FROZEN,
+            "decoder.layers.0.Dense.trainable=false",
+            "code={layers: [{Dense: {units: 8}}], optimizer: {SGD: {learning_rate: 0.1}}}",
+        ],
+    ],
+)
+def test_an_optimizer_that_has_nothing_to_move_is_refused(settings, tmp_path):
+    with pytest.raises(RequestError, match=r"decoder\.layers: nothing is trained .* remove trainable: false"):
+        Trainer(loaded(tmp_path, *settings, text=AUTOENCODER), verbose=0)
 
 
 def test_trying_out_changes_no_model(tmp_path):
