@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
@@ -23,7 +23,27 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, message: str, number: int = signal.SIGINT):
         super().__init__(message)
+        self.number = number
         self.status = 128 + number
+
+
+@contextmanager
+def caught(handler: Callable[[int], None]) -> Iterator[None]:
+    """Signals that ask to stop call `handler` with their number. Those that this process ignores stay ignored."""
+
+    def handle(number: int, frame: object) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
+        handler(number)
+
+    # What was started with nohup ignores SIGHUP and must keep ignoring it.
+    numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, restored in before.items():
+            signal.signal(number, restored)
 
 
 class StopRequest:
@@ -43,23 +63,14 @@ class StopRequest:
     def listening(self) -> Iterator[None]:
         """The first signal asks to stop after the running step; a second Ctrl-C stops at once."""
 
-        def ask(number: int, frame: object) -> None:
+        def ask(number: int) -> None:
             if self.signal is not None and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            if number == signal.SIGHUP:
-                _leave_terminal()
             self.signal = self.signal or number
 
-        # What was started with nohup ignores SIGHUP and shall go on doing so.
-        caught = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, ask) for number in caught}
         outlived = redirect_stdout(_Outlived(sys.stdout)), redirect_stderr(_Outlived(sys.stderr))
-        try:
-            with outlived[0], outlived[1]:
-                yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with caught(ask), outlived[0], outlived[1]:
+            yield
 
 
 class _Outlived(io.TextIOBase):

@@ -9,6 +9,7 @@ import optuna
 
 from builders.spec import SpecErrors
 from runs import Run
+from workflows.stopping import Interrupted
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.process import StopSignals, TrainingProcess
@@ -30,7 +31,7 @@ class TrialPruned(Exception):
     """A trial was stopped because it is hopeless."""
 
 
-class SweepStopped(KeyboardInterrupt):
+class SweepStopped(Interrupted):
     """The sweep was asked to stop; its trial is saved and goes on with the next call."""
 
 
@@ -95,17 +96,18 @@ class Execution:
             loaded = trial_spec(self._folder, self._values, execution)
         except SpecErrors as error:
             raise TrialFailed(str(error.problems[0])) from None
-        if run is not None:
+        if run is not None and run.path.is_dir():
             run.write_spec(loaded)
             return run
         run = self._folder.new_run(loaded)
-        self._trial.set_user_attr("runs", [*names, run.path.name])
+        names[execution : execution + 1] = [run.path.name]  # in the place of one that was deleted
+        self._trial.set_user_attr("runs", names)
         return run
 
     def _train(self, run: Run, prunes: bool) -> None:
         """One sitting of a training, until its process ends."""
         if self._signals.count:
-            raise SweepStopped
+            raise self._stopped()
         process = TrainingProcess.find(self._trial.user_attrs.get("process"))
         if process is None and not run.is_locked():
             if run.state().status == "failed":
@@ -120,7 +122,7 @@ class Execution:
         if status is None or is_finished(run) or run.is_locked():
             return
         if status in _INTERRUPTED:
-            raise SweepStopped
+            raise SweepStopped("", abs(status) % 128)
         raise TrialFailed(_reason(run, status, self._folder.log_path(run)))
 
     def _follow(self, run: Run, process: TrainingProcess | None, prunes: bool) -> None:
@@ -131,7 +133,7 @@ class Execution:
             if self._signals.count > asked:
                 asked = self._signals.count
                 if process is None:
-                    raise SweepStopped
+                    raise self._stopped()
                 process.stop(at_once=asked > 1)
             if not asked and time.monotonic() - looked >= _SECONDS_BETWEEN_HISTORIES:
                 looked = time.monotonic()
@@ -142,7 +144,10 @@ class Execution:
                     raise
             time.sleep(_SECONDS_BETWEEN_LOOKS if process is not None else _SECONDS_BETWEEN_HISTORIES)
         if asked and not is_finished(run):
-            raise SweepStopped
+            raise self._stopped()
+
+    def _stopped(self) -> SweepStopped:
+        return SweepStopped("", self._signals.number)
 
     def _look(self, run: Run, prunes: bool) -> None:
         """Shows the newest epoch and reports epochs to the pruner. Raises TrialPruned where it says so."""

@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from runs import Run
+from workflows.stopping import caught
 
 
 class TrainingProcess:
@@ -85,22 +86,24 @@ class TrainingProcess:
 
 
 class StopSignals:
-    """Counts requests to stop, instead of letting them break off what is being written."""
+    """Counts requests to stop, instead of letting them break off what is being written.
+
+    Attributes:
+        count: How many there were.
+        number: The signal of the first.
+    """
 
     def __init__(self) -> None:
         self.count = 0
-        self._before: dict[int, Any] = {}
+        self.number: int = signal.SIGINT
 
-    def __enter__(self) -> "StopSignals":
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
-                self._before[number] = signal.signal(number, self._note)
-        return self
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Counts those that come meanwhile."""
+        with caught(self._note):
+            yield
 
-    def __exit__(self, *_) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: object) -> None:
+    def _note(self, number: int) -> None:
+        if not self.count:
+            self.number = number
         self.count += 1

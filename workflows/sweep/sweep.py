@@ -83,13 +83,15 @@ def sweep(
         console.print("nothing was changed")
         return True
     work = _Sweep(loaded, SearchSpace(loaded.spec.sweep), folder, study, trainer, console)
-    with StopSignals() as signals:
+    signals = StopSignals()
+    with signals.listening():
         try:
             work.run(signals)
-        except SweepStopped:
+        except SweepStopped as stopped:
             again = ["python", "cli.py", "sweep", str(spec), *(f"--set={item}" for item in overrides)]
             again += [] if str(runs_dir) == "runs" else ["--runs-dir", str(runs_dir)]
-            raise SweepStopped(f"the sweep has stopped, and all is saved; continue with {shlex.join(again)}") from None
+            text = f"the sweep has stopped, and all is saved; continue with {shlex.join(again)}"
+            raise SweepStopped(text, stopped.number) from None
     return work.conclude()
 
 
@@ -137,7 +139,7 @@ class _Sweep:
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
                 else:
                     return
-        raise SweepStopped
+        raise SweepStopped("", signals.number)
 
     def _introduce(self) -> None:
         ended, count = self._ended(), self._trials.count

@@ -1,6 +1,7 @@
 """Sweeps with a stand-in for training: sharing, kills, stops, failures, pruning, what may change."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -70,6 +71,25 @@ def test_ctrl_c_saves_says_how_to_go_on_and_goes_on(tmp_path):
     end(start(spec, "--set=training.epochs=3"))
     assert_whole(spec)
     assert run.state().status == "finished"
+
+
+def test_a_sweep_ends_with_the_status_of_the_signal_and_begins_a_deleted_run_again(tmp_path):
+    spec = write(tmp_path)
+    first = start(spec, seconds=0.2)
+    run = until(lambda: fourth_run(spec))
+    first.send_signal(signal.SIGTERM)
+    end(first, status=128 + signal.SIGTERM)
+    shutil.rmtree(run.path)
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup starts a program
+    try:
+        second = start(spec, seconds=0.2)
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    until(lambda: fourth_run(spec))
+    second.send_signal(signal.SIGHUP)
+    assert "trial 4/6 goes on" in end(second)
+    assert_whole(spec)
+    assert sittings(spec) == [1] * 6
 
 
 def test_the_best_spec_is_ready_to_train_and_holds_no_sweep(tmp_path, capsys):
