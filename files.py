@@ -12,6 +12,8 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
+# What `atomic_file` calls a file until it is whole.
+_UNFINISHED = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
 # What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
 
@@ -74,7 +76,10 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    # The name is no longer than the target's, which may be as long as a file system allows.
+    suffix = f"-{secrets.token_hex(4)}{target.suffix}"
+    stem = os.fsdecode(os.fsencode(target.stem)[: max(1, 200 - len(os.fsencode(suffix)))])
+    temporary = target.with_name(f".{stem}{suffix}")
     try:
         with temporary.open("xb") as held:
             # Held until the file is whole, so that others can tell it from what a killed process left behind.
@@ -89,6 +94,25 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes files in a folder that a killed process had not finished; those of living processes stay."""
+    with contextlib.suppress(OSError):  # a folder that cannot be read has nothing that can be removed
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                _remove_unless_held(path)
+
+
+def _remove_unless_held(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is held, or was finished this moment
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:

@@ -115,13 +115,17 @@ def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mappi
                 f"{run}: no checkpoint is the best yet, for no epoch was finished; use --checkpoint last"
             )
         wanted = best["step"]
-    elif str(which).isdecimal():
+    elif str(which).isdecimal() and len(str(which)) <= 18:
         wanted = int(which)
     else:
         raise RequestError(f"checkpoint '{which}': expected best, last or a step: {steps}")
     for checkpoint in found:
         if checkpoint.step == wanted:
             return checkpoint
+    if which == "best":
+        raise RequestError(
+            f"{run}: its best checkpoint, of step {wanted}, is gone; use --checkpoint last, or one of {steps}"
+        )
     raise RequestError(f"{run}: no checkpoint of step {wanted}; there are best, last and {steps}")
 
 
@@ -139,7 +143,7 @@ def whole_or_other(wanted: Checkpoint, others: Sequence[Checkpoint]) -> tuple[Ch
         DamagedCheckpoint: None is whole.
     """
     try:
-        read_arrays(wanted.path)
+        check_whole(wanted.path)
         return wanted, ""
     except DamagedCheckpoint as error:
         damage = error
@@ -147,7 +151,7 @@ def whole_or_other(wanted: Checkpoint, others: Sequence[Checkpoint]) -> tuple[Ch
     for other in sorted(others, key=lambda other: (other.step > step, abs(other.step - step))):
         with contextlib.suppress(DamagedCheckpoint):
             if other.step != step and (held := other.held()):
-                read_arrays(held.path)
+                check_whole(held.path)
                 return held, f"the checkpoint of step {step} is damaged; step {held.step} takes its place"
     raise damage
 
@@ -162,33 +166,56 @@ def read_arrays(path: Path, hashed: bool = True) -> "tuple[dict[str, np.ndarray]
     Raises:
         DamagedCheckpoint: It is not whole, or holds values that are not finite.
     """
+    arrays: dict[str, np.ndarray] = {}
+    return arrays, _examine(path, hashed, arrays)
+
+
+def check_whole(path: Path) -> None:
+    """Raises DamagedCheckpoint as `read_arrays` does, with one array in memory at a time."""
+    _examine(path, True, None)
+
+
+def _examine(path: Path, hashed: bool, keep: "dict[str, np.ndarray] | None") -> dict[str, str]:
     import numpy as np
     from safetensors import SafetensorError, safe_open
 
     try:
-        open_regular(path, 1 << 60).close()
+        with open_regular(path, 1 << 60) as opened:
+            status = os.fstat(opened.fileno())
+        # A file of holes costs a stranger nothing, and whoever reads it hours.
+        if 0 < status.st_blocks * 512 < status.st_size // 100 and status.st_size > 1 << 20:
+            raise DamagedCheckpoint(f"{path}: was never written whole: nearly all of it is empty; use another one")
+        digest = hashlib.sha256()
         with safe_open(path, framework="numpy") as file:
             header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+            if hashed and "sha256" not in header:
+                raise DamagedCheckpoint(f"{path}: holds no hash of its content, as checkpoints do; use another one")
+            for name in sorted(file.keys()):
+                array = file.get_tensor(name)
+                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                    where = printable(name)
+                    raise DamagedCheckpoint(f"{path}: {where} holds values that are not finite; use another one")
+                _add(digest, name, array)
+                if keep is not None:
+                    keep[name] = array
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{path}: cannot be read as a checkpoint ({error}); use another one") from None
-    if hashed and "sha256" not in header:
-        raise DamagedCheckpoint(f"{path}: holds no hash of its content, as checkpoints do; use another one")
-    if "sha256" in header and header["sha256"] != arrays_hash(arrays):
+    if "sha256" in header and header["sha256"] != digest.hexdigest():
         raise DamagedCheckpoint(f"{path}: is damaged: its content does not match its hash; use another one")
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DamagedCheckpoint(f"{path}: {printable(name)} holds values that are not finite; use another one")
-    return arrays, header
+    return header
 
 
 def arrays_hash(arrays: "Mapping[str, np.ndarray]") -> str:
     """sha256, in hexadecimal, over names and values in the order of names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(name.encode())
-        digest.update(arrays[name].tobytes())
+        _add(digest, name, arrays[name])
     return digest.hexdigest()
+
+
+def _add(digest: "hashlib._Hash", name: str, array: "np.ndarray") -> None:
+    digest.update(name.encode())
+    digest.update(array.tobytes())
 
 
 def read_record(path: Path) -> dict[str, str]:

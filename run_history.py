@@ -10,6 +10,8 @@ from builders.errors import RequestError
 
 # Cells as text; a row lacks the columns that came after it.
 Row = dict[str, str]
+# The longest number that is written takes 24 characters.
+_LONGEST_CELL = 40
 
 
 def parse_rows(content: bytes, path: Path) -> list[Row]:
@@ -35,6 +37,8 @@ def parse_rows(content: bytes, path: Path) -> list[Row]:
             if not row.get("step", "0").isdecimal():
                 raise ValueError(f"row {number} has no number of steps")
             for cell in filter(None, row.values()):
+                if len(cell) > _LONGEST_CELL:
+                    raise ValueError(f"row {number} holds {cell[:20]}…")
                 float(cell)
         return rows
     except (csv.Error, ValueError) as error:

@@ -48,6 +48,7 @@ def wrong_kind(value: Any, kind: Any, place: str = "") -> str:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         # In Python True is an int; in JSON it is none.
         right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+        right = right and not (isinstance(value, int) and abs(value) > 2**53)  # which no float holds
         pairs = [] if right else None
     if pairs is None:
         return f"{place or 'it'} is {value!r:.60}"

@@ -14,7 +14,9 @@ from runs import Run
 
 def record_of(run: Run, **state: Any) -> dict[str, str]:
     """Name → text of the run's small files, with `state.json` as it will be after some changes."""
-    record = {name: content.decode("utf-8") for name in _CHECKS if (content := run.read(name)) is not None}
+    found = {name: run.read(name) for name in _CHECKS}
+    # A spec that somebody saves in another encoding meanwhile must not end the training.
+    record = {name: content.decode("utf-8", "replace") for name, content in found.items() if content is not None}
     return {**record, "state.json": json.dumps(asdict(replace(run.state(), **state)))}
 
 
@@ -70,10 +72,10 @@ def _newest_first(run: Run) -> list[Checkpoint]:
 
 def _problem(run: Run, name: str, check: Callable[[Run], Any], began: bool) -> str:
     """What is wrong with a file; empty where nothing is. A run that has not begun lacks some."""
-    content = run.read(name)
-    if content is None:
-        return "is missing" if began else ""
     try:
+        content = run.read(name)
+        if content is None:
+            return "is missing" if began else ""
         content.decode("utf-8")
         check(run)
     except (RequestError, ValueError):

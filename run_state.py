@@ -44,6 +44,8 @@ class RunState:
                 raise ValueError(f"{name} is {value!r:.60}, which no run writes")
             if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < _MOST):
                 raise ValueError(f"{name} is {value!r:.60}, which no run writes")
+            if name in ("started", "updated") and value:
+                datetime.fromisoformat(value)
         best = found.get("best")
         if best is not None and not (
             type(best.get("step")) is int and isinstance(best.get("monitor"), str) and _is_number(best.get("value"))
@@ -57,7 +59,7 @@ _MOST = 2**53
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) > _MOST
 
 
 _COUNT, _COUNT_OR_NONE = int, (int, type(None))

@@ -12,7 +12,6 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
 import socket
 import string
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from builders.errors import RequestError
 from files import yaml_text
 from run_checkpoints import Checkpoint, choose, delete_checkpoint, find_checkpoints, is_regular, whole_or_other
-from run_folder import RunFolder
+from run_folder import RunFolder, making
 from run_history import Row, parse_rows, row_of, rows_text, series
 from run_kinds import ENVIRONMENT, EVALUATION
 from run_state import RunState, process_lives
@@ -55,19 +54,16 @@ class Run(RunFolder):
         now = datetime.now(UTC)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _remove_unmade(folder)
-            while True:
-                letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
-                path = folder / f"{now:%Y%m%d-%H%M%S}-{letters}"
+            with making(folder):
+                path = folder / f"{now:%Y%m%d-%H%M%S}-{_letters()}"
+                while path.exists():
+                    path = path.with_name(f"{path.name[:-4]}{_letters()}")
                 draft = cls(path.with_name(f".{path.name}"))
-                if not path.exists():
-                    with contextlib.suppress(FileExistsError):
-                        draft.path.mkdir()
-                        break
-            draft._write_state(RunState(started=now.isoformat(), pid=os.getpid(), host=socket.gethostname()))
-            if loaded is not None:
-                draft.write_spec(loaded)
-            draft.path.rename(path)
+                draft.path.mkdir()
+                draft._write_state(RunState(started=now.isoformat(), pid=os.getpid(), host=socket.gethostname()))
+                if loaded is not None:
+                    draft.write_spec(loaded)
+                draft.path.rename(path)
         except OSError as error:
             raise RequestError(
                 f"{folder}: cannot make a run directory here ({error.strerror}); choose another place with --runs-dir"
@@ -200,8 +196,9 @@ class Run(RunFolder):
         try:
             self.remember()
             self.remove_unfinished()
-            with contextlib.suppress(RequestError):  # a damaged state is for its holder to repair
-                self.update_state(pid=os.getpid(), host=socket.gethostname())
+            with contextlib.suppress(RequestError):  # a state that is lost or damaged is for its holder to repair
+                if self.read("state.json") is not None:
+                    self.update_state(pid=os.getpid(), host=socket.gethostname())
             yield
         finally:
             lock.release()
@@ -331,16 +328,18 @@ class Run(RunFolder):
 
 
 def is_run(path: str | os.PathLike) -> bool:
-    """Whether a directory is a run: whether it holds `state.json`."""
-    return is_regular(Path(path) / "state.json")
+    """Whether a directory is a run: whether it holds `state.json`, or what a lost one can be restored from."""
+    run = Path(path)
+    return is_regular(run / "state.json") or (is_regular(run / "spec.yaml") and (run / "checkpoints").is_dir())
 
 
 def find_run_paths(runs_dir: str | os.PathLike) -> set[Path]:
     """Paths of the runs under a directory."""
     root = Path(runs_dir)
-    files = [file for pattern in ("*/state.json", "*/*/state.json") for file in root.glob(pattern)]
+    names = ("state.json", "spec.yaml")
+    paths = {file.parent for name in names for depth in ("*", "*/*") for file in root.glob(f"{depth}/{name}")}
     # What is hidden is still being made.
-    return {file.parent for file in files if not file.parent.name.startswith(".") and is_regular(file)}
+    return {path for path in paths if not path.name.startswith(".") and is_run(path)}
 
 
 def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
@@ -351,7 +350,9 @@ def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
         try:
             return str((Run(path).read_json("state.json") or {})["started"]), path.name
         except (RequestError, KeyError):
-            return "", path.name
+            # The name says it too, in UTC: a damaged run must not make an older one the newest.
+            found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-.*", path.name)
+            return "{}-{}-{}T{}:{}:{}".format(*found.groups()) if found else "", path.name
 
     return sorted(paths, key=started, reverse=True)
 
@@ -373,13 +374,8 @@ def newest(runs_dir: str | os.PathLike = "runs", name: str | None = None) -> Run
     return runs[0]
 
 
-def _remove_unmade(folder: Path) -> None:
-    """Removes what `Run.create` had not finished when its process was killed."""
-    for left in folder.glob(".[0-9]*-[0-9]*-*"):
-        with contextlib.suppress(OSError, RequestError):
-            left.rmdir() if not any(left.iterdir()) else None
-            if left.exists() and not process_lives(Run(left).state()):
-                shutil.rmtree(left)
+def _letters() -> str:
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(4))
 
 
 def folder_name(name: str) -> str:

@@ -204,3 +204,92 @@ def test_spec_yaml_says_what_was_meant(run):
     assert "'1e-3'" in text and "'0o17'" in text
     assert yaml.safe_load(text) == merged
     assert run.resolved_spec() == {"seed": 1}
+
+
+def test_many_processes_make_runs_of_one_spec_at_once(tmp_path):
+    code = (
+        "import sys, runs\nfor _ in range(40):\n    run = runs.Run.create(sys.argv[1], 'tiny')\n"
+        "    assert run.state().status == 'created'"
+    )
+    environment = os.environ | {"PYTHONPATH": ROOT}
+    processes = [subprocess.Popen([sys.executable, "-c", code, tmp_path], env=environment) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(runs.list_runs(tmp_path)) == 120
+    assert not list((tmp_path / "tiny").glob(".*"))
+
+
+def test_a_damaged_run_does_not_make_an_older_one_the_newest(tmp_path):
+    older, newer = Run.create(tmp_path, "tiny"), Run.create(tmp_path, "tiny")
+    older.path.rename(tmp_path / "tiny" / "20260101-000000-abcd")
+    path = newer.path.with_name("20270101-000000-abcd")
+    newer.path.rename(path)
+    for content in (b"", b"\0\0", b"{"):
+        (path / "state.json").write_bytes(content)
+        assert runs.newest(tmp_path).path == path
+    (path / "spec.yaml").write_text("{}")
+    (path / "checkpoints").mkdir()
+    (path / "state.json").unlink()
+    assert runs.newest(tmp_path).path == path, "checkpoints hold its state"
+
+
+def test_what_was_not_finished_goes_at_every_depth_and_what_is_held_stays(run):
+    folders = [
+        run.path,
+        run.samples_dir,
+        run.figures_dir / "latent_space",
+        run.path / "evaluation" / "test-best" / "pairs",
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".epoch-0001-0123abcd.png").write_bytes(b"half")
+    kept = run.export_dir / ".notes-0123abcd.txt"
+    kept.parent.mkdir()
+    kept.write_text("the user's")
+    with atomic_file(run.figures_dir / "loss.png") as held:
+        with run.lock():
+            assert held.exists() and kept.exists()
+            assert not [path for path in run.path.rglob(".epoch-*")]
+        held.write_bytes(b"whole")
+
+
+def test_names_as_long_as_a_file_system_allows_are_written(tmp_path):
+    for stem in ("a" * 251, "漢" * 83):
+        write_atomically(tmp_path / f"{stem}.png", b"whole")
+        assert (tmp_path / f"{stem}.png").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", b'{"updated": "yesterday"}'),
+        ("state.json", b'{"best": {"step": 1, "monitor": "loss", "value": 1' + b"0" * 400 + b"}}"),
+        ("state.json", b"[" + b"{}," * 500_000 + b"{}]"),
+        ("history.csv", b"epoch,loss\n1," + b"9" * 400 + b"\n"),
+        ("environment.json", b'{"dataset": {"images": {"train": 1' + b"0" * 400 + b"}}}"),
+    ],
+)
+def test_values_of_the_right_type_and_no_sense_are_refused(run, name, content):
+    (run.path / name).write_bytes(content)
+    readers = {"state.json": run.state, "history.csv": run.history, "environment.json": run.environment}
+    with pytest.raises(RequestError, match=name):
+        readers[name]()
+
+
+def test_a_checkpoint_of_holes_or_without_a_hash_is_refused_before_it_is_read(run):
+    from safetensors.numpy import save_file
+
+    path = run.checkpoint_path(1)
+    path.parent.mkdir()
+    save_file({"model/kernel": np.zeros(4, np.float32)}, path)
+    with pytest.raises(RequestError, match="holds no hash"):
+        run.hold_checkpoint("last")
+    header = json.dumps(
+        {"a": {"dtype": "F32", "shape": [2**31], "data_offsets": [0, 2**33]}, "__metadata__": {"sha256": "0"}}
+    )
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header.encode())
+        file.truncate(8 + len(header) + 2**33)
+    with pytest.raises(RequestError, match="nearly all of it is empty"):
+        run.hold_checkpoint("last")
+    with pytest.raises(RequestError, match="expected best, last or a step"):
+        run.checkpoint("9" * 5000)

@@ -9,6 +9,7 @@ in 2,000.
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from builders.dataset_builder import Splits
 from builders.errors import RequestError
 from builders.image_store import free_memory
 from builders.spec import Spec
-from files import atomic_file
+from files import atomic_file, remove_unfinished
 from workflows.checkpoints import weights_hash
 from workflows.progress import Counting
 
@@ -137,7 +138,7 @@ class _Filling:
         is_bfloat16 = model.dtype_policy.compute_dtype == "bfloat16"
         self.dtype = np.dtype(ml_dtypes.bfloat16 if is_bfloat16 else np.float16)
         self.shapes = [tuple(tap.shape[1:]) for tap in model.taps_model.outputs]
-        self.size = sum(self.split.count * int(np.prod(shape)) * self.dtype.itemsize for shape in self.shapes)
+        self.size = sum(map(self._bytes, self.shapes))
 
     def in_memory(self) -> list[np.ndarray]:
         """The features in arrays."""
@@ -174,15 +175,23 @@ class _Filling:
                     f"training.feature_cache: features of {self.size / 1e9:.1f} GB do not fit into half of the free "
                     f"disk; empty {CACHE_FOLDER}, set it to off, or tap a deeper layer"
                 )
+            remove_unfinished(CACHE_FOLDER)
             with ExitStack() as stack:
                 temporary = [stack.enter_context(atomic_file(path)) for path in paths]
-                maps = [self._map(path, shape, "w+") for path, shape in zip(temporary, self.shapes)]
+                for path, shape in zip(temporary, self.shapes):
+                    with path.open("rb+") as file:
+                        # On a disk that is full a write to a memory map kills the process; this is an error.
+                        os.posix_fallocate(file.fileno(), 0, self._bytes(shape))
+                maps = [self._map(path, shape, "r+") for path, shape in zip(temporary, self.shapes)]
                 self._fill(maps)
                 for mapped in maps:
                     mapped.flush()
         return [self._map(path, shape, "r") for path, shape in zip(paths, self.shapes)]
 
-    def _map(self, path: Path, shape: tuple[int, ...], mode: Literal["r", "w+"]) -> np.memmap:
+    def _bytes(self, shape: tuple[int, ...]) -> int:
+        return self.split.count * int(np.prod(shape)) * self.dtype.itemsize
+
+    def _map(self, path: Path, shape: tuple[int, ...], mode: Literal["r", "r+"]) -> np.memmap:
         return np.memmap(path, self.dtype, mode, shape=(self.split.count, *shape))
 
     @functools.cache  # noqa: B019 - lives as long as the filling

@@ -16,6 +16,7 @@ from runs import Run
 
 _LENGTH = struct.Struct("<Q")
 _FRAME = 16  # bytes around a record
+_MOST_BYTES = 256 << 20  # of a record
 
 
 class TensorBoardLog:
@@ -86,7 +87,8 @@ def _events(path: Path) -> Iterator[tuple[bytes, Event]]:
         while at + _FRAME <= size:
             (length,) = _LENGTH.unpack(file.read(_FRAME - 4)[:8])
             at += _FRAME + length
-            if at > size:
+            # No event is empty, as a stretch of zeros would have it.
+            if not 0 < length <= _MOST_BYTES or at > size:
                 return
             record = file.read(length + 4)[:length]
             try:

@@ -160,6 +160,8 @@ class Trainer:
                 raise
             raise failure from None
         run.update_state(status="finished")
+        if self.stop:  # too late to stop it, not for what would follow
+            raise self.stop.interrupted(f"finished when it was to stop; measure it with ./validator.sh {run.path}")
         return run
 
     def _failure(self, error: BaseException) -> BaseException:

@@ -13,13 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from builders.errors import RequestError
 from run_checkpoints import read_arrays
 from run_folder import RunGone
 from runs import Run, list_runs
-from tests.specs import AUTOENCODER, write_spec
+from tests.specs import AUTOENCODER, INVERTER, write_spec
+from workflows.console import new_console
+from workflows.export.export import export
+from workflows.export.manifest import problems_of, read_manifest
+from workflows.export.target import choose_target
 from workflows.restore import restore
 from workflows.train import train
 from workflows.trainer import _Session
@@ -285,6 +290,57 @@ def test_a_read_only_run_is_measured_and_says_that_it_cannot_go_on(run, small_di
         train(there.path, ["training.epochs=3"], verbose=0)
     with pytest.raises(RequestError, match="cannot make a run directory here"):
         train(write_spec(tmp_path, AUTOENCODER), [], small_disk / "runs", verbose=0)
+
+
+def test_an_export_onto_a_full_disk_leaves_nothing_and_works_once_there_is_room(run, small_disk):
+    there = Run(small_disk / "run")
+    shutil.copytree(run.path, there.path)
+    filler = fill(small_disk, 4_000)
+    with pytest.raises((OSError, tf.errors.OpError)), open(os.devnull, "w") as nowhere:
+        export(choose_target(there, "decoder"), new_console(nowhere))
+    assert not there.export_dir.exists() and not list(there.path.glob(".export-*"))
+    filler.unlink()
+    with open(os.devnull, "w") as nowhere:
+        export(choose_target(there, "decoder"), new_console(nowhere))
+    assert problems_of(there.export_dir) == []
+
+
+def test_an_export_that_is_killed_leaves_the_one_before_whole_and_nothing_else(run):
+    code = (
+        "import os, sys; from pathlib import Path; from runs import Run; import workflows.export.export as module\n"
+        "from workflows.console import new_console; from workflows.export.target import choose_target\n"
+        "module.prove = lambda *a: os.kill(os.getpid(), 9)\n"
+        "module.export(choose_target(Run(sys.argv[1]), 'encoder'), new_console())"
+    )
+    with open(os.devnull, "w") as nowhere:
+        export(choose_target(run, "decoder"), new_console(nowhere))
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-c", code, run.path], env=environment, stdout=nowhere, check=False)
+        assert done.returncode == -signal.SIGKILL and list(run.path.glob(".export-*"))
+        assert problems_of(run.export_dir) == []
+        export(choose_target(run, "encoder"), new_console(nowhere))
+    assert problems_of(run.export_dir) == [] and not list(run.path.glob(".export-*"))
+    assert {model["part"] for model in read_manifest(run.export_dir)["models"]} == {"encoder", "decoder"}
+
+
+def test_features_that_find_the_disk_full_end_in_a_line_and_leave_nothing(small_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr("workflows.feature_cache.CACHE_FOLDER", small_disk / "cache")
+    fill(small_disk, 300_000)
+    spec = write_spec(tmp_path, INVERTER)
+    with pytest.raises(RequestError, match=r"training\.feature_cache: features of .* do not fit"):
+        train(spec, ["training.feature_cache=disk"], tmp_path / "runs", verbose=0)
+    monkeypatch.setattr("workflows.feature_cache._SHARE_OF_DISK", 1e9)  # somebody else fills it meanwhile
+    with pytest.raises(OSError, match="No space left on device"):
+        train(spec, ["training.feature_cache=disk"], tmp_path / "runs", verbose=0)
+    assert not list((small_disk / "cache").iterdir())
+
+
+def test_too_little_memory_ends_in_a_line(tmp_path):
+    spec = write_spec(tmp_path, AUTOENCODER)
+    command = f'ulimit -v 2000000; exec "{sys.executable}" "{ROOT / "cli.py"}" train "{spec}"'
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1, 2) and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0 or done.stderr.splitlines()[-1].strip()
 
 
 def test_few_open_files_suffice_or_end_in_a_line(tmp_path):
