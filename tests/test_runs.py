@@ -248,7 +248,7 @@ def test_what_was_not_finished_goes_at_every_depth_and_what_is_held_stays(run):
     with atomic_file(run.figures_dir / "loss.png") as held:
         with run.lock():
             assert held.exists() and kept.exists()
-            assert not [path for path in run.path.rglob(".epoch-*")]
+            assert not list(run.path.rglob(".epoch-*"))
         held.write_bytes(b"whole")
 
 

@@ -1,7 +1,6 @@
 """Faults of disks, files and processes, provoked for real: the message, the exit status, and how a run goes on."""
 
 import contextlib
-import json
 import os
 import pty
 import shutil
@@ -78,7 +77,7 @@ def damage(path: Path, how: str) -> None:
     ("name", "how"),
     [
         *(("history.csv", how) for how in ("missing", "empty", "cut", "overwritten")),
-        *(("state.json", how) for how in ("empty", "cut", "overwritten")),
+        *(("state.json", how) for how in ("missing", "empty", "cut", "overwritten")),
         *(("environment.json", how) for how in ("missing", "cut")),
         *(("spec.yaml", how) for how in ("missing", "empty", "overwritten")),
         ("spec.resolved.json", "cut"),
@@ -393,14 +392,9 @@ def test_an_image_deleted_or_changed_while_training_ends_in_its_name(tmp_path, m
 def test_what_a_folder_being_made_leaves_behind_is_no_run_and_goes(tmp_path):
     runs = tmp_path / "runs"
     first = Run.create(runs, "tiny")
-    unmade = first.path.with_name(".20260101-000000-abcd")
+    unmade, empty = (first.path.with_name(f".20260101-000000-abc{letter}") for letter in "de")
     shutil.copytree(first.path, unmade)
-    state = json.loads((unmade / "state.json").read_text())
-    (unmade / "state.json").write_text(json.dumps(state | {"pid": 2**22 + 1}))
-    empty = first.path.with_name(".20260101-000000-abce")
     empty.mkdir()
-    alive = first.path.with_name(".20260101-000000-abcf")
-    shutil.copytree(first.path, alive)
     assert [run.path for run in list_runs(runs)] == [first.path]
     Run.create(runs, "tiny")
-    assert not unmade.exists() and not empty.exists() and alive.exists()
+    assert not unmade.exists() and not empty.exists()
