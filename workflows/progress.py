@@ -30,18 +30,26 @@ class TrainingProgress:
     Args:
         epochs: Epochs of the whole run.
         steps_per_epoch: Steps in each.
-        batch_size: Images in a step.
+        batch_size: Images in a step; the last step of an epoch may have fewer.
         verbose: 0 silent, 1 a bar on a terminal and a line an epoch elsewhere, 2 a line an epoch everywhere.
         console: Where to print; tests pass their own.
+        images: Images in an epoch. Unset: every step has `batch_size`.
     """
 
     def __init__(
-        self, epochs: int, steps_per_epoch: int, batch_size: int, verbose: int, console: Console | None = None
+        self,
+        epochs: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        verbose: int,
+        console: Console | None = None,
+        images: int | None = None,
     ):
         self.console = console or new_console(quiet=verbose == 0)
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
+        self.images = steps_per_epoch * batch_size if images is None else images
         self._bar = Progress(
             Words("{task.description}"),
             BarColumn(bar_width=24),
@@ -55,6 +63,7 @@ class TrainingProgress:
         )
         self._task = TaskID(0)
         self._shown = 0.0
+        self._first = 0
         self._done = 0
         self._started = time.monotonic()
 
@@ -68,6 +77,7 @@ class TrainingProgress:
     def begin(self, step: int) -> None:
         """Training begins after `step` finished steps."""
         self._started = time.monotonic()
+        self._first = step
         self._done = 0
         self._task = self._bar.add_task(
             "training", total=self.epochs * self.steps_per_epoch, completed=step, speed="", figures=""
@@ -81,7 +91,7 @@ class TrainingProgress:
     def step(self, epoch: int, step: int, figures: Mapping[str, float]) -> None:
         """Shows a step of the epoch that is under way."""
         self._shown = time.monotonic()
-        speed = self._done * self.batch_size / max(1e-6, self._shown - self._started)
+        speed = (self._seen(step) - self._seen(self._first)) / max(1e-6, self._shown - self._started)
         self._bar.update(
             self._task,
             completed=step,
@@ -89,6 +99,11 @@ class TrainingProgress:
             speed=f"{speed:.0f} images/s",
             figures=f"loss {figures['loss']:.4f}",
         )
+
+    def _seen(self, step: int) -> int:
+        """Images of all steps up to one."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return epochs * self.images + min(steps * self.batch_size, self.images)
 
     def epoch(self, epoch: int, row: Mapping[str, float], improved: bool) -> None:
         """Prints the line of a finished epoch (`epoch` counts from 1)."""
