@@ -12,10 +12,12 @@ from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
 from builders.sources.paths import source_path
 from builders.sources.registry import SOURCES
+from files import read_regular
 from words import printable
 
 _WHERE = "dataset.source.tiny_imagenet.path"
 _SAMPLED_FILES = 64
+_LARGEST_TEXT = 64 << 20
 
 
 @SOURCES.register("tiny_imagenet")
@@ -39,11 +41,16 @@ class TinyImagenet(EncodedSource):
             raise RequestError(
                 f"{_WHERE}: {what}: '{printable(path)}'; unpack tiny-imagenet-200.zip and name the folder that it makes"
             )
-        training, classes = _training_images(self._root / "train")
-        held_out = _validation_images(self._root / "val", classes)
+        try:
+            training, classes = _training_images(self._root / "train")
+            held_out = _validation_images(self._root / "val", classes)
+        except OSError as error:
+            raise RequestError(
+                f"{_WHERE}: cannot look into '{printable(str(error.filename))}': {error.strerror}"
+            ) from None
         self._names = [name for name, _ in training + held_out]
         self._first_held_out = len(training)
-        self.class_names = tuple(classes)
+        self.class_names = tuple(printable(name) for name in classes)
         numbers = {name: number for number, name in enumerate(classes)}
         self._labels = np.array([numbers[name] for _, name in training + held_out], np.int64)
         self._words = _words(self._root / "words.txt", set(classes))
@@ -95,19 +102,20 @@ def _training_images(folder: pathlib.Path) -> tuple[list[tuple[str, str]], list[
     images = [(f"train/{name}/images/{file}", name) for name in classes for file in _images(folder / name / "images")]
     if not images:
         raise RequestError(
-            f"{_WHERE}: '{folder}' holds no image of the form ID/images/*.JPEG; unpack the archive again"
+            f"{_WHERE}: '{printable(folder)}' holds no image of the form ID/images/*.JPEG; unpack the archive again"
         )
     return images, classes
 
 
 def _validation_images(folder: pathlib.Path, classes: list[str]) -> list[tuple[str, str]]:
     """(path inside the root, class) of the validation images, in the order of their names."""
-    annotations = folder / "val_annotations.txt"
+    annotations = printable(folder / "val_annotations.txt")
     try:
-        lines = annotations.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or "is no text"
-        raise RequestError(f"{_WHERE}: cannot read '{annotations}': {problem}; unpack the archive again") from None
+        lines = _lines(folder / "val_annotations.txt")
+    except OSError as error:
+        raise RequestError(
+            f"{_WHERE}: cannot read '{annotations}': {error.strerror}; unpack the archive again"
+        ) from None
     known = set(classes)
     named = {}
     for number, line in enumerate(lines, start=1):
@@ -129,11 +137,16 @@ def _validation_images(folder: pathlib.Path, classes: list[str]) -> list[tuple[s
     return [(f"val/images/{name}", named[name]) for name in images]
 
 
+def _lines(path: pathlib.Path) -> list[str]:
+    """The lines of a text; what is no UTF-8 is read as file names are, so that it can name them."""
+    return read_regular(path, _LARGEST_TEXT).decode("utf-8", "surrogateescape").splitlines()
+
+
 def _words(path: pathlib.Path, classes: set[str]) -> dict[str, str]:
     """Class id → the first of its names."""
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = _lines(path)
+    except OSError:
         return {}  # names are a courtesy
     pairs = (line.partition("\t") for line in lines)
     return {name: words.split(",")[0].strip() for name, _, words in pairs if name in classes}

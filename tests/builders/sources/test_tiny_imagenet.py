@@ -163,3 +163,43 @@ def test_names_that_are_no_utf_8_are_shown_and_hashed(root):
     source = TinyImagenet(str(root))
     assert any("caf\\xe9.JPEG" in source.name_of(index) for index in range(len(source)))
     assert len(source.fingerprint()) == 64
+
+
+@pytest.mark.parametrize("name", ["val/val_annotations.txt", "words.txt"])
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_texts_that_never_end_are_not_waited_for(root, name, kind):
+    (root / name).unlink()
+    os.mkfifo(root / name) if kind == "pipe" else os.symlink("/dev/zero", root / name)
+    if name == "words.txt":
+        assert TinyImagenet(str(root)).name_of(0).endswith(".JPEG")
+        return
+    with pytest.raises(RequestError, match=r"cannot read '.*val_annotations\.txt': is not a regular file"):
+        TinyImagenet(str(root))
+
+
+def test_classes_whose_names_are_no_utf_8_are_shown_stored_and_hashed(root):
+    train = os.fsencode(root / "train")
+    os.rename(train + b"/" + IDS[0].encode(), train + b"/n\xe9")
+    with pytest.raises(RequestError) as error:  # the annotations still name the old one
+        TinyImagenet(str(root))
+    str(error.value).encode("utf-8")
+    path = root / "val" / "val_annotations.txt"
+    path.write_bytes(path.read_bytes().replace(IDS[0].encode(), b"n\xe9"))
+    source = TinyImagenet(str(root))
+    assert source.class_names == (*IDS[1:], "n\\xe9") and np.bincount(source.labels())[-1] == PER_CLASS + HELD_OUT
+    assert len(source.fingerprint()) == 64
+    str(source.name_of(len(source) - 1)).encode("utf-8")
+
+
+def test_messages_show_roots_whose_names_are_no_utf_8(root):
+    moved = os.fsdecode(os.fsencode(root.parent) + b"/r\xe9")
+    os.rename(root, moved)
+    for spoil in ("val/val_annotations.txt", "val/images/val_0.JPEG"):
+        path = os.path.join(moved, spoil)
+        os.unlink(path)
+        if spoil.startswith("val/images"):
+            shutil.rmtree(os.path.join(moved, "train"))
+            os.mkdir(os.path.join(moved, "train"))
+        with pytest.raises(RequestError, match=r"r\\xe9") as error:
+            TinyImagenet(moved)
+        str(error.value).encode("utf-8")
