@@ -15,6 +15,7 @@ from builders.spec import Spec, load_spec
 from builders.value_remarks import sampled_values
 from workflows.console import new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
+from workflows.placing import placed
 from workflows.progress import Counting
 
 _MEASURED = 10_000  # images of a split whose headers are read
@@ -154,13 +155,14 @@ def describe_data(
     Raises:
         RequestError: The spec or its data are not fit to train, or the file cannot be drawn to.
     """
-    spec = load_spec(path, overrides).spec
+    loaded = load_spec(path, overrides)
+    spec = loaded.spec
     if plot is not None:
         from workflows.figures.style import check_format
 
         check_format(plot)  # a mistake should not wait for the images
         check_outputs("data", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
-    with Counting("checking images", 0, 1) as counting:
+    with placed(loaded), Counting("checking images", 0, 1) as counting:
         data = open_data(spec, None, free_memory() * MEMORY_SHARE, thread_count(), counting.at)
     print_data(data, spec, console)
     if plot is not None:
@@ -170,6 +172,6 @@ def describe_data(
         from builders.split import Splits
         from workflows.figures.batch import save_batch
 
-        with own_file(Path(plot), "data") as picture:
+        with placed(loaded), own_file(Path(plot), "data") as picture:
             save_batch(Splits(data, spec), spec, picture)
         console.print(f"drawn: {plot}")

@@ -91,6 +91,11 @@ def test_the_command_needs_no_tensorflow(spec):
     assert done.returncode == 0 and "24 images in the source" in done.stdout and not done.stderr
 
 
+def test_a_mistake_has_the_place_where_it_was_written(spec, capsys):
+    assert cli.main(["data", str(spec)]) == 2
+    assert capsys.readouterr().err.startswith(f"{spec}:2:3: dataset.source: 1 unreadable image")
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_a_batch_is_drawn_as_the_network_sees_it(spec, tmp_path, suffix):
     text = said(spec, "dataset.on_bad_image=skip", plot=str(tmp_path / f"batch.{suffix}"))
