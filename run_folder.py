@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from builders.errors import RequestError
+from builders.errors import RequestError, WorkFailed
 from files import atomic_file, read_regular, remove_unfinished
 from run_kinds import wrong_kind
 
@@ -23,7 +23,7 @@ _MOST_BYTES = {"state.json": 1 << 20, ".yaml": 1 << 20, ".json": 32 << 20, ".csv
 _MOST_OTHER_BYTES = 64 << 20
 
 
-class RunGone(Exception):
+class RunGone(WorkFailed):
     """The folder of a run was deleted, moved or replaced while a process worked on it."""
 
 
@@ -58,7 +58,10 @@ class RunFolder:
             found = self.path.stat()
             if self._identity is None or self._identity == (found.st_dev, found.st_ino):
                 return
-        raise RunGone(f"{self.path}: this run was deleted, moved or replaced while it was being worked on")
+        raise RunGone(
+            f"{self.path}: this run was deleted, moved or replaced while it was being worked on; put it back and "
+            f"continue with ./trainer.sh {self.path}, or train again"
+        )
 
     def read(self, *names: str) -> bytes | None:
         """The content of a file; None where there is none. Raises RequestError where it cannot be read."""

@@ -1,13 +1,20 @@
-"""The one kind of error that is the user's to mend."""
+"""The errors whose message is written for the user: commands print it as it is."""
 
 
 class RequestError(Exception):
-    """The request was wrong: a spec, a path, a name. One line: what was given, what was expected, how to mend it.
+    """The request was wrong: a spec, a path, a name. One line: what was given, what was expected, how to fix it.
 
-    Commands print it to stderr without a traceback and exit with status 2.
+    Commands exit with status 2.
     """
 
     @property
     def lines(self) -> list[str]:
         """What a command prints: one line, unless an error gathers several mistakes."""
         return [str(self)]
+
+
+class WorkFailed(Exception):
+    """The request was right, but the work failed. One line: what went wrong, how to go on.
+
+    Commands exit with status 1.
+    """

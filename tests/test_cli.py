@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from builders.errors import RequestError
+from builders.errors import RequestError, WorkFailed
 from runs import Run
 from workflows import list_runs
 
@@ -61,6 +61,13 @@ def test_without_a_command_the_commands_are_listed(capsys):
         (KeyboardInterrupt("saved; continue with X"), 130, "saved; continue with X"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError("disk\nfull"), 1, "OSError: disk full (--debug shows where)"),
+        (WorkFailed("no longer finite; lower X"), 1, "no longer finite; lower X"),
+        (
+            MemoryError(),
+            1,
+            "out of memory; close other programs, raise this one's limit if it has one, or give it less to do "
+            "(--debug shows where)",
+        ),
     ],
 )
 def test_errors_become_a_line_and_a_status(error, status, line, monkeypatch, capsys):

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from architectures.registry import nearest
-from builders.errors import RequestError
+from builders.errors import RequestError, WorkFailed
 from words import printable
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -54,6 +54,8 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         return _report(error, [_usage_line(error, program)], WRONG, arguments)
     except RequestError as error:
         return _report(error, error.lines, WRONG, arguments)
+    except WorkFailed as error:
+        return _report(error, [" ".join(str(error).split())], FAILED, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
         # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
         cause = error.__cause__ or error
@@ -68,6 +70,8 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         return _report(error, [line], WRONG, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = f"{type(error).__name__}: {error}"
+        if isinstance(error, MemoryError):
+            text = "out of memory; close other programs, raise this one's limit if it has one, or give it less to do"
         if isinstance(error, OSError) and error.strerror:
             # A disk that is full, a folder that may not be written to, a limit on open files.
             text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from builders.errors import WorkFailed
 from workflows.export import check
 from workflows.export.formats import format_called, format_file
 from workflows.export.parts import Part, Signature
@@ -33,7 +34,7 @@ _ALONE = 1e-4
 _BRIEF = 5
 
 
-class ExportFailed(Exception):
+class ExportFailed(WorkFailed):
     """What was written does not answer as the run does. Nothing of it is kept."""
 
 
