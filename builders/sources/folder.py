@@ -27,9 +27,9 @@ class Folder(EncodedSource):
     """All JPEG, PNG, WebP, BMP and GIF files under a folder, however deep, sorted by path.
 
     Hidden files and those of the system are ignored. Parts: every sub-folder by its path, such as `train` or
-    `train/cats`. Folders named train, validation (valid, val, dev) and test are the default splits, also inside one
-    folder that holds everything. Labels: the sub-folder an image lies in, numbered in sorted order; below split
-    folders, their sub-folder. Images outside any sub-folder have no label.
+    `train/cats`. Folders named train, validation (valid, val, dev, eval) and test (holdout) are the default splits,
+    also inside one folder that holds everything. Labels: the sub-folder an image lies in, numbered in sorted order;
+    below split folders, their sub-folder. Images outside any sub-folder have no label.
 
     Args:
         path: The folder, relative to the working directory.

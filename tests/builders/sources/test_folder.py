@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.sources.folder import Folder
+from builders.sources.folder_structure import structure_of
 from builders.spec.types import Image
 
 
@@ -146,12 +147,68 @@ def test_splits_inside_of_what_an_archive_unpacks_to_are_splits(tmp_path, wrappe
         ),
         (("train/cat/1.png", "train/dog/1.png", "extra/1.png"), "'train' is a class like its neighbours"),
         (("all/cat/1.png", "all/dog/1.png"), "all images lie in 'all', so that there is one class"),
+        (("all/v1/cat/1.png", "all/v1/dog/1.png"), "all images lie in 'all/v1', so that there is one class"),
+        (("seg_train/a/1.png", "seg_test/a/1.png"), "'seg_train' and 'seg_test' are called like splits"),
+        (("train-images/1.png", "TestImages/1.png"), "'train-images' and 'TestImages' are called like splits"),
+        (
+            ("train1/1.png", "validation/1.png", "test/1.png"),
+            "'train1', 'validation' and 'test' are called like splits",
+        ),
+        (("x/y/train/1.png", "x/y/test/1.png", "z/1.png"), "'x/y/train' and 'x/y/test' are not kept apart"),
+        (("train/1.png", "all/test/1.png"), "'train' and 'all/test' are called like splits"),
+        (("photos/a/1.png", "test_images/a/1.png"), "'test_images' is called like a split"),
     ],
 )
 def test_folders_that_may_be_meant_otherwise_are_said(tmp_path, names, remark):
     source = Folder(str(fill(tmp_path, *names)))
     assert not source.own_splits and remark in " ".join(source.remarks)
     assert all("\n" not in said for said in source.remarks)
+
+
+@pytest.mark.parametrize("validation", ["validate", "eval", "Evaluation"])
+@pytest.mark.parametrize("test", ["holdout", "test"])
+def test_every_usual_name_of_a_split_is_known(tmp_path, validation, test):
+    names = [f"{split}/{kind}/1.png" for split in ("train", validation, test) for kind in ("cat", "dog")]
+    source = Folder(str(fill(tmp_path, *names)))
+    assert source.own_splits == {"train": "train", "validation": validation, "test": test} and not source.remarks
+
+
+@pytest.mark.parametrize(
+    "names, remark",
+    [
+        (("train/images/a/1.png", "train/images/b/1.png", "val/images/a/2.png"), "there is one class, 'images'"),
+        (("train/images/a/1.png", "train/images/b/1.png"), "there is one class, 'images'"),
+        (("train/a/1.png", "test/unknown/1.png"), "'train/a', 'test/unknown' are classes that no other split has"),
+        (("train/a/1.png", "train/b/1.png", "val/a/1.png"), "'train/b' is a class that no other split has"),
+        (("train/train/1.png", "train/val_images/1.png", "test/1.png"), "'train/val_images' is used for train"),
+    ],
+)
+def test_classes_of_splits_that_may_be_meant_otherwise_are_said(tmp_path, names, remark):
+    source = Folder(str(fill(tmp_path, *names)))
+    assert source.own_splits and remark in " ".join(source.remarks)
+
+
+def test_test_images_without_classes_are_not_worth_a_word(tmp_path):
+    names = ("train/images/1.png", "val/images/1.png", "test/1.png")
+    assert not Folder(str(fill(tmp_path, *names))).remarks
+
+
+def test_many_classes_are_looked_at_once():
+    class Name(str):
+        seen = 0
+
+        def __eq__(self, other):
+            Name.seen += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    counts = []
+    for classes in (50, 200):
+        Name.seen = 0
+        structure_of([(Name(f"class {number}"), Name("x")) for number in range(classes)])
+        counts.append(Name.seen)
+    assert counts[1] <= 6 * max(counts[0], 1)  # in squares it were 16
 
 
 def test_a_class_called_train_is_a_class(tmp_path):
