@@ -28,6 +28,9 @@ def _terms(view: View) -> Iterator[Problem]:
     loss = view.node("loss")
     if loss is not None and loss.is_mapping and not terms:
         yield view.problem(("loss",), "needs at least one term, such as {l1: 0.8, ssim: 0.2}")
+    if terms and all(view.get("loss", term, "weight", kind=float | int) == 0 for term in terms):
+        message = "every term has the weight 0, so nothing would ever be learned; give one a weight above 0"
+        yield view.problem(("loss",), message)
     reported = view.catalogue.reported_terms()
     stacks = [("code", "layers"), ("encoder", "layers"), ("decoder", "layers")]
     layers = {name for stack in stacks for _, name, _ in view.stack(*stack)}

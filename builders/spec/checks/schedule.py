@@ -3,17 +3,12 @@
 import math
 from collections.abc import Iterator
 
+from builders.spec.checks.optimizers import TRAINING_OPTIMIZERS
 from builders.spec.checks.view import View
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 from builders.spec.types import Duration
 
-_OPTIMIZERS: tuple[Path, ...] = (
-    ("training", "optimizer"),
-    ("code", "optimizer"),
-    ("discriminator", "optimizer"),
-    ("encoder", "latents", "optimizer"),
-)
 # Schedules that come to an end: class → the argument that says when. Others are only rates.
 _LENGTHS = {"CosineDecay": "decay_steps", "PolynomialDecay": "decay_steps"}
 
@@ -29,7 +24,7 @@ def schedule_checks(view: View, per_epoch: int | None = None) -> Iterator[Proble
     if epochs is None:
         return
     per_epoch = per_epoch or _steps_per_epoch(view)
-    for path in _OPTIMIZERS:
+    for path in TRAINING_OPTIMIZERS:
         chosen = view.choice(*path, kind="optimizer")
         if chosen is not None:
             yield from _schedule(view, (*path, chosen[0], "learning_rate"), epochs, per_epoch)

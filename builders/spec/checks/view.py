@@ -91,18 +91,23 @@ class View:
         if node is None or not node.is_list:
             return
         for index, layer in enumerate(node.value):
-            if not layer.is_mapping or len(layer.value) != 1:
-                continue
-            [(name, arguments)] = layer.value.items()
-            here: Path = (*path, index, name)
-            yield here, name, arguments
-            if not arguments.is_mapping:
-                continue
-            yield from self.stack(*here, "layers")
-            branches = arguments.get("branches")
-            if branches is not None and branches.is_list:
-                for number in range(len(branches.value)):
-                    yield from self.stack(*here, "branches", number)
+            yield from self._layer((*path, index), layer)
+
+    def _layer(self, path: Path, layer: Node) -> Iterator[tuple[Path, str, Node]]:
+        if not layer.is_mapping or len(layer.value) != 1:
+            return
+        [(name, arguments)] = layer.value.items()
+        here: Path = (*path, name)
+        yield here, name, arguments
+        if not arguments.is_mapping:
+            return
+        yield from self.stack(*here, "layers")
+        branches = arguments.get("branches")
+        for number in range(len(branches.value) if branches is not None and branches.is_list else 0):
+            yield from self.stack(*here, "branches", number)
+        wrapped = arguments.get("layer")
+        if wrapped is not None:
+            yield from self._layer((*here, "layer"), wrapped)
 
     def problem(self, path: Path, message: str, value: bool = False) -> Problem:
         """A problem at a path: at its key, or with `value` at the value itself; or at what is nearest to it."""

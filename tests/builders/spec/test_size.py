@@ -89,6 +89,11 @@ def test_layers_are_counted_as_often_as_they_are_repeated(layer, place, tmp_path
         ("UnitNormalization: {axis: [0, 1]}", "UnitNormalization.axis: axis 0 is the batch"),
         ("BatchNormalization: {axis: 0}", "BatchNormalization.axis: axis 0 is the batch"),
         ("Residual: {layers: [Softmax: {axis: 0}]}", "Residual.layers.0.Softmax.axis: axis 0 is the batch"),
+        ("TimeDistributed: {layer: {Softmax: {axis: 0}}}", "TimeDistributed.layer.Softmax.axis: axis 0 is the batch"),
+        (
+            "Bidirectional: {layer: {LSTM: {units: 8, stateful: true}}}",
+            "Bidirectional.layer.LSTM.stateful: a LSTM that keeps its state would mix",
+        ),
         ("Dropout: {rate: 0.5, noise_shape: [3, 1, 1, 8]}", "Dropout.noise_shape: the first axis is the batch"),
         ("GRU: {units: 8, stateful: true}", "GRU.stateful: a GRU that keeps its state would mix"),
     ],
