@@ -35,7 +35,15 @@ FOLDERS = ("checkpoints", "evaluation", "evaluation/test-best", "evaluation/test
 FOLDERS += ("samples", "tensorboard")
 JSON_FILES = ("environment.json", "evaluation/test-best/metrics.json", "export/manifest.json", "spec.resolved.json")
 JSON_FILES += ("state.json",)
-FILES = (*JSON_FILES, "spec.yaml", "history.csv", "checkpoints/BEST", "samples/epoch-0002.png", "figures/loss.png")
+FILES = (
+    *JSON_FILES,
+    "spec.yaml",
+    "history.csv",
+    "checkpoints/BEST",
+    "tensorboard/EVENTS",
+    "samples/epoch-0002.png",
+    "figures/loss.png",
+)
 FILES += ("evaluation/test-best/grid.png", "evaluation/test-best/originals.npy", "report.html", ".lock")
 
 LIGHT = ("runs", "compare", "report", "verify", "choose")
@@ -186,7 +194,11 @@ def disguised(folder: Path, whole: Path, name: str, disguise) -> Run:
     outside.mkdir()
     (outside / "secret.txt").write_text("SECRET " * 100)
     run = Run(folder / "tiny" / "strange")
-    place = run.checkpoint("best").path if name == "checkpoints/BEST" else run.path / name
+    special = {
+        "checkpoints/BEST": run.checkpoint("best").path,
+        "tensorboard/EVENTS": next(run.tensorboard_dir.iterdir()),
+    }
+    place = special.get(name, run.path / name)
     place.parent.mkdir(exist_ok=True)
     disguise(place, outside)
     return run
@@ -264,4 +276,6 @@ def test_working_on_strange_runs(whole, tmp_path, command):
     cases = [(name, as_link) for name in FOLDERS]
     cases += [(name, as_fifo) for name in ("checkpoints/BEST", "environment.json", ".lock", "report.html")]
     cases += [("evaluation/test-best/originals.npy", as_link_to_a_secret), ("spec.resolved.json", as_wrong_values)]
+    cases += [("tensorboard/EVENTS", as_endless), ("tensorboard/EVENTS", as_fifo), ("checkpoints/BEST", as_endless)]
+    cases += [("samples/epoch-0002.png", as_device), ("history.csv", as_endless), ("spec.yaml", as_a_list)]
     examine(cases, [command], whole, tmp_path)
