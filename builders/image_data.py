@@ -107,8 +107,8 @@ def open_data(
             raise RequestError(f"dataset.split.{name}: none of its {len(members)} images can be read")
         parts[name] = Part(members[rows], rows, stores[name])
     equal = _equal_across(source, parts, traces)
-    most = parts.get("train") or next(iter(parts.values()))
-    remarks = [*source.remarks, *division.remarks, *value_remarks(source, most.indices, most.pixels)]
+    looked_at = {name: (part.indices, part.pixels) for name, part in parts.items()}
+    remarks = [*source.remarks, *division.remarks, *value_remarks(source, looked_at)]
     if said := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
         remarks.append(said)
     fingerprint = _fingerprint(source, dataset.image, shape, division.indices)

@@ -116,8 +116,28 @@ def file_value_range(dataset: types.Dataset) -> ValueRange | None:
     return None if found is None else (float(found[0]), float(found[1]))
 
 
-def file_values(source: str | os.PathLike | bytes) -> tuple[int, int, int]:
+def value_ends(values: np.ndarray, trimmed: bool = False) -> tuple[float, float]:
+    """The lowest and the highest of some numbers.
+
+    Args:
+        values: Of any shape, not empty.
+        trimmed: Whether a thousandth at either end does not count, three numbers at least: dead pixels, and marks that
+            a camera burns in.
+    """
+    if not trimmed:
+        return float(values.min()), float(values.max())
+    left_out = min(max(3, values.size // 1000), (values.size - 1) // 2)
+    ends = left_out, values.size - 1 - left_out
+    ordered = np.partition(values.reshape(-1), ends)
+    return float(ordered[ends[0]]), float(ordered[ends[1]])
+
+
+def file_values(source: str | os.PathLike | bytes, trimmed: bool = False) -> tuple[float, float, int]:
     """(lowest, highest, white) of the values that a file holds; white is 65535 in files of 16 bits, else 255.
+
+    Args:
+        source: Path of a file, or its bytes.
+        trimmed: As `value_ends` takes it.
 
     Raises:
         BadImageError: As `open_image`.
@@ -127,7 +147,7 @@ def file_values(source: str | os.PathLike | bytes) -> tuple[int, int, int]:
         values = np.asarray(image if image.mode.startswith("I") else _plain(image))
         if deep and not image.mode.startswith("I"):  # colours, of which Pillow keeps the upper 8 bits
             values = values.astype(np.int64) * 257
-        return int(values.min()), int(values.max()), 65535 if deep else 255
+        return *value_ends(values, trimmed), 65535 if deep else 255
 
 
 def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:

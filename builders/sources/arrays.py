@@ -6,7 +6,7 @@ import numpy as np
 
 from builders.equal_images import row_traces
 from builders.errors import RequestError
-from builders.images import BadImageError, fit_image, to_8_bits
+from builders.images import BadImageError, fit_image, to_8_bits, value_ends
 from builders.sources.array_file import read_array
 from builders.sources.registry import SOURCES
 from builders.sources.source import Source, Values
@@ -115,11 +115,11 @@ class Arrays(Source):
         height, width = self._row(index).shape[:2]
         return height, width
 
-    def values_of(self, index: int) -> Values:
+    def values_of(self, index: int, trimmed: bool = False) -> Values:
         """The values in the file; see `Source.values_of`."""
         row = self._row(index)
         black, white = self.value_range or _usual_range(row.dtype)
-        return Values(float(row.min()), float(row.max()), black, white)
+        return Values(*value_ends(row, trimmed), black, white)
 
     def fingerprint(self) -> str:
         """sha256 of shapes, types, labels, value range and up to 256 rows of each array, evenly chosen."""

@@ -32,7 +32,7 @@ class EncodedSource(Source):
         """Height and width from the header; see `Source.size_of`."""
         return file_size(self.file(index))
 
-    def values_of(self, index: int) -> Values | None:
+    def values_of(self, index: int, trimmed: bool = False) -> Values | None:
         """Of the file as it is decoded; see `Source.values_of`."""
-        lowest, highest, white = file_values(self.file(index))
-        return Values(float(lowest), float(highest), *(self.value_range or (0.0, float(white))))
+        lowest, highest, white = file_values(self.file(index), trimmed)
+        return Values(lowest, highest, *(self.value_range or (0.0, float(white))))

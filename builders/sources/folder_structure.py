@@ -105,9 +105,9 @@ def _doubts(children: _Children, holding: set[_Path]) -> Iterator[str]:
         inside = own_splits(children[prefix])
         if len(inside) > 1:
             above = "/".join(prefix)
-            names = _all([f"{above}/{name}" for name in inside.values()])
+            apart = _all([f"{above}/{name}" for name in inside.values()])
             yield (
-                f"{names} are not kept apart, for '{above}' has folders or images beside it; name '{above}' in `path`, "
+                f"{apart} are not kept apart, for '{above}' has folders or images beside it; name '{above}' in `path`, "
                 f"or write dataset.split with `from: {above}/{inside['train']}`"
             )
             return

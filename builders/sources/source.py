@@ -123,8 +123,12 @@ class Source(ABC):
         """
         return self.size
 
-    def values_of(self, index: int) -> Values | None:
+    def values_of(self, index: int, trimmed: bool = False) -> Values | None:
         """The values of one image before they become 8 bits; None where nobody could have mistaken them.
+
+        Args:
+            index: Which, from 0.
+            trimmed: Whether single values at either end do not count; see `builders.images.value_ends`.
 
         Raises:
             BadImageError: The image is damaged or gone.

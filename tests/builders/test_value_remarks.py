@@ -9,9 +9,11 @@ from builders.dataset_builder import DatasetBuilder
 from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
 
 
-def remarks(source, arguments):
+def remarks(source, arguments, split=None):
     dataset = Dataset(
-        source=Choice(source, arguments), image=Image(size=8, channels=1), split={"train": SplitPart("rest")}
+        source=Choice(source, arguments),
+        image=Image(size=8, channels=1),
+        split=split or {"train": SplitPart("rest")},
     )
     return DatasetBuilder(Spec(dataset=dataset, encoder=Encoder(), decoder=Decoder(), loss={})).build().remarks
 
@@ -67,3 +69,60 @@ def test_what_a_given_range_clips_is_said(tmp_path):
 @pytest.mark.parametrize("source", ["digits", "photos"])
 def test_ordinary_images_are_not_worth_a_word(source):
     assert remarks(source, {}) == ()
+
+
+def save(folder, images):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(images):
+        Pillow.fromarray(image).save(folder / f"{number}.png")
+
+
+def value_lines(folder, split=None):
+    return [line for line in remarks("folder", {"path": str(folder)}, split) if "values" in line]
+
+
+def noise(count, highest, kind):
+    return np.random.default_rng(0).integers(0, highest + 1, (count, 32, 32)).astype(kind)
+
+
+def burnt_in(images):
+    images[:, 0, :3] = 65535
+    return images
+
+
+@pytest.mark.parametrize(
+    "images, others, said",
+    [
+        (noise(20, 4095, "u2"), noise(20, 255, "u1"), "values of 20 of 40 images looked at (train) reach only from 0"),
+        (noise(20, 1, "u1"), 255 * noise(20, 1, "u1"), "values of 20 of 40 images looked at (train) reach only from 0"),
+        (burnt_in(noise(20, 4095, "u2")), (), "values reach only from 2 to 4095, of 0 (black) to 65535"),
+        (burnt_in(noise(3, 4095, "u2")), noise(17, 4095, "u2"), "values reach only from 0 to 4095, of 0"),
+    ],
+)
+def test_narrow_images_are_found_beside_bright_pixels_and_bright_images(tmp_path, images, others, said):
+    save(tmp_path / "a", images)
+    save(tmp_path / "b", others)
+    [line] = value_lines(tmp_path)
+    assert line.startswith(said)
+    assert ("separate these images from the others" in line) == ("20 of 40" in said)
+
+
+def test_every_split_is_looked_at(tmp_path):
+    save(tmp_path / "train", noise(20, 255, "u1"))
+    save(tmp_path / "test", noise(20, 4095, "u2"))
+    split = {name: SplitPart("rest", name) for name in ("train", "test")}
+    [line] = value_lines(tmp_path, split)
+    assert line.startswith("values of 20 of 20 images looked at (test) reach only from 0 to 4095, of 0")
+
+
+def test_masks_that_are_empty_or_nearly_are_not_worth_a_word(tmp_path):
+    masks = np.zeros((20, 32, 32), np.uint8)
+    masks[10:, 5, 5] = 255  # fewer pixels than a camera may burn in
+    save(tmp_path, masks)
+    assert not value_lines(tmp_path)
+
+
+def test_a_few_images_of_low_contrast_are_not_worth_a_word(tmp_path):
+    save(tmp_path / "a", noise(30, 255, "u1"))
+    save(tmp_path / "b", noise(5, 40, "u1"))
+    assert not value_lines(tmp_path)
