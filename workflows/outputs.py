@@ -6,6 +6,7 @@ A command names all its files before it writes the first. How it knows its own i
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def check_outputs(
     option: str = "--out",
     vouchers: Mapping[Path, Path] | None = None,
 ) -> None:
-    """Refuses what would replace an input, or a file that the command did not write.
+    """Refuses what cannot be written, would replace an input, or a file that the command did not write.
 
     Args:
         by: The command, such as `reconstruct`.
@@ -44,6 +45,7 @@ def check_outputs(
     """
     inputs = [path for path in inputs if os.path.exists(path)]
     _refuse_folders(paths, [path for path in inputs if path.is_dir()], option)
+    check_writable([path.parent for path in paths], f"name another place with {option}")
     there = [path for path in paths if os.path.lexists(path)]
     if not there:
         return
@@ -62,6 +64,25 @@ def check_outputs(
             f"{_first(found)} would be replaced, and was not written by `{by}` or was changed since; "
             f"name another place with {option}, or replace with --force"
         )
+
+
+def check_writable(folders: Iterable[Path], fix: str) -> None:
+    """Raises RequestError where a file cannot be made in one of the folders, or one that is missing cannot be made.
+
+    Args:
+        folders: The folders.
+        fix: How to fix it.
+    """
+    for folder in dict.fromkeys(map(_nearest_existing, folders)):
+        try:
+            with tempfile.TemporaryFile(dir=folder):  # what permissions say is not all: a disk may be read-only
+                pass
+        except OSError as error:
+            raise RequestError(f"{printable(folder)}: cannot be written to ({error.strerror}); {fix}") from None
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)
 
 
 @contextlib.contextmanager
@@ -91,7 +112,7 @@ def files_read_by(spec: Spec) -> list[Path]:
     named = [value for value in spec.dataset.source.arguments.values() if isinstance(value, str)]
     if spec.encoder.backbone is not None:
         named.append(spec.encoder.weights)
-    return [path for path in (Path(value).expanduser() for value in named) if path.exists()]
+    return [path for path in (Path(os.path.expanduser(value)) for value in named) if path.exists()]
 
 
 def _refuse_folders(paths: Sequence[Path], folders: Sequence[Path], option: str) -> None:

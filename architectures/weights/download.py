@@ -39,7 +39,7 @@ class RemoteFile:
 def cached(file: RemoteFile) -> Path | None:
     """Where the file lies already: in Keras' cache or in PyTorch's."""
     torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "torch")
-    for folder in (_folder(), Path(torch_home, "hub", "checkpoints").expanduser()):
+    for folder in (_folder(), Path(os.path.expanduser(torch_home), "hub", "checkpoints")):
         if (folder / file.name).is_file():
             return folder / file.name
     return None
@@ -81,7 +81,7 @@ def fetch(file: RemoteFile) -> Path:
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "models")
 
 
 def _progress() -> Progress:

@@ -75,14 +75,14 @@ class Prepared:
         if not str(count).isdecimal() or int(count) > _MOST_CLASSES:
             raise RequestError(
                 f"{WHERE}: {self.folder / 'features.json'} gives '{feature}' {printable(str(count)[:40])} classes, "
-                f"expected up to {_MOST_CLASSES:,}; copy the folder again, or prepare it anew"
+                f"expected up to {_MOST_CLASSES:,}; copy the folder again, or prepare it again"
             )
         return tuple(str(number) for number in range(int(count)))
 
 
 def data_folder(data_dir: str | None) -> Path:
     """The folder of prepared datasets: as given, or where TensorFlow Datasets keeps its own."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
 
 
 def split_name(name: str, version: str | None) -> tuple[str, str | None, str | None]:
@@ -160,7 +160,7 @@ def _read(folder: Path, name: str) -> Prepared:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise RequestError(
             f"{WHERE}: dataset_info.json or features.json in {folder} is damaged; copy the folder again, or prepare "
-            "it anew"
+            "it again"
         ) from None
     return prepared
 
@@ -179,7 +179,7 @@ def _described(folder: Path, name: str) -> Prepared:
     missing = [path.name for part in parts for path in part.shards if not path.is_file()]
     if not parts or missing:
         what = f"lacks {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}" if missing else "is empty"
-        raise RequestError(f"{WHERE}: {folder} is incomplete: it {what}; copy the folder again, or prepare it anew")
+        raise RequestError(f"{WHERE}: {folder} is incomplete: it {what}; copy the folder again, or prepare it again")
     features = dict(_flat(_json(folder / "features.json")))
     return Prepared(folder, f"{name}{config}:{folder.name}", file_format, parts, features)
 
@@ -231,10 +231,10 @@ def _json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RequestError(
             f"{WHERE}: {path.parent} is no prepared dataset: it has no {path.name}; copy the folder again, or prepare "
-            "it anew"
+            "it again"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RequestError(f"{WHERE}: cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(content, dict):
-        raise RequestError(f"{WHERE}: {path} holds no JSON object; copy the folder again, or prepare it anew")
+        raise RequestError(f"{WHERE}: {path} holds no JSON object; copy the folder again, or prepare it again")
     return content

@@ -12,8 +12,9 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
 from builders.errors import RequestError
+from builders.spec.types import Choice, Dataset, Decoder, Encoder, Spec
 from workflows.figures.style import save
-from workflows.outputs import check_outputs, own_file
+from workflows.outputs import check_outputs, files_read_by, own_file
 from workflows.seals import blank_seal
 
 SUFFIXES = (".png", ".svg", ".pdf", ".npz", ".safetensors")
@@ -52,6 +53,19 @@ def refused(by, *paths, **options):
         check_outputs(by, paths, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_done(tmp_path):
+    (tmp_path / "file").write_text("")
+    fix = "name another place with --plot"
+    for folder in (Path("/proc"), Path("/proc/missing/folder")):
+        said = refused("draw", tmp_path / "a.png", folder / "b.png", option="--plot")
+        assert said == f"/proc: cannot be written to (No such file or directory); {fix}"
+    assert f"{tmp_path / 'file'}: cannot be written to (Not a directory)" in refused(
+        "draw", tmp_path / "file" / "a.png"
+    )
+    check_outputs("draw", [tmp_path / "new" / "folder" / "a.png"])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -155,3 +169,9 @@ def test_where_nothing_is_drawn_nothing_is_written(tmp_path):
     with own_file(tmp_path / "x.png", "draw"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/images", "~nosuchuser"])
+def test_files_of_a_user_who_does_not_exist_are_not_read(path):
+    dataset = Dataset(source=Choice("folder", {"path": path}))
+    assert files_read_by(Spec(dataset=dataset, encoder=Encoder(), decoder=Decoder(), loss={})) == []

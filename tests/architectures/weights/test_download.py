@@ -79,3 +79,14 @@ def test_a_dead_network_costs_seconds(address, monkeypatch):
         "set weights to hed_bsds500 or none (random)",
     ):
         assert part in message
+
+
+@pytest.mark.parametrize("setting", ["KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME"])
+def test_folders_of_a_user_who_does_not_exist_hold_nothing(tmp_path, monkeypatch, setting):
+    monkeypatch.chdir(tmp_path)
+    for name in ("KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    if setting == "XDG_CACHE_HOME":
+        monkeypatch.delenv("TORCH_HOME")
+    monkeypatch.setenv(setting, "~nosuchuser/cache")
+    assert download.cached(RemoteFile("http://nowhere.invalid/w.h5")) is None

@@ -5,6 +5,7 @@ import pytest
 from builders.errors import RequestError
 from builders.sources.array_file import read_array
 from builders.sources.folder import Folder
+from builders.sources.tfds import Tfds
 from builders.sources.tiny_imagenet import TinyImagenet
 
 SOURCES = (Folder, TinyImagenet, lambda path: read_array(path, None, "dataset.source.arrays.images"))
@@ -26,3 +27,11 @@ def test_home_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(RequestError, match="holds no"):
         Folder("~")
+
+
+@pytest.mark.parametrize("setting", [None, "~nosuchuser/data"])
+def test_prepared_datasets_of_a_user_who_does_not_exist_are_absent(tmp_path, monkeypatch, setting):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", "~nosuchuser/data")
+    with pytest.raises(RequestError, match="'mnist' is not prepared in ~nosuchuser/data"):
+        Tfds("mnist", data_dir=setting)
