@@ -98,8 +98,8 @@ class LayerBuilder:
         self.applied: list[tuple[keras.layers.Layer, Any, Any]] = []
         self.sources: dict[int, Source] = {}
         self._choices: dict[keras.layers.Layer, Choice] = {}
-        self._bytes_of_a_weight = bytes_of_a_weight(optimizer)
-        self._weights = 0
+        self._optimizer = optimizer
+        self._bytes_of_weights = 0
 
     def layers(self, entries: Sequence[Entry], prefix: str, where: str = "layers") -> list[keras.layers.Layer]:
         """The layers of a stack, named `<prefix>_<position>_<class>`, repeats written out.
@@ -234,21 +234,23 @@ class LayerBuilder:
 
     def _require_memory(self, layer: keras.layers.Layer) -> None:
         """Counts a layer's weights before they are made. Raises where they and those before need too much memory."""
-        count = _weight_count(layer)
-        if short := shortage((self._weights + count) * self._bytes_of_a_weight):
-            raise RequestError(
-                f"{self.places[layer]}: with its {count_text(count)} weights the network {short}{self.said(layer)}"
-            )
-        self._weights += count
+        needed = self._bytes_of_weights + sum(
+            _count(weights) * bytes_of_a_weight(self._optimizer, trained)
+            for weights, trained in ((layer.trainable_weights, True), (layer.non_trainable_weights, False))
+        )
+        if short := shortage(needed):
+            count = count_text(_count(layer.weights))
+            raise RequestError(f"{self.places[layer]}: with its {count} weights the network {short}{self.said(layer)}")
+        self._bytes_of_weights = needed
 
     def _size_of(self, layer: keras.layers.Layer) -> str:
-        return f"the layer has {count_text(_weight_count(layer))} weights{self.said(layer)}"
+        return f"the layer has {count_text(_count(layer.weights))} weights{self.said(layer)}"
 
 
-def _weight_count(layer: keras.layers.Layer) -> int:
+def _count(weights: Sequence[keras.Variable]) -> int:
     # Python's own numbers, which do not overflow.
     total = 0
-    for weight in layer.weights:
+    for weight in weights:
         product = 1
         for side in weight.shape:
             product *= int(side)

@@ -20,7 +20,7 @@ from architectures.reconstructors.unchanged import unchanged
 from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
 from builders.spec import Latents
-from builders.spec.memory import shortage
+from builders.spec.memory import is_kept, shortage
 
 _IMAGES = 2
 # Relative to the largest value: what rounding may differ by between batches of one and of two.
@@ -170,12 +170,13 @@ def _differ(one: tf.Tensor, other: tf.Tensor, layer: keras.layers.Layer) -> bool
 
 
 def _require_memory(layers: LayerBuilder, batch_size: int) -> None:
-    """Training keeps what every layer gives until the gradient has come back."""
-    total = 0
+    """Training keeps what layers give until the gradient has come back: at least so much of it."""
+    kept = 0
     for layer, _, leaving in layers.applied:
-        own = math.prod(side or 1 for side in leaving.shape[1:]) * tf.as_dtype(leaving.dtype).size
-        total += own * batch_size
-        if short := shortage(total):
+        own = math.prod(side or 1 for side in leaving.shape[1:]) * tf.as_dtype(leaving.dtype).size * batch_size
+        if layer.trainable and is_kept(type(layer).__name__):
+            kept += own
+        if short := shortage(max(kept, own)):
             raise RequestError(
                 f"{layers.places[layer]}: with the {shape_text(leaving.shape)} that it gives for each of "
                 f"{batch_size} images, a step {short}; make it smaller, or lower dataset.batch_size"

@@ -2,12 +2,17 @@
 
 import contextlib
 import pathlib
+import re
 import resource
 import subprocess
 from functools import lru_cache
 
 # What an optimizer keeps of each weight besides its gradient; all others keep two numbers.
 _KEPT = {"SGD": 0, "Adafactor": 0, "Adagrad": 1, "Ftrl": 2, "Lion": 1, "RMSprop": 1}
+# Layers of which a step keeps nothing until the gradient has come back, or only what it keeps of the layer before.
+_KEEPING_NOTHING = re.compile(
+    r"Identity|Flatten|Reshape|Permute|Rescaling|Activation|ActivityRegularization|Softmax|ELU|\w*ReLU|\w*Dropout|\w*Noise"
+)
 _CGROUP = pathlib.Path("/sys/fs/cgroup/memory.max")
 _NVIDIA = pathlib.Path("/proc/driver/nvidia")
 _BYTES = 4
@@ -36,9 +41,14 @@ def _gpu_memory() -> int:
         return 0
 
 
-def bytes_of_a_weight(optimizer: str) -> int:
-    """What one trained number takes: itself, its gradient, and what the optimizer keeps of it."""
-    return _BYTES * (2 + _KEPT.get(optimizer, 2))
+def bytes_of_a_weight(optimizer: str, trained: bool = True) -> int:
+    """What one number takes: itself, and of a trained one its gradient and what the optimizer keeps of it."""
+    return _BYTES * (2 + _KEPT.get(optimizer, 2)) if trained else _BYTES
+
+
+def is_kept(layer: str) -> bool:
+    """Whether a step keeps what a layer of a class gives, besides what it keeps of the layers around it."""
+    return not _KEEPING_NOTHING.fullmatch(layer)
 
 
 def shortage(needed: int) -> str:

@@ -111,6 +111,30 @@ def test_what_a_step_keeps_must_fit_into_memory(tmp_path, monkeypatch):
         builder.try_out()
 
 
+def test_what_keeps_nothing_needs_no_memory(tmp_path, monkeypatch):
+    text = SPEC.replace(
+        "LAYER", "\n    - ".join(["ReLU", "Dropout: {rate: 0.1}", "Identity", "Reshape: {target_shape: [512]}"])
+    )
+    text = text.replace("batch_size: 16", "batch_size: 1000000")  # of 8×8×8 in two bytes: 1 GB
+    monkeypatch.setattr(memory, "machine_memory", lambda: 2 * 10**10)
+    builder = ModelBuilder(loaded(tmp_path, "training.precision=mixed_bfloat16", text=text).spec, (8, 8, 1))
+    builder.build()
+    monkeypatch.setattr(memory, "machine_memory", lambda: 18 * 10**8)
+    builder.try_out()
+
+
+def test_frozen_weights_have_no_gradient_that_takes_memory(monkeypatch):
+    monkeypatch.setattr(memory, "machine_memory", lambda: 3 * 10**8)
+    for trainable in (False, True):
+        builder = LayerBuilder("Adam")
+        [layer] = builder.layers([{"Dense": {"units": 10**7, "trainable": trainable}}], "encoder", "encoder")
+        if trainable:
+            with pytest.raises(RequestError, match=r"with its 20,000,000 weights the network needs about 320 MB"):
+                builder.apply(layer, keras.Input((1,)))
+        else:
+            builder.apply(layer, keras.Input((1,)))
+
+
 def test_memory_that_ends_while_weights_are_made_names_the_layer(monkeypatch):
     builder = LayerBuilder()
     [layer] = builder.layers([{"Dense": {"units": 3, "kernel_initializer": "ones"}}], "encoder", "encoder.layers")

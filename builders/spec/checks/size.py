@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builders.spec.checks.view import View
-from builders.spec.memory import bytes_of_a_weight, count_text, shortage
+from builders.spec.memory import bytes_of_a_weight, count_text, is_kept, shortage
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 from builders.spec.shapes import MISSING
@@ -16,7 +16,10 @@ MOST_LAYERS = 2000
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 _KEEPS_SHAPE = re.compile(r"\w*Normalization|\w*Dropout|\w*ReLU|ELU|\w*Noise|Activation|Identity|Rescaling|Softmax|GDN")
 # Whatever a layer does, it makes at least so many numbers.
-_SIZES = ("units", "filters", "n", "size", "padding", "height", "width", "target_shape", "output_size", "output_dim")
+_SIZES = (
+    *("units", "filters", "n", "size", "padding", "height", "width", "target_shape", "output_size", "output_dim"),
+    *("output_shape", "depth_multiplier", "num_mel_bins"),
+)
 
 Shape = tuple[int | None, ...]  # without the batch; empty where even the rank is unknown
 
@@ -42,9 +45,10 @@ class _Network:
         self.view = view
         self.batch = view.get("dataset", "batch_size", kind=int) or 1
         chosen = view.choice("training", "optimizer", kind="optimizer")
-        self.bytes_of_a_weight = bytes_of_a_weight(chosen[0] if chosen else "Adam")
+        self.optimizer = chosen[0] if chosen else "Adam"
         self.bytes_of_a_value = 4 if view.get("training", "precision") == "float32" else 2
-        self.layers = self.weights = self.values = 0
+        self.layers = self.bytes_of_weights = self.kept = 0
+        self.trained = True
 
     def measure(self) -> None:
         """Goes through all parts in the order of the stream. Raises _TooLarge."""
@@ -55,6 +59,8 @@ class _Network:
             shape = self._latents()
         shape = self._through(self._stack("code", "layers"), shape, ("code", "layers"))
         self._through(self._stack("decoder", "layers"), shape, ("decoder", "layers"))
+        self._ready_made("decoder", shape)
+        self._ready_made("discriminator", ())
         if not self.view.says("discriminator", "backbone"):
             self._through(self._stack("discriminator", "layers"), self._image(), ("discriminator", "layers"))
 
@@ -75,6 +81,17 @@ class _Network:
         images = self.view.get("dataset", "split", "train", "take", kind=int) or 1
         self._add(("encoder", "latents", "dimensions"), images * dimensions, dimensions)
         return (dimensions,)
+
+    def _ready_made(self, part: str, shape: Shape) -> None:
+        """Of an architecture at least what one layer of its width has, or of all dense layers."""
+        for name in self.view.keys(part, "architecture"):
+            path: Path = (part, "architecture", name)
+            width = self.view.get(*path, "width", kind=int | float)
+            if width is not None and width < math.inf:
+                self._add((*path, "width"), int(width), int(width))
+            units = self.view.get(*path, "units", kind=list) or []
+            for index, (before, count) in enumerate(zip([(shape or (1,))[-1] or 1, *units], units)):
+                self._add((*path, "units", index), before * count, count)
 
     def _count_layers(self, stack: Sequence[Mapping[str, Any]], path: Path, times: int = 1) -> None:
         for index, layer in enumerate(stack):
@@ -98,6 +115,11 @@ class _Network:
         return shape
 
     def _layer(self, name: str, arguments: Mapping[str, Any], shape: Shape, path: Path) -> Shape:
+        if self.trained and arguments.get("trainable") is False:
+            self.trained = False
+            leaving = self._layer(name, arguments, shape, path)
+            self.trained = True
+            return leaving
         inside = arguments.get("layers") or []
         if name == "Repeat":
             for _ in range(arguments.get("times", 1)):
@@ -119,8 +141,9 @@ class _Network:
         arguments = {**self._defaults(name), **arguments}
         leaving = _leaving(name, arguments, shape)
         least = max((size for key in _SIZES for size in _numbers(arguments.get(key))), default=1)
-        values = 0 if name == "Flatten" else max(least, math.prod(side or 1 for side in leaving))
-        self._add(path, _weights(name, arguments, shape), values)
+        values = max(least, math.prod(side or 1 for side in leaving))
+        weights = _weights(name, arguments, shape) + (arguments.get("lora_rank") or 0)
+        self._add(path, weights, values, is_kept(name))
         return leaving
 
     def _defaults(self, name: str) -> dict[str, Any]:
@@ -128,13 +151,14 @@ class _Network:
         fields = entry.arguments.fields if entry else {}
         return {key: field.default for key, field in fields.items() if field.default is not MISSING}
 
-    def _add(self, path: Path, weights: int, values: int) -> None:
-        self.weights += weights
-        self.values += values
-        needed = self.weights * self.bytes_of_a_weight + self.values * self.batch * self.bytes_of_a_value
-        if short := shortage(needed):
-            own = f"{count_text(weights)} weights here and {count_text(values)} values for each image"
-            raise _TooLarge(self.view.problem(path, f"with {own} the network {short}"))
+    def _add(self, path: Path, weights: int, values: int, kept: bool = True) -> None:
+        self.bytes_of_weights += weights * bytes_of_a_weight(self.optimizer, self.trained)
+        own = values * self.batch * self.bytes_of_a_value
+        if kept and self.trained:
+            self.kept += own
+        if short := shortage(self.bytes_of_weights + max(self.kept, own)):
+            numbers = f"{count_text(weights)} weights here and {count_text(values)} values for each image"
+            raise _TooLarge(self.view.problem(path, f"with {numbers} the network {short}"))
 
 
 def _weights(name: str, arguments: Mapping[str, Any], shape: Shape) -> int:
@@ -146,7 +170,10 @@ def _weights(name: str, arguments: Mapping[str, Any], shape: Shape) -> int:
         return _GATES[name] * units * (units + width + 1)
     if name == "Dense" and units:
         return units * (width + 1)
-    if filters and "Separable" not in name:
+    if name.startswith(("Depthwise", "Separable")):
+        inner = width * (arguments.get("depth_multiplier") or 1)
+        return kernel * inner + (filters or 0) * (inner + 1)
+    if filters:
         return filters * (kernel * max(1, width // (arguments.get("groups") or 1)) + 1)
     if name in ("Embedding", "ReversibleEmbedding"):
         return (arguments.get("input_dim") or 1) * (arguments.get("output_dim") or 1)
@@ -167,7 +194,9 @@ def _leaving(name: str, arguments: Mapping[str, Any], shape: Shape) -> Shape:
         return tuple(side if side > 0 else None for side in arguments.get("target_shape") or ())
     if name == "RepeatVector":
         return (arguments.get("n"), width)
-    if name == "Resizing":
+    if name.startswith("Adaptive") and len(sides) == rank:
+        return (*_each(arguments.get("output_size"), rank), width)
+    if name in ("Resizing", "CenterCrop", "RandomCrop"):
         return (arguments.get("height"), arguments.get("width"), width)
     if name == "DepthToSpace" and width and None not in sides:
         factor = arguments.get("size", 2)
@@ -180,10 +209,10 @@ def _leaving(name: str, arguments: Mapping[str, Any], shape: Shape) -> Shape:
         return (*_times(sides, _each(arguments.get("size"), rank, 1)), width)
     if re.fullmatch(r"Conv\dD(Transpose)?", name) and len(sides) == rank:
         strides = _each(arguments.get("strides"), rank, 1)
+        if name.endswith("Transpose"):  # without padding a little more
+            return (*_times(sides, strides), arguments.get("filters"))
         if arguments.get("padding") != "same":
             return (*[None] * rank, arguments.get("filters"))
-        if name.endswith("Transpose"):
-            return (*_times(sides, strides), arguments.get("filters"))
         kept = (side and -(-side // stride) for side, stride in zip(sides, strides))
         return (*kept, arguments.get("filters"))
     return ()

@@ -27,6 +27,8 @@ TOO_LARGE = {
     "Dense: {units: 1000000000000000000}": "encoder.layers.1.Dense",
     "Conv2D: {filters: 1000000, kernel_size: 99, padding: same}": "encoder.layers.1.Conv2D",
     "Conv2DTranspose: {filters: 8, kernel_size: 3, strides: 99999, padding: same}": "encoder.layers.1.Conv2DTranspose",
+    "Conv2DTranspose: {filters: 8, kernel_size: 3, strides: 1000000}": "encoder.layers.1.Conv2DTranspose",
+    "Dense: {units: 8, lora_rank: 1000000000000}": "encoder.layers.1.Dense",
     "UpSampling2D: {size: 20000}": "encoder.layers.1.UpSampling2D",
     "ZeroPadding2D: {padding: 1000000}": "encoder.layers.1.ZeroPadding2D",
     "RepeatVector: {n: 1000000000000}": "encoder.layers.1.RepeatVector",
@@ -36,6 +38,12 @@ TOO_LARGE = {
     "Residual: {layers: [{Dense: {units: 4000000}}, {Dense: {units: 4000000}}]}": "encoder.layers.1.Residual.layers.1",
     "Parallel: {branches: [[Flatten], [Dense: {units: 100000000000}]]}": "encoder.layers.1.Parallel.branches.1.0",
     "SpectralNormalization: {layer: {Dense: {units: 1000000000000}}}": "encoder.layers.1.SpectralNormalization.layer",
+    "DepthwiseConv2D: {kernel_size: 3, depth_multiplier: 1000000000000}": "encoder.layers.1.DepthwiseConv2D",
+    "SeparableConv2D: {filters: 4, kernel_size: 3, depth_multiplier: 1000000000000}": "encoder.layers.1.Separable",
+    "EinsumDense: {equation: 'abcd,de->abce', output_shape: [16, 16, 1000000000000]}": "encoder.layers.1.EinsumDense",
+    "CenterCrop: {height: 10000000, width: 10000000}": "encoder.layers.1.CenterCrop",
+    "AdaptiveMaxPooling2D: {output_size: 1000000}": "encoder.layers.1.AdaptiveMaxPooling2D",
+    "Dense: {units: 1000000000000, trainable: false}": "encoder.layers.1.Dense",
     "Bidirectional: {layer: {LSTM: {units: 100000000}}}": "encoder.layers.1.Bidirectional.layer.LSTM",
 }
 
@@ -60,6 +68,50 @@ def test_what_suffices_elsewhere_is_refused_by_the_memory_there_is(tmp_path, mon
     assert "decoder.layers.1.Dense" in "".join(problems(tmp_path, wide)), "flattened, it is read by the next layer"
     monkeypatch.setattr(memory, "machine_memory", lambda: 10**15)
     assert problems(tmp_path, wide) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (
+            ["decoder={architecture: {residual_upsampling: {width: 1.0e+10}}}"],
+            "decoder.architecture.residual_upsampling",
+        ),
+        (["decoder={architecture: {dense: {units: [8, 1000000, 1000000]}}}"], "decoder.architecture.dense.units.2"),
+        (
+            ["discriminator={architecture: {patch: {width: 10000000000}}}", "loss={mse: 1, adversarial: 0.1}"],
+            "discriminator.architecture.patch.width",
+        ),
+    ],
+)
+def test_a_ready_made_network_is_measured_by_its_width(settings, place, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "machine_memory", lambda: 24 * 10**9)
+    [line] = problems(tmp_path, "ReLU", SPEC, *settings)
+    assert place in line and "needs about " in line
+
+
+# Of each block a step keeps what two of its layers give: 2 GB each.
+BLOCK = "Conv2D: {filters: 64, kernel_size: 3, padding: same}\n" + "".join(
+    f"    - {layer}\n"
+    for layer in ("BatchNormalization", "ReLU", "Dropout: {rate: 0.1}", "Identity", "Activation: {activation: linear}")
+)
+
+
+def test_what_keeps_nothing_needs_no_memory(tmp_path, monkeypatch):
+    settings = ["dataset.image.size=256", "dataset.batch_size=128", "training.precision=float32"]
+    settings += ["encoder.layers.0.Conv2D.trainable=false"]
+    layers = f"{BLOCK}    - {BLOCK}    - GlobalAveragePooling2D"
+    monkeypatch.setattr(memory, "machine_memory", lambda: 9 * 10**9)
+    assert problems(tmp_path, layers, SPEC, *settings) == []
+    monkeypatch.setattr(memory, "machine_memory", lambda: 8 * 10**9)
+    assert "needs about 8.6 GB" in "".join(problems(tmp_path, layers, SPEC, *settings))
+
+
+def test_of_frozen_weights_only_the_values_count(tmp_path, monkeypatch):
+    wide = "Dense: {units: 300000000, trainable: %s}\n    - GlobalAveragePooling2D\n    - Dense: {units: 1}"
+    monkeypatch.setattr(memory, "machine_memory", lambda: 640 * 10**9)
+    assert problems(tmp_path, wide % "false") == []
+    assert "needs about 658 GB" in "".join(problems(tmp_path, wide % "true"))
 
 
 def test_latents_count_for_every_image(tmp_path, monkeypatch):
