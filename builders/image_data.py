@@ -104,7 +104,8 @@ def open_data(
     for name, members in indices.items():
         rows = np.flatnonzero([index not in bad for index in members.tolist()])
         if not len(rows):
-            raise RequestError(f"dataset.split.{name}: none of its {len(members)} images can be read")
+            none = f"none of its {len(members)} images can" if len(members) > 1 else "its only image cannot"
+            raise RequestError(f"dataset.split.{name}: {none} be read")
         parts[name] = Part(members[rows], rows, stores[name])
     equal = _equal_across(source, parts, traces)
     looked_at = {name: (part.indices, part.pixels) for name, part in parts.items()}

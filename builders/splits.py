@@ -68,11 +68,11 @@ def divide(source: Source, dataset: Dataset, seed: int, equal: np.ndarray | None
                 name: SplitPart(part.take, part.from_part or source.own_splits.get(name), part.per_class)
                 for name, part in requests.items()
             }
-    taken = _serve(source, requests, order, labels, equal)
+    taken, fewer = _serve(source, requests, order, labels, equal)
     free = chosen.copy()
     for indices in taken.values():
         free[indices] = False
-    remarks = [*_doubts(source, dataset, requests), *_unused(source, dataset, free, taken, equal)]
+    remarks = [*_doubts(source, dataset, requests), *fewer, *_unused(source, dataset, free, taken, equal)]
     return Division(taken, classes, tuple(remarks))
 
 
@@ -107,7 +107,13 @@ def _default_split(source: Source, order: np.ndarray) -> dict[str, SplitPart]:
     if set(own) > {"train"}:
         requests = {split: SplitPart("rest", part) for split, part in own.items()}
         for split in {"validation", "test"} - set(own):
-            requests[split] = SplitPart(0.1, own["train"])
+            count = len(_part_order(source, split, own["train"], order))
+            if count < 2:
+                raise RequestError(
+                    f"dataset.split: the default division takes {split} images from '{printable(own['train'])}', which "
+                    f"holds {_images(count)}; add images or write the split out"
+                )
+            requests[split] = SplitPart(max(1, count // 10), own["train"])
         return requests
     count = len(order)
     if count < 3:
@@ -141,7 +147,8 @@ def _unused(
     if equal is not None:
         out = free & np.isin(equal, equal[np.concatenate(list(taken.values()))])
         if out.any():
-            yield f"{_images(out.sum())} left out, for equal ones are in another split (dataset.duplicates)"
+            left_out = f"{_images(out.sum())} {_are(out.sum())} left out"
+            yield f"{left_out}, for equal ones are in another split (dataset.duplicates)"
     if dataset.split is not None or not source.own_splits:
         return
     beside = free.copy()
@@ -155,11 +162,15 @@ def _unused(
         more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
         yield f"no split uses the images of {', '.join(words[:_SHOWN])}{more}; dataset.split can name them with `from:`"
     if beside.any():
-        yield f"{_images(beside.sum())} in no split, lying outside of the source's parts"
+        yield f"{_images(beside.sum())} {_are(beside.sum())} in no split, lying outside of the source's parts"
 
 
 def _images(count: int) -> str:
-    return "1 image is" if count == 1 else f"{count} images are"
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _serve(
@@ -168,9 +179,11 @@ def _serve(
     order: np.ndarray,
     labels: np.ndarray,
     equal: np.ndarray | None,
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Split → its images; and remarks on splits that are smaller than they were asked to be."""
     free = np.ones(len(source), bool)
     taken: dict[str, np.ndarray] = {}
+    fewer = []
     parts = {split: _part_order(source, split, request.from_part, order) for split, request in requests.items()}
     # A `rest` that per_class limits is an amount like others, and may stand beside a plain `rest`.
     last = [split for split in _SERVED if split in requests and _is_rest(requests[split])]
@@ -195,10 +208,15 @@ def _serve(
         free[np.isin(equal, equal[taken[split]])] = False
         if not len(taken[split]):
             raise RequestError(
-                f"dataset.split.{split}: {wanted} images are fewer than any group of equal ones; raise it, or set "
-                "dataset.duplicates: allow"
+                f"dataset.split.{split}: {_images(wanted)} {_are(wanted)} fewer than any group of equal ones; raise "
+                "it, or set dataset.duplicates: allow"
             )
-    return {split: taken[split] for split in ("train", "validation", "test") if split in taken}
+        if len(taken[split]) < wanted:
+            fewer.append(
+                f"dataset.split.{split}: asked for {_images(wanted)}, got {len(taken[split])}, to keep equal images "
+                "together (dataset.duplicates)"
+            )
+    return {split: taken[split] for split in ("train", "validation", "test") if split in taken}, fewer
 
 
 def _together(available: np.ndarray, wanted: int, equal: np.ndarray) -> np.ndarray:
@@ -262,7 +280,7 @@ def _too_many(
 ) -> str:
     others = ", ".join(f"{name} {len(indices)}" for name, indices in taken.items())
     return (
-        f"dataset.split.{split}: asks for {wanted} images ({request.take}), but only {available} of the {whole} in "
+        f"dataset.split.{split}: asks for {_images(wanted)} ({request.take}), but only {available} of the {whole} in "
         f"{_where(request)} are left{f' (taken: {others})' if others else ''}; lower an amount or write `rest`"
     )
 
@@ -270,6 +288,6 @@ def _too_many(
 def _empty(split: str, request: SplitPart, whole: int, taken: Mapping[str, np.ndarray]) -> str:
     others = ", ".join(f"{name} {len(indices)}" for name, indices in taken.items())
     return (
-        f"dataset.split.{split}: {request.take} of {_where(request)} ({whole} images"
+        f"dataset.split.{split}: {request.take} of {_where(request)} ({_images(whole)}"
         f"{f'; taken: {others}' if others else ''}) is no image at all; raise it, lower another, or leave the split out"
     )

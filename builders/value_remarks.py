@@ -50,7 +50,9 @@ def value_remarks(source: Source, splits: Mapping[str, tuple[np.ndarray, Pixels]
     remarks = []
     for values in _together(narrow):
         count = sum((one.black, one.white) == (values.black, values.white) for one in narrow)
-        which = "" if everywhere else f" of {count} of {judged} images looked at ({', '.join(names)})"
+        which = (
+            "" if everywhere else f" of {count} of {judged} image{'s' * (judged != 1)} looked at ({', '.join(names)})"
+        )
         remarks.append(_remark(source, values, which, alone=count == judged and len(names) == len(splits)))
     return remarks
 

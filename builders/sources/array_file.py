@@ -53,7 +53,8 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
     """
     file, shown = source_path(path), printable(path)
     if not file.is_file():
-        problem = "is a folder, expected a .npy, .npz or IDX file" if file.is_dir() else "no such file"
+        kind = "a folder" if file.is_dir() else "no regular file"
+        problem = f"is {kind}, expected a .npy, .npz or IDX file" if file.exists() else "no such file"
         raise RequestError(f"{where}: {problem}: '{shown}'; {relative_to()}")
     try:
         with open_regular(file, _LARGEST_FILE) as opened:

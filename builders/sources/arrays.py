@@ -17,6 +17,7 @@ from words import printable
 _SAMPLED_ROWS = 256
 _MOST_CLASSES = 1_000_000
 _TALL = 16
+_FAR_LARGEST = 4
 _HIGHEST_LETTER = 0x10FFFF
 
 
@@ -66,6 +67,8 @@ class Arrays(Source):
             self.own_splits = {"train": "train", "test": "test"}
         elif test_labels or test_labels_key:
             raise RequestError("dataset.source.arrays.test_labels: given without test_images; give both or neither")
+        files = zip((images, test_images or images), self._blocks)
+        self.remarks = tuple(said for path, block in files if (said := _doubt(printable(path), block.shape)))
         self._first_test = len(self._blocks[0])
         self._labels, self.class_names = _number(words, [len(block) for block in self._blocks])
         sizes = {block.shape[1:3] for block in self._blocks}
@@ -162,6 +165,18 @@ def _is_one_image(shape: tuple[int, ...]) -> bool:
     return shape[2] == 3 or (shape[2] in (1, 4) and shape[1] >= _TALL)
 
 
+def _doubt(path: str, shape: tuple[int, ...]) -> str | None:
+    """A remark on axes that may stand for something else."""
+    count, height, width, *channels = shape
+    read = f"'{path}' ({'×'.join(map(str, shape))}) is read as {count} image{'s' * (count != 1)} of {height}×{width}"
+    if width >= _FAR_LARGEST * max(count, height):
+        order = "2, 0, 1, 3" if channels else "2, 0, 1"
+        return f"{read} pixels; if the last axis counts images, save it as transpose({order})"
+    if not channels and count in (1, 3, 4) and min(height, width) >= _TALL:
+        return f"{read} pixels; if it is one image whose channels stand first, save it as transpose(1, 2, 0)[None]"
+    return None
+
+
 def _labels(argument: str, path: str | None, key: str | None, count: int) -> np.ndarray | None:
     if path is None:
         return None
@@ -170,7 +185,8 @@ def _labels(argument: str, path: str | None, key: str | None, count: int) -> np.
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1 or len(labels) != count:
         raise RequestError(
-            f"{where}: expected one label for each of {count} images, got shape {list(labels.shape)} in '{path}'"
+            f"{where}: expected one label for each of {count} image{'s' * (count != 1)}, got shape "
+            f"{list(labels.shape)} in '{path}'"
         )
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8", "backslashreplace")

@@ -127,6 +127,10 @@ def test_the_seed_decides():
             {"train": 72, "validation": 20, "test": 8},
         ),
         (
+            Listed(6, {"train": range(4), "test": range(4, 6)}, own={"train": "train", "test": "test"}),
+            {"train": 3, "validation": 1, "test": 2},
+        ),
+        (
             Listed(9, {"a": range(5), "b": [5, 6], "c": [7, 8]}, own={"train": "a", "validation": "b", "test": "c"}),
             {"train": 5, "validation": 2, "test": 2},
         ),
@@ -134,6 +138,12 @@ def test_the_seed_decides():
 )
 def test_without_a_split_the_source_decides(source, expected):
     assert counts(cut(source)) == expected
+
+
+def test_a_default_division_of_too_few_images_names_the_part_and_its_number():
+    source = Listed(3, {"train": [0], "test": [1, 2]}, own={"train": "train", "test": "test"})
+    with pytest.raises(RequestError, match="takes validation images from 'train', which holds 1 image; add images"):
+        cut(source)
 
 
 def test_a_source_may_insist_on_its_parts():
@@ -175,6 +185,8 @@ def test_classes_by_count_and_by_name():
         ({"split": {"train": SplitPart(51)}}, "only 50 of the 50 in the source are left"),
         ({"split": {"train": SplitPart(50), "test": SplitPart("rest")}}, "dataset.split.test: rest of the source"),
         ({"split": {"train": SplitPart(0.001)}}, "is no image at all"),
+        ({"split": {"train": SplitPart(0.5, "one")}}, "0.5 of part 'one' (1 image) is no image at all"),
+        ({"split": {"train": SplitPart(1), "test": SplitPart(50)}}, "train: asks for 1 image (1), but only 0"),
         ({"split": {"train": SplitPart(), "test": SplitPart()}}, "test and train both take the rest"),
         ({"split": {"train": SplitPart(from_part="trian")}}, "no part 'trian'; did you mean 'train'?"),
         ({"classes": Classes(count=9)}, "9 classes asked for, the source has 5"),
@@ -184,7 +196,7 @@ def test_classes_by_count_and_by_name():
 )
 def test_what_cannot_be_gets_one_clear_line(fields, message):
     with pytest.raises(RequestError) as error:
-        cut(Listed(50, {"train": range(40)}, classes=5), **fields)
+        cut(Listed(50, {"train": range(40), "one": [7]}, classes=5), **fields)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
@@ -272,3 +284,14 @@ def test_images_that_equal_nothing_are_divided_as_ever():
 def test_a_split_smaller_than_any_group_is_refused():
     with pytest.raises(RequestError, match=r"dataset.split.train: 2 images are fewer than any group of equal ones"):
         divide(Listed(9), Dataset(source=Choice("listed"), split={"train": SplitPart(2)}), 0, np.repeat([0, 3, 6], 3))
+    with pytest.raises(RequestError, match=r"dataset.split.train: 1 image is fewer than any group of equal ones"):
+        divide(Listed(9), Dataset(source=Choice("listed"), split={"train": SplitPart(1)}), 0, np.repeat([0, 3, 6], 3))
+
+
+@pytest.mark.parametrize("take, said", [(8, ["8 images, got 6"]), (0.9, ["8 images, got 6"]), (6, []), ("rest", [])])
+def test_amounts_that_groups_of_equal_images_make_smaller_are_said(take, said):
+    dataset = Dataset(source=Choice("listed"), split={"test": SplitPart(take)})
+    division = divide(Listed(9), dataset, 0, np.repeat([0, 3, 6], 3))
+    assert list(division.remarks) == [
+        f"dataset.split.test: asked for {words}, to keep equal images together (dataset.duplicates)" for words in said
+    ]

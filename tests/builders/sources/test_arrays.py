@@ -1,6 +1,7 @@
 """Array files: formats, types and ranges of values, labels, parts, and one clear line for each mistake."""
 
 import gzip
+import os
 import struct
 
 import numpy as np
@@ -168,3 +169,39 @@ def test_values_beyond_a_given_range_are_clipped_and_never_wrap(tmp_path):
     np.save(tmp_path / "y.npy", np.array([[[np.nan, 0], [1, 1]]], np.float32))
     with pytest.raises(BadImageError, match="not finite"):
         Arrays(str(tmp_path / "y.npy"), value_range=(0, 1)).check(0)
+
+
+@pytest.mark.parametrize(
+    "shape, said",
+    [
+        ((3, 64, 64), r"x.npy' (3×64×64) is read as 3 images of 64×64 pixels; if it is one image whose channels stand"),
+        ((1, 16, 20), r"x.npy' (1×16×20) is read as 1 image of 16×20 pixels; if it is one image"),
+        ((28, 28, 6000), r"is read as 28 images of 28×6000 pixels; if the last axis counts images, save it as"),
+        ((8, 8, 90, 1), r"if the last axis counts images, save it as transpose(2, 0, 1, 3)"),
+        ((5, 64, 64), None),
+        ((3, 8, 8), None),
+        ((60, 28, 28), None),
+        ((60, 28, 28, 3), None),
+        ((40, 32, 128), None),
+    ],
+)
+def test_axes_that_may_stand_for_something_else_are_said(tmp_path, shape, said):
+    np.save(tmp_path / "x.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "fine.npy", np.zeros((7, 8, 8), np.uint8))
+    for arguments in (("x.npy",), ("fine.npy", None, "x.npy")):
+        source = Arrays(*(name and str(tmp_path / name) for name in arguments))
+        assert len(source.remarks) == (said is not None)
+        assert said is None or said in source.remarks[0]
+
+
+@pytest.mark.parametrize("value_range", [(-1e308, 1e308), (0, float("inf")), (0, 10**400)])
+def test_value_ranges_too_wide_for_numbers_are_refused(tmp_path, value_range):
+    np.save(tmp_path / "x.npy", np.zeros((7, 8, 8), np.float32))
+    with pytest.raises(RequestError, match="value_range: black and white lie too far apart"):
+        Arrays(str(tmp_path / "x.npy"), value_range=value_range)
+
+
+def test_a_pipe_in_place_of_a_file_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(RequestError, match=r"images: is no regular file, expected a \.npy"):
+        Arrays(str(tmp_path / "x.npy"))
