@@ -201,9 +201,11 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
     from workflows.console import new_console
     from workflows.find_run import find_run
     from workflows.import_tensorflow import import_tensorflow
+    from workflows.planned_files import check_validation
 
     run, console = find_run(target, runs_dir), new_console()
-    run.checkpoint(checkpoint)  # a mistake should not wait for TensorFlow
+    run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
+    check_validation(run)
     import_tensorflow()
     from workflows.validate import print_evaluation
     from workflows.validate import validate as work

@@ -1,4 +1,4 @@
-"""What `reconstruct` and `features` will write: decided before TensorFlow is loaded and the first file is written."""
+"""What commands will write: decided before TensorFlow is loaded and the first file is written."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,17 @@ from pathlib import Path
 
 from builders.errors import RequestError
 from builders.spec import Spec
+from runs import Run
 from words import printable
-from workflows.outputs import check_outputs, files_read_by
+from workflows.outputs import check_outputs, check_writable, files_read_by
 
 METRICS, SIDE_BY_SIDE = "metrics.csv", "side_by_side.png"
+COPY_RUN = "copy the run elsewhere"
+
+
+def check_validation(run: Run) -> None:
+    """Raises RequestError where the figures and pictures of a validation cannot be written into a run."""
+    check_writable([run.path, run.inside("evaluation"), run.figures_dir], COPY_RUN)
 
 
 def check_reconstructions(

@@ -26,6 +26,7 @@ from workflows.figures.grid import Example, pick_examples, save_grid
 from workflows.figures.histograms import Spread, save_histograms
 from workflows.figures.style import attempt
 from workflows.latents.evaluation import LatentProbe
+from workflows.planned_files import check_validation
 from workflows.report import write_report
 from workflows.restore import Restored, restore
 
@@ -82,8 +83,10 @@ def validate(
         console: Where progress is shown.
 
     Raises:
-        RequestError: No such split or checkpoint, or data that changed since the run trained.
+        RequestError: No such split or checkpoint, data that changed since the run trained, or a run that cannot be
+            written to.
     """
+    check_validation(run)
     console = console or new_console()
     restored = restore(run, checkpoint)
     chosen, remarks = _choose_split(restored, split)

@@ -15,6 +15,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import cli
+import exporter
 from builders.errors import RequestError
 from run_checkpoints import read_arrays
 from run_folder import RunGone
@@ -280,13 +282,19 @@ def test_a_disk_that_is_full_from_the_start_makes_no_run(small_disk, tmp_path):
     assert list_runs(small_disk / "runs") == []
 
 
-def test_a_read_only_run_is_measured_and_says_that_it_cannot_go_on(run, small_disk, tmp_path):
+def test_a_read_only_run_is_measured_and_says_that_it_cannot_go_on(run, small_disk, tmp_path, capsys):
     there = Run(small_disk / "run")
     shutil.copytree(run.path, there.path)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert restore(there).checkpoint.step
     with pytest.raises(RequestError, match="cannot be written to"):
         train(there.path, ["training.epochs=3"], verbose=0)
+    for main, arguments in ((cli.main, ["validate"]), (exporter.main, [])):
+        capsys.readouterr()
+        assert main([*arguments, str(there.path)]) == 2
+        line = f"{there.path}: cannot be written to (Read-only file system); copy the run elsewhere\n"
+        assert capsys.readouterr() == ("", line)
+    assert cli.main(["compare", str(there.path), "--out", str(small_disk / "a.png")]) == 2
     with pytest.raises(RequestError, match="cannot make a run directory here"):
         train(write_spec(tmp_path, AUTOENCODER), [], small_disk / "runs", verbose=0)
 

@@ -22,7 +22,7 @@ def staged(target: Path) -> Iterator[Path]:
     Until then `target` stays as it was. What a process that was killed left behind is removed by the next.
 
     Raises:
-        RequestError: Another process is at it, or its lock is a link.
+        RequestError: Another process is at it, its lock is a link, or nothing can be written beside it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     held = target.with_name(f".{target.name}.lock")
@@ -33,6 +33,8 @@ def staged(target: Path) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise RequestError(f"{target}: another process is exporting this run; wait for it to end") from None
+    except OSError as error:
+        raise RequestError(f"{target}: cannot be written to ({error.strerror}); copy the run elsewhere") from None
     try:
         _clean(target)
         folder = target.with_name(f".{target.name}-{secrets.token_hex(4)}")

@@ -16,6 +16,8 @@ from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import CHANGED, NAME, find_problems, hash_of, read_manifest
 from workflows.export.staging import keep_entry, link_or_copy
 from workflows.export.walk import TRAVEL
+from workflows.outputs import check_writable
+from workflows.planned_files import COPY_RUN
 
 PARTS = ("encoder", "decoder", "full")
 
@@ -91,7 +93,8 @@ def choose_target(
     was made of something else, is replaced only with `force`.
 
     Raises:
-        RequestError: The format has no such precision, there is no such checkpoint, or an export is in the way.
+        RequestError: The format has no such precision, there is no such checkpoint, an export is in the way, or the run
+            cannot be written to.
     """
     offered = format_called(format)
     if precision not in offered.PRECISIONS:
@@ -109,6 +112,7 @@ def choose_target(
         raise RequestError(
             f"{folder}: TensorFlow writes to no path that is not UTF-8; rename that folder, or copy the run elsewhere"
         ) from None
+    check_writable([run.path, folder], COPY_RUN)
     manifest = _manifest_in(folder, force) if folder.exists() and any(folder.iterdir()) else None
     problems = {} if manifest is None else find_problems(folder, manifest)
     others = [name for name in TRAVEL if os.path.lexists(folder / name)]

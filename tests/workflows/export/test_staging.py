@@ -1,5 +1,6 @@
 """A folder is replaced whole or not at all, whatever happens meanwhile."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -34,6 +35,15 @@ def test_a_new_folder_takes_the_place_of_the_old(tmp_path, exchange, monkeypatch
     for text in ("first", "second"):
         write(target, text)
         assert content(target) == text
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path, monkeypatch):
+    def read_only(self, **_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(staging.filelock.FileLock, "acquire", read_only)
+    with pytest.raises(RequestError, match=r"export: cannot be written to \(Read-only file system\); copy the run"):
+        write(tmp_path / "export", "never")
 
 
 def test_an_error_leaves_the_old_one_and_nothing_else(tmp_path):
