@@ -14,6 +14,9 @@ from builders.spec.scalars import NumberError, resolve
 JOINED = re.compile(r"([A-Za-z_$][\w.]*):([^\s:/\\].*)")
 _JOINED_IN_LINE = re.compile(r"""(?:^|[\s{\[,"'])([A-Za-z_][\w.]*):(?=[^\s:/\\,}\]])""")
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What a shell replaces: `${HOME}` and `%HOME%`.
+_IN_BRACES = re.compile(r"\$\{[^\s{}]*\}?")
+_IN_PERCENT = re.compile(r"%\w+%")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -202,7 +205,7 @@ def read_yaml(text: str, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = reader.place(mark) if mark else Place(file, 1, 1)
-        raise SpecErrors([*reader.problems, problem_at(place, (), _explain(error, text, place.line))]) from None
+        raise SpecErrors([*reader.problems, problem_at(place, (), _explain(error, text, place))]) from None
     except yaml.YAMLError as error:
         message = f"not valid YAML: {' '.join(str(error).split())[:200]}"
         raise SpecErrors([*reader.problems, problem_at(Place(file, 1, 1), (), message)]) from None
@@ -211,17 +214,31 @@ def read_yaml(text: str, file: str) -> Node:
     return reader.root or Node(None, Place(file, 1, 1))
 
 
-def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
-    lines = text.split("\n")
+def _explain(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:
+    lines, line = text.split("\n"), place.line
     written = lines[line - 1] if line <= len(lines) else ""
     if "\t" in written[: len(written) - len(written.lstrip())]:
         return "not valid YAML: a tab indents this line; use spaces"
     reason = " ".join(part for part in (error.problem, error.context) if part)
     if error.context and error.context_mark and error.context_mark.line + 1 != line:
         reason += f" that begins in line {error.context_mark.line + 1}"
+    if unquoted := _unquoted(written, place.column - 1):
+        return f"not valid YAML: {unquoted}"
     before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
     if joined := _JOINED_IN_LINE.search(written) or _JOINED_IN_LINE.search(before):
         reason += f": a space is missing after the colon of '{joined[1]}:'"
     elif "mapping values are not allowed" in reason:
         reason += ": a second ': ' in one line, or a line indented too far; put text with a colon in quotes"
     return f"not valid YAML: {' '.join(reason.split())[:300]}"
+
+
+def _unquoted(written: str, at: int) -> str | None:
+    """What to say of text that YAML cannot read without quotes, at its place in a line; None where that is not it."""
+    if braces := _IN_BRACES.match(written, max(at - 1, 0)):
+        return (
+            f"text with {shown(braces[0])} needs quotes here; it means a variable of the spec, and environment "
+            "variables are not supported"
+        )
+    if percent := _IN_PERCENT.match(written, at):
+        return f"text that begins with % needs quotes; environment variables such as {percent[0]} are not supported"
+    return f"text that begins with {written[at]} needs quotes" if written[at : at + 1] in ("%", "@", "`") else None
