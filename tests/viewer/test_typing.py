@@ -6,6 +6,7 @@ import pytest
 
 from tests.viewer.driver import Viewer, needs_display
 from tests.viewer.fake_runs import make_run
+from words import printable
 
 pytestmark = needs_display
 
@@ -92,6 +93,18 @@ def test_a_path_half_typed_waits_until_it_is_opened(viewer):
     viewer.ask("app.state.images.forget()")
     viewer.settle()
     assert text() == ""
+
+
+@pytest.mark.parametrize("name", ["/a\nb.png", "/caf\udce9.png"])
+def test_a_name_that_cannot_be_shown_is_opened_again_as_it_is(viewer, name):
+    viewer.key("Escape", "2")
+    viewer.ask(f"app.state.images.open_file({name!r})")
+    viewer.settle()
+    assert viewer.ask("dpg.get_value('image path')") == printable(name)
+    viewer.click("image path", x=0.9)
+    viewer.key("Return")
+    viewer.wait("app.state.images.source.opening == 1", 5)
+    assert viewer.ask(f"app.state.images.source.path == {name!r}")
 
 
 def test_keys_act_again_where_a_field_is_left(viewer):

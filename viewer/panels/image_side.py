@@ -59,7 +59,7 @@ class ImageSide:
                 tag="image path",
                 hint="path of an image or video",
                 on_enter=True,
-                callback=lambda sender, path: images.open_file(path),
+                callback=lambda sender, typed: self._enter(typed),
             )
             with dpg.group(horizontal=True):
                 dpg.add_button(label="Open …", tag="open image", callback=lambda: self.open_dialog())
@@ -118,6 +118,10 @@ class ImageSide:
         self._path = path
         if path or not typed:
             dpg.set_value("image path", printable(path))
+
+    def _enter(self, typed: str) -> None:
+        """Opens what stands in the path field: what was shown there is opened by its name, not by what is shown."""
+        self._state.images.open_file(self._path if typed == printable(self._path) else typed)
 
     def _learn_names(self) -> None:
         """Makes file names visible that the dialog lists, some with each frame."""
