@@ -44,7 +44,7 @@ def advice(characters: str) -> str:
     """What helps where `undrawable` found characters, in one line."""
     package = "fonts-noto-cjk" if any(_script(character) == "cjk" for character in characters) else "fonts-noto-core"
     some = characters if len(characters) <= 8 else f"{characters[:8]}…"
-    return f"no font here draws '{some}': install one (Debian: {package}), or put its file into {_user_folder()}"
+    return f"no font here draws '{some}': install one (Debian: {package}), or put its file into {_folders()[0]}"
 
 
 @lru_cache(maxsize=65536)
@@ -93,15 +93,14 @@ def _installed() -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _user_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Fonts"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fonts"
-
-
 def _folders() -> list[Path]:
     """Where this system keeps fonts, the user's own first."""
     if sys.platform == "darwin":
-        return [_user_folder(), Path("/Library/Fonts"), Path("/System/Library/Fonts")]
-    shared = (os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(os.pathsep)
-    return [_user_folder(), Path.home() / ".fonts", *(Path(folder) / "fonts" for folder in shared if folder)]
+        places = ["~/Library/Fonts", "/Library/Fonts", "/System/Library/Fonts"]
+    else:
+        own = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        named = [folder for folder in os.environ.get("XDG_DATA_DIRS", "").split(os.pathsep) if folder]
+        shared = named or ["/usr/local/share", "/usr/share"]
+        places = [f"{own}/fonts", "~/.fonts", *(f"{folder}/fonts" for folder in shared)]
+    # Where nobody has a home, as in a container that runs under a bare number, `~` stays as it is.
+    return [Path(place) for place in map(os.path.expanduser, places) if not place.startswith("~")]

@@ -1,5 +1,7 @@
 """Fonts for writing that DejaVu Sans lacks are found by what they hold; without one, the advice is one line."""
 
+from pathlib import Path
+
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
@@ -60,6 +62,20 @@ def test_without_a_font_the_advice_is_a_line(installed):
     assert fonts.fonts_for("日本 ไทย") == () and fonts.undrawable("日a日本") == "日本"
     assert "fonts-noto-cjk" in fonts.advice("日本") and "fonts-noto-core" in fonts.advice("ไทย")
     assert "\n" not in fonts.advice("日" * 50) and len(fonts.advice("日" * 50)) < 200
+
+
+def test_without_a_home_the_system_has_fonts_all_the_same(monkeypatch):
+    def nobody(_):
+        raise KeyError
+
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)  # as in a container that runs under a bare number
+    monkeypatch.setattr("sys.platform", "linux")
+    assert fonts._folders() == [Path("/usr/local/share/fonts"), Path("/usr/share/fonts")]
+    assert "/usr/local/share/fonts" in fonts.advice("日")
+    monkeypatch.setenv("HOME", "/somebody")
+    assert fonts._folders()[:2] == [Path("/somebody/.local/share/fonts"), Path("/somebody/.fonts")]
 
 
 def test_our_own_font_is_found_in_both_weights():
