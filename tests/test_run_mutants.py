@@ -13,7 +13,8 @@ from run_checkpoints import arrays_hash, read_arrays, read_record
 from run_record import damaged
 from run_summary import summarise, telling_evaluation
 from runs import Run
-from workflows.export.manifest import NAME, describe_files, problems_of, read_manifest
+from tests.workflows.export.test_manifest import MODEL
+from workflows.export.manifest import NAME, describe_files, problems_of, read_manifest, write_manifest
 
 MUTANTS = 300
 VALUES = (
@@ -74,10 +75,12 @@ def whole(tmp_path_factory):
     header = {"record": json.dumps({"history.csv": "epoch\n"}), "sha256": arrays_hash(arrays)}
     save_file(arrays, run.checkpoint_path(8), metadata=header)
     run.export_dir.mkdir()
-    (run.export_dir / "decoder.onnx").write_bytes(b"model")
-    model = {"part": "decoder", "format": "onnx", "path": "decoder.onnx", "files": ["decoder.onnx"], "size": 5}
-    manifest = {"models": [model], "files": describe_files(run.export_dir), "origin": {"spec": "a", "checkpoint": "b"}}
-    (run.export_dir / NAME).write_text(json.dumps(manifest))
+    for name in MODEL["files"]:
+        (run.export_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.export_dir / name).write_bytes(b"model")
+    origin = {"spec": "a", "checkpoint": "b"}
+    write_manifest(run.export_dir, {"models": [MODEL], "files": describe_files(run.export_dir), "origin": origin})
+    assert read_manifest(run.export_dir)["models"] == [MODEL] and problems_of(run.export_dir) == []
     return run
 
 
