@@ -118,7 +118,7 @@ def new(name: str, kind: str) -> None:
 
 
 @commands.command()
-@click.option("--write", is_flag=True, help="Write what is stale anew.")
+@click.option("--write", is_flag=True, help="Write what is stale.")
 def schema(write: bool) -> int:
     """Tell whether the JSON Schema of specs is up to date."""
     from workflows.import_tensorflow import import_tensorflow
@@ -279,7 +279,7 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
 @click.argument("spec")
 @SETTINGS
 @RUNS_DIR
-@click.option("--reset", is_flag=True, help="Forget the trials there are and begin anew; asks first.")
+@click.option("--reset", is_flag=True, help="Forget the trials there are and begin again; asks first.")
 @click.option("--yes", is_flag=True, help="Answer --reset's question with yes.")
 def sweep(spec: str, overrides: Sequence[str], runs_dir: str, reset: bool, yes: bool) -> int:
     """Train a spec with many values, to find the best."""

@@ -68,7 +68,7 @@ def require_learning(
         RequestError: Some of what is trained would never learn; names its place.
     """
     if len(images) < 2:
-        return  # a normalised batch of one is constant, so that nothing can be told
+        return  # a normalised batch of one is constant, so that nothing can be said
     batch = {"image": tf.convert_to_tensor(images), "index": tf.zeros(len(images), tf.int64)}
     with unchanged(model.image_variables):
         if isinstance(model, LatentDecoder):

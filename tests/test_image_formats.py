@@ -1,4 +1,4 @@
-"""Pillow is told as which formats to open a file: a picture that is really an EPS would start Ghostscript."""
+"""Pillow is given the formats that a file may have: a picture that is really an EPS would start Ghostscript."""
 
 import ast
 from pathlib import Path

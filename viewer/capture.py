@@ -111,7 +111,7 @@ class _Words:
         return sum(font.getlength(part, direction=_DIRECTION) for part, font in _parts(text))
 
     def fitting(self, text: str, width: int, keep_end: bool = False) -> str:
-        """The text, or as much of it as there is room for; of a run's title the end tells it apart."""
+        """The text, or as much of it as there is room for; a run's title is distinguished by its end."""
         text = shown = printable(text)
         while text and self.width(shown) > width:
             text = text[1:] if keep_end else text[:-1]

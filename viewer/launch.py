@@ -12,8 +12,8 @@ def view(runs_dir: str, run: Path | None = None) -> None:
 
     Args:
         runs_dir: Where the runs are.
-        run: The run to select first; None is the one selected last, or else the newest. One that lies elsewhere brings
-            its own folder along, where its siblings are.
+        run: The run to select first; None is the one selected last, or else the newest. One that lies elsewhere adds
+            its own folder, where its siblings are.
 
     Raises:
         RequestError: There is no display to draw on.

@@ -1,4 +1,4 @@
-"""What the programs share: how a command runs, which exit status it ends with, and how a mistake is told.
+"""What the programs share: how a command runs, which exit status it ends with, and how a mistake is reported.
 
 Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N stopped by signal N.
 """

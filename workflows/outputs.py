@@ -17,7 +17,7 @@ from files import atomic_file
 from words import printable
 from workflows.seals import content_hash, seal, vouched_by
 
-# What tells files apart under whatever names and through whatever links.
+# What distinguishes files under whatever names and through whatever links.
 _Identity = tuple[int, int]
 
 

@@ -51,7 +51,7 @@ def seal(path: Path, by: str, name: str, vouched: str | None = None) -> None:
 
 
 def vouched_by(path: Path, by: str) -> str | None:
-    """Tells whether a command wrote a file and nobody changed or renamed it since.
+    """Whether a command wrote a file and nobody changed or renamed it since.
 
     Returns:
         None where it did not, or where the file is no regular one; else the `content_hash` of the file that this one

@@ -12,7 +12,7 @@ from architectures.registry import Range
 @LAYERS.register("NoiseAugmentation")
 @keras.saving.register_keras_serializable(package="retrace")
 class NoiseAugmentation(keras.layers.Layer):
-    """Adds Gaussian noise of a strength drawn anew for each image, while training only.
+    """Adds Gaussian noise of a strength drawn for each image, while training only.
 
     A decoder trained on such codes also decodes those that miss the encoder's own by a little. Zheng et al.,
     "Diffusion transformers with representation autoencoders", arXiv 2510.11690: z + n, n ~ N(0, sigma² I),

@@ -1,4 +1,4 @@
-"""Reading one array from a .npy, .npz or IDX file, told apart by their first bytes.
+"""Reading one array from a .npy, .npz or IDX file, recognised by their first bytes.
 
 What a header promises is compared with the size of the file, and with `files.memory_budget`, before anything is
 allocated. A deflated byte holds at most 1,032.

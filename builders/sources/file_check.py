@@ -33,7 +33,7 @@ def check_file(source: str | os.PathLike | bytes) -> int:
                 if size < int.from_bytes(file.read(4), "little") + 8:
                     raise BadImageError("cut short: the file is smaller than its header says")
             elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and b"\xff\xd9" not in tail):
-                # Only decoding tells a JPEG that is cut short from a whole one with a camera's own data behind it.
+                # Only decoding separates a JPEG that is cut short from a whole one with a camera's own data behind it.
                 image.load()
     digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little")

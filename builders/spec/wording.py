@@ -49,7 +49,7 @@ class Wording:
         if near and len(words) > _MANY_WORDS:
             nouns = [option["$comment"] for option in options if "enum" in option and "$comment" in option]
             return f"unknown {nouns[0] if nouns else 'value'} {shown(value)}{near}"
-        # Where text belongs, 0123 is told as it was written and not as the number it is.
+        # Where text belongs, 0123 is shown as it was written and not as the number it is.
         written = node.text if value is not None and is_text_expected(options, node) else None
         got = shown(written)[1:-1] if written else shown(value)
         return f"expected {self.describe(schema)}, got {got}{near or hint(options, node) or joined_key(value)}"

@@ -35,7 +35,7 @@ SERVER.set_forkserver_preload(["workflows.train", "workflows.trainer", "runs"])
 
 
 def sitting(spec: Path, settings: list[str], counted: Path, kill_at: int) -> None:
-    """One process: trains anew, or goes on with the run that is there. Dies at its `kill_at`-th file operation."""
+    """One process: trains, or goes on with the run that is there. Dies at its `kill_at`-th file operation."""
     done, root = 0, str(spec.parent)
 
     def count(event: str, arguments: tuple) -> None:

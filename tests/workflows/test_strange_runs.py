@@ -147,7 +147,7 @@ def call(command: str, run: Run, healthy: Run) -> None:
 
 
 class Watch:
-    """An audit hook on what leaves a folder; it cannot be removed, so it is told when to look."""
+    """An audit hook on what leaves a folder; it cannot be removed, so it looks only when asked."""
 
     def __init__(self, inside: Path, outside: Path):
         self.reached: list[str] = []

@@ -47,7 +47,7 @@ def export(target: Target, console: Console) -> Exported:
 
     Args:
         target: What to write, as `choose_target` allowed it.
-        console: Where progress is told.
+        console: Where progress is shown.
 
     Raises:
         RequestError: The format cannot hold a part, or the data that it is proven with are gone.

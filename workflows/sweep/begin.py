@@ -83,7 +83,7 @@ def _agree(folder: SweepFolder, loaded: LoadedSpec, path: str | os.PathLike) -> 
             more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
             raise RequestError(
                 f"{path}: differs from the spec that this sweep began with: {told}{more}; take that back, or begin "
-                "anew with --reset"
+                "again with --reset"
             )
     if began is None or began.merged != loaded.merged:
         folder.remember(loaded)

@@ -56,7 +56,7 @@ class Objective:
             there = ", ".join(name for name in history if name not in _NOT_OBJECTIVES)
             raise RequestError(
                 f"sweep.objective: the history has no column '{self.column}'; there are {there}. Name one of them and "
-                "begin anew with --reset"
+                "begin again with --reset"
             )
         values = [value for _, value in self._series(history, column)]
         if not values:

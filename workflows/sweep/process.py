@@ -62,7 +62,7 @@ class TrainingProcess:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What tells this process from all others."""
+        """What distinguishes this process from all others."""
         return {"pid": self._process.pid, "host": socket.gethostname(), "born": self._process.create_time()}
 
     def is_alive(self) -> bool:

@@ -162,7 +162,7 @@ class _Sweep:
         return time_left(self._study.get_trials(deepcopy=False), self._trials.count)
 
     def _work(self, taken: Taken, signals: StopSignals, progress: SweepProgress) -> None:
-        """Trains a trial and tells its result to the storage."""
+        """Trains a trial and reports its result to the storage."""
         trial, study, objective = taken.trial, self._study, self._objective
         progress.begin(trial.number, taken.values, self._ended(), self._time_left(), taken.continued)
         work = Execution(self._folder, objective, trial, taken.values, self._trainer, signals, progress)
@@ -191,7 +191,7 @@ class _Sweep:
         if len(failed) >= _FAILURES_TO_GIVE_UP and not begun:
             raise RequestError(
                 f"{self._folder.path}: {len(failed)} trials failed before their first step, the last with: "
-                f"{failed[-1].user_attrs.get('message', '')}; mend that and begin anew with --reset"
+                f"{failed[-1].user_attrs.get('message', '')}; fix that and begin again with --reset"
             )
 
     def _write(self) -> list[Result]:

@@ -1,4 +1,4 @@
-"""How large a network is, as far as its spec tells: layers, weights, and what a step keeps of a batch."""
+"""How large a network is, as far as its spec says: layers, weights, and what a step keeps of a batch."""
 
 import math
 import re

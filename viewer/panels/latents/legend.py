@@ -91,7 +91,7 @@ class Legend:
                 rounding=px(2),
             )
             at = self._left + px(_MARK + _GAP)
-            # Where there are more, the wheel brings them.
+            # Where there are more, the wheel shows them.
             name = f"▾ {more + 1}" if last else beginning(plane.space.class_name(label), width - at)
             kind = "quiet" if hidden else "text"
             dpg.configure_item(
