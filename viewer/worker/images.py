@@ -4,6 +4,7 @@ import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -38,11 +39,6 @@ class Images:
         self._models = models
         self._camera = camera or Camera()
         self._opened: Recent[np.ndarray] = Recent(_MOST_KEPT)
-
-    def fitted_to(self, source: ImageSource, restored: Restored) -> np.ndarray:
-        """As `fitted`, as the spec of a run says it."""
-        dataset = restored.spec.dataset
-        return self.fitted(source, dataset.image, restored.image_shape, file_value_range(dataset))
 
     def fitted(
         self, source: ImageSource, image: Image, shape: tuple[int, int, int], value_range: ValueRange | None = None
@@ -88,6 +84,14 @@ class Images:
         """Answers `close camera`: nobody looks at it any more."""
         self._camera.close()
         return {}, {}
+
+
+def fitting(restored: Restored) -> dict[str, Any]:
+    """The arguments of `Images.fitted` that bring an image to a run's model as the run's spec says."""
+    dataset = restored.spec.dataset
+    value_range = file_value_range(dataset)
+    arguments = {"image": dataset.image, "shape": restored.image_shape}
+    return arguments if value_range is None else {**arguments, "value_range": value_range}
 
 
 def _open(path: Path, value_range: ValueRange | None) -> np.ndarray:

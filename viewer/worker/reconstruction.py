@@ -9,7 +9,7 @@ from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
-from viewer.worker.images import Images
+from viewer.worker.images import Images, fitting
 from viewer.worker.models import Models
 from viewer.worker.recent import Recent
 from viewer.worker.searches import Searches, digest, version_of
@@ -49,7 +49,7 @@ class Reconstruction:
             width, channels] in [0, 1], and `ssim_map`, float32 [height, width], where SSIM's window fits.
         """
         restored, found = self._models.get(run, checkpoint)
-        original = self._images.fitted_to(source, restored)
+        original = self._images.fitted(source, **fitting(restored))
         image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
         return {"step": found.step, "epoch": found.epoch, **values}, arrays

@@ -11,7 +11,7 @@ from builders.errors import RequestError
 from viewer.protocol import ImageSource
 from viewer.state.inside.channels import Place
 from viewer.worker.answers import Answer
-from viewer.worker.images import Images
+from viewer.worker.images import Images, fitting
 from viewer.worker.inside.maps import packed
 from viewer.worker.inside.network import Network, Opened
 from viewer.worker.models import Models
@@ -104,7 +104,7 @@ class Inside:
         where = next((each for each in network.places if each.name == place), None)
         if where is None:
             raise RequestError(f"{run}: its network has no place called '{place}'")
-        original = self._images.fitted_to(source, restored)
+        original = self._images.fitted(source, **fitting(restored))
         seen = self._look(network, restored, version_of(run, found), original)
         factors = _factors(where, scales)
         looked = self._look_at(network, seen, place)

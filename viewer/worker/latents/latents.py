@@ -7,7 +7,7 @@ from builders.images import to_float
 from runs import Run
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
-from viewer.worker.images import Images
+from viewer.worker.images import Images, fitting
 from viewer.worker.latents.codes import Codec
 from viewer.worker.latents.images import LatentImages
 from viewer.worker.latents.spaces import Space, Spaces
@@ -84,7 +84,7 @@ class Latents:
             it.
         """
         restored, _ = self._models.get(run, checkpoint)
-        original = self._images.fitted_to(source, restored)
+        original = self._images.fitted(source, **fitting(restored))
         codec, version = self._spaces.codec(run, checkpoint)
         if codec.learned:
             vector = self._searches.latent(codec.model, version, original)
