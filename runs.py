@@ -317,14 +317,24 @@ class Run(RunFolder):
         return self.inside("evaluation", evaluation, LATENTS_FILE)
 
     def evaluations(self) -> dict[str, dict[str, Any]]:
-        """Name of an evaluation, such as `test-best`, → what its metrics.json holds."""
-        found = {}
+        """Name of an evaluation, such as `test-best`, → what its metrics.json holds, where that can be read."""
+        return self._read_evaluations()[0]
+
+    def damaged_evaluations(self) -> list[str]:
+        """What is wrong with each evaluation that cannot be read, on a line."""
+        return self._read_evaluations()[1]
+
+    def _read_evaluations(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        found, wrong = {}, []
         for path in sorted((self.path / "evaluation").glob("*/metrics.json")):
-            with contextlib.suppress(RequestError):
+            try:
                 read = self.read_json("evaluation", path.parent.name, "metrics.json", kind=EVALUATION) or {}
-                if "metrics" in read:
-                    found[path.parent.name] = read
-        return found
+            except RequestError as error:
+                wrong.append(f"{error}, or measure again with ./validator.sh")
+                continue
+            if "metrics" in read:
+                found[path.parent.name] = read
+        return found, wrong
 
 
 def is_run(path: str | os.PathLike) -> bool:

@@ -293,3 +293,13 @@ def test_a_checkpoint_of_holes_or_without_a_hash_is_refused_before_it_is_read(ru
         run.hold_checkpoint("last")
     with pytest.raises(RequestError, match="expected best, last or a step"):
         run.checkpoint("9" * 5000)
+
+
+def test_an_evaluation_that_cannot_be_read_is_said(run):
+    for name, content in (("test-best", '{"metrics": {}}'), ("test-last", '{"metrics": 7}'), ("train-best", "{")):
+        path = run.metrics_path(*name.split("-"))
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    assert list(run.evaluations()) == ["test-best"]
+    first, second = run.damaged_evaluations()
+    assert "test-last/metrics.json: cannot be read as JSON (metrics is 7" in first and "train-best" in second

@@ -25,7 +25,7 @@ def find_run(argument: str | os.PathLike | None, runs_dir: str | os.PathLike = "
         run = Run.open(argument)
     else:
         run = newest(runs_dir, name=load_spec(argument).spec.name)
-    for line in repair_if_idle(run):
+    for line in (*repair_if_idle(run), *run.damaged_evaluations()):
         complain(line)
     return run
 
