@@ -26,7 +26,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import DatasetBuilder, Splits
-from builders.errors import RequestError
+from builders.errors import RequestError, WorkFailed
 from builders.model_builder import ModelBuilder
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import LoadedSpec, SpecErrors
@@ -53,7 +53,7 @@ _CALIBRATION_IMAGES = 64
 _TRIED_IMAGES = 4
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(WorkFailed):
     """Training cannot go on, for instance because the loss is no longer finite."""
 
 
@@ -232,7 +232,8 @@ class _Session:
     def loop(self) -> None:
         """Trains to the last epoch, or until early stopping or a signal."""
         trainer, epochs, per_epoch = self.trainer, self.spec.training.epochs, self.trainer.steps_per_epoch
-        with TrainingProgress(epochs, per_epoch, trainer.train_split.batch_size, trainer.verbose) as progress:
+        split = trainer.train_split
+        with TrainingProgress(epochs, per_epoch, split.batch_size, trainer.verbose, images=split.count) as progress:
             self._introduce(progress)
             progress.begin(self.step)
             history = self.run.history()
