@@ -64,7 +64,8 @@ def open_regular(path: str | os.PathLike, limit: int) -> BufferedReader:
 def read_regular(path: str | os.PathLike, limit: int) -> bytes:
     """The content of a file that may come from a stranger. Raises OSError as `open_regular` does."""
     with open_regular(path, limit) as file:
-        content = file.read(limit + 1)  # a file that grows meanwhile ends here
+        # By its size, for Python takes the memory of what it is asked for first; one that grows meanwhile ends here.
+        content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"holds more than {limit:,} bytes", os.fspath(path))
     return content

@@ -232,9 +232,9 @@ def read_record(path: Path) -> dict[str, str]:
     return record if is_record else {}
 
 
-def is_regular(path: Path) -> bool:
+def is_regular(path: str | os.PathLike) -> bool:
     """Whether a path is a regular file and no link: what a run consists of."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False

@@ -42,8 +42,8 @@ class RunFolder:
         """A path in the run. Raises RequestError where a link stands on the way, for it could lead anywhere."""
         place = self.path
         for name in names:
-            place /= name
-            if place.is_symlink():
+            place = place / name
+            if os.path.islink(place):
                 raise RequestError(f"{place}: is a link, which a run never holds; put what it leads to in its place")
         return place
 
@@ -140,3 +140,10 @@ def making(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def folders_in(folder: str | os.PathLike) -> list[str]:
+    """Paths of the folders in a folder; what is hidden is still being made."""
+    with contextlib.suppress(OSError), os.scandir(os.fspath(folder)) as entries:
+        return [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    return []

@@ -37,20 +37,23 @@ def wrong_kind(value: Any, kind: Any, place: str = "") -> str:
             `{name: kind}`, a mapping in which these names may be missing and others are not looked at.
         place: Of the value.
     """
-    if isinstance(kind, list):
-        pairs = [(str(number), item, kind[0]) for number, item in enumerate(value)] if isinstance(value, list) else None
-    elif isinstance(kind, dict) and isinstance(value, dict):
-        every = kind.get("*")
-        pairs = [(name, item, every or kind[name]) for name, item in value.items() if every or name in kind]
-    elif isinstance(kind, dict):
-        pairs = None
-    else:
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        # In Python True is an int; in JSON it is none.
-        right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
-        right = right and not (isinstance(value, int) and abs(value) > 2**53)  # which no float holds
-        pairs = [] if right else None
-    if pairs is None:
+    if not isinstance(kind, list | dict):
+        return "" if _is(value, kind) else f"{place or 'it'} is {value!r:.60}"
+    if not isinstance(value, list if isinstance(kind, list) else dict):
         return f"{place or 'it'} is {value!r:.60}"
-    found = (wrong_kind(item, wanted, f"{place}.{name}" if place else name) for name, item, wanted in pairs)
-    return next(filter(None, found), "")
+    every = kind[0] if isinstance(kind, list) else kind.get("*")
+    for name, item in enumerate(value) if isinstance(value, list) else value.items():
+        wanted = every or kind.get(name)
+        if wanted is None or (not isinstance(wanted, list | dict) and _is(item, wanted)):
+            continue
+        if wrong := wrong_kind(item, wanted, f"{place}.{name}" if place else str(name)):
+            return wrong
+    return ""
+
+
+def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
+    if not isinstance(value, kind):
+        return False
+    if isinstance(value, bool):  # in Python True is an int; in JSON it is none
+        return kind is bool or (isinstance(kind, tuple) and bool in kind)
+    return not (isinstance(value, int) and abs(value) > 2**53)  # which no float holds

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from builders.errors import RequestError
 from files import yaml_text
 from run_checkpoints import Checkpoint, choose, delete_checkpoint, find_checkpoints, is_regular, whole_or_other
-from run_folder import RunFolder, making
+from run_folder import RunFolder, folders_in, making
 from run_history import Row, parse_rows, row_of, rows_text, series
 from run_kinds import ENVIRONMENT, EVALUATION
 from run_state import RunState, process_lives
@@ -339,17 +339,15 @@ class Run(RunFolder):
 
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a directory is a run: whether it holds `state.json`, or what a lost one can be restored from."""
-    run = Path(path)
-    return is_regular(run / "state.json") or (is_regular(run / "spec.yaml") and (run / "checkpoints").is_dir())
+    if is_regular(os.path.join(path, "state.json")):
+        return True
+    return is_regular(os.path.join(path, "spec.yaml")) and os.path.isdir(os.path.join(path, "checkpoints"))
 
 
 def find_run_paths(runs_dir: str | os.PathLike) -> set[Path]:
     """Paths of the runs under a directory."""
-    root = Path(runs_dir)
-    names = ("state.json", "spec.yaml")
-    paths = {file.parent for name in names for depth in ("*", "*/*") for file in root.glob(f"{depth}/{name}")}
-    # What is hidden is still being made.
-    return {path for path in paths if not path.name.startswith(".") and is_run(path)}
+    paths = [path for folder in folders_in(runs_dir) for path in (folder, *folders_in(folder))]
+    return {Path(path) for path in paths if is_run(path)}
 
 
 def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
