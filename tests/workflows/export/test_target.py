@@ -17,7 +17,7 @@ from workflows.export.target import choose_target
 def run(exported, tmp_path):
     """A copy of a run whose decoder was exported."""
     source = exported("autoencoder", part="decoder")
-    return Run(shutil.copytree(source.path, tmp_path / "run", ignore=shutil.ignore_patterns(".*", "export")))
+    return Run(shutil.copytree(source.path, tmp_path / "run", ignore=shutil.ignore_patterns(".*")))
 
 
 def refused(capsys, run, *options):
