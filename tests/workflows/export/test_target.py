@@ -13,11 +13,20 @@ from workflows.export.manifest import problems_of, read_manifest, write_manifest
 from workflows.export.target import choose_target
 
 
+@pytest.fixture(scope="module")
+def decoder_alone(trained, tmp_path_factory):
+    """A run of which the decoder was exported and nothing else, whatever other tests export of the run it copies."""
+    path = tmp_path_factory.mktemp("target") / "run"
+    run = Run(shutil.copytree(trained("autoencoder").path, path, ignore=shutil.ignore_patterns(".*", "export")))
+    with open(os.devnull, "w") as nowhere:
+        export(choose_target(run, "decoder", checkpoint="last"), new_console(nowhere))
+    return run
+
+
 @pytest.fixture
-def run(exported, tmp_path):
+def run(decoder_alone, tmp_path):
     """A copy of a run whose decoder was exported."""
-    source = exported("autoencoder", part="decoder")
-    return Run(shutil.copytree(source.path, tmp_path / "run", ignore=shutil.ignore_patterns(".*")))
+    return Run(shutil.copytree(decoder_alone.path, tmp_path / "run", ignore=shutil.ignore_patterns(".*")))
 
 
 def refused(capsys, run, *options):
