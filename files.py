@@ -41,8 +41,10 @@ def memory_budget() -> int:
     return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
 
 
-def open_regular(path: str | os.PathLike, limit: int) -> BufferedReader:
+def open_regular(path: str | os.PathLike, limit: int | None = None) -> BufferedReader:
     """Opens a file that may come from a stranger: a regular one of at most `limit` bytes, and never blocks.
+
+    Without a limit it is for whoever reads a file in parts.
 
     Raises:
         OSError: It is a folder, a FIFO, a socket or a device, is larger, or cannot be opened.
@@ -53,7 +55,7 @@ def open_regular(path: str | os.PathLike, limit: int) -> BufferedReader:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
-        if found.st_size > limit:
+        if limit is not None and found.st_size > limit:
             raise OSError(errno.EFBIG, f"holds {found.st_size:,} bytes, more than {limit:,}", os.fspath(path))
         return BufferedReader(FileIO(handle))  # fdopen would ask the system twice more
     except BaseException:

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -55,7 +55,7 @@ class Checkpoint:
             RequestError: It is no regular file, or cannot be opened.
         """
         try:
-            file = open_regular(self.path, 1 << 60)
+            file = open_regular(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -156,53 +156,64 @@ def whole_or_other(wanted: Checkpoint, others: Sequence[Checkpoint]) -> tuple[Ch
     raise damage
 
 
-def read_arrays(path: Path, hashed: bool = True) -> "tuple[dict[str, np.ndarray], dict[str, str]]":
-    """The arrays and the header of a checkpoint.
+def read_arrays(
+    path: Path, hashed: bool = True, checked: bool = False, wanted: Callable[[str], bool] | None = None
+) -> "tuple[dict[str, np.ndarray], dict[str, str]]":
+    """Arrays of a checkpoint by name, and its header.
 
     Args:
         path: A safetensors file.
         hashed: Whether a hash of its content must be in it, as in all that `write_checkpoint` writes.
+        checked: Whether `check_whole` has been through it while it was held, so that it need not be again.
+        wanted: Which arrays, by name. Unset: all.
 
     Raises:
         DamagedCheckpoint: It is not whole, or holds values that are not finite.
     """
-    arrays: dict[str, np.ndarray] = {}
-    return arrays, _examine(path, hashed, arrays)
+    with _opened(path, hashed) as (file, header):
+        if not checked:
+            _check(path, file, header)
+        names = [name for name in file.keys() if wanted is None or wanted(name)]  # noqa: SIM118 (no mapping)
+        return {name: file.get_tensor(name) for name in names}, header
 
 
 def check_whole(path: Path) -> None:
     """Raises DamagedCheckpoint as `read_arrays` does, with one array in memory at a time."""
-    _examine(path, True, None)
+    with _opened(path, True) as (file, header):
+        _check(path, file, header)
 
 
-def _examine(path: Path, hashed: bool, keep: "dict[str, np.ndarray] | None") -> dict[str, str]:
-    import numpy as np
+@contextlib.contextmanager
+def _opened(path: Path, hashed: bool) -> "Iterator[tuple[Any, dict[str, str]]]":
     from safetensors import SafetensorError, safe_open
 
     try:
-        with open_regular(path, 1 << 60) as opened:
+        with open_regular(path) as opened:
             status = os.fstat(opened.fileno())
         # A file of holes costs a stranger nothing, and whoever reads it hours.
         if 0 < status.st_blocks * 512 < status.st_size // 100 and status.st_size > 1 << 20:
             raise DamagedCheckpoint(f"{path}: was never written whole: nearly all of it is empty; use another one")
-        digest = hashlib.sha256()
         with safe_open(path, framework="numpy") as file:
             header = dict(file.metadata() or {})
             if hashed and "sha256" not in header:
                 raise DamagedCheckpoint(f"{path}: holds no hash of its content, as checkpoints do; use another one")
-            for name in sorted(file.keys()):
-                array = file.get_tensor(name)
-                if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    where = printable(name)
-                    raise DamagedCheckpoint(f"{path}: {where} holds values that are not finite; use another one")
-                _add(digest, name, array)
-                if keep is not None:
-                    keep[name] = array
+            yield file, header
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise DamagedCheckpoint(f"{path}: cannot be read as a checkpoint ({error}); use another one") from None
+
+
+def _check(path: Path, file: Any, header: Mapping[str, str]) -> None:
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for name in sorted(file.keys()):
+        array = file.get_tensor(name)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            where = printable(name)
+            raise DamagedCheckpoint(f"{path}: {where} holds values that are not finite; use another one")
+        _add(digest, name, array)
     if "sha256" in header and header["sha256"] != digest.hexdigest():
         raise DamagedCheckpoint(f"{path}: is damaged: its content does not match its hash; use another one")
-    return header
 
 
 def arrays_hash(arrays: "Mapping[str, np.ndarray]") -> str:
@@ -221,7 +232,7 @@ def _add(digest: "hashlib._Hash", name: str, array: "np.ndarray") -> None:
 def read_record(path: Path) -> dict[str, str]:
     """Name of a file of the run → its text when a checkpoint was written; empty where the checkpoint cannot be read."""
     try:
-        with open_regular(path, 1 << 60) as file:
+        with open_regular(path) as file:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > _MOST_HEADER_BYTES:
                 return {}

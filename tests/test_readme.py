@@ -15,25 +15,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from tests.specs import CONVOLUTIONAL
 from workflows.export.formats import format_names
 from workflows.export.manifest import problems_of
 
 ROOT = Path(__file__).resolve().parent.parent
-_QUICKSTART = """
-version: 1
-description: An autoencoder that trains in a moment.
-dataset:
-  source: digits
-  image: {size: 28, channels: 1}
-  split: {train: 64, validation: 16, test: 16}
-  batch_size: 16
-encoder:
-  layers: [Conv2D: {filters: 12, kernel_size: 3, strides: 2, padding: same, activation: relu}]
-decoder:
-  layers: [UpSampling2D, Conv2D: {filters: 1, kernel_size: 3, padding: same, activation: sigmoid}]
-loss: {mse: 1}
-training: {epochs: 1}
-"""
+_QUICKSTART = f"description: An autoencoder that trains in a moment.\n{CONVOLUTIONAL}"
 _SWEEP = "extends: quickstart.yaml\nsweep: {objective: val_loss, parameters: {seed: {values: [1, 2]}}}\n"
 # Of a folder that is named on the command line.
 _FOLDER = """

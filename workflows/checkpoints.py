@@ -100,10 +100,15 @@ def write_checkpoint(model: Reconstructor, path: Path, record: Mapping[str, str]
             raise OSError(errno.EIO, str(error), str(path)) from None
 
 
-def load_checkpoint(model: Reconstructor, path: Path) -> list[str]:
+def load_checkpoint(model: Reconstructor, path: Path, checked: bool = False) -> list[str]:
     """Puts a checkpoint's state into a model whose run goes on from it.
 
     The optimizers may be others than those that wrote the file: such an optimizer starts fresh.
+
+    Args:
+        model: The model.
+        path: The checkpoint's file.
+        checked: Whether it is held and known to be whole.
 
     Returns:
         A line for each optimizer that starts fresh.
@@ -112,7 +117,7 @@ def load_checkpoint(model: Reconstructor, path: Path) -> list[str]:
         DamagedCheckpoint: The file is not whole.
         RequestError: It belongs to another network.
     """
-    arrays, header = read_arrays(path)
+    arrays, header = read_arrays(path, checked=checked)
     variables = state_variables(model)
     lines = []
     now, before = _optimizer_classes(model), _written_classes(header)
@@ -129,14 +134,21 @@ def load_checkpoint(model: Reconstructor, path: Path) -> list[str]:
     return lines
 
 
-def load_weights(model: Reconstructor, path: Path) -> None:
+def load_weights(model: Reconstructor, path: Path, checked: bool = False) -> None:
     """Puts a checkpoint's weights into a model that only rebuilds images: averaged ones where the optimizer kept any.
+
+    Args:
+        model: The model.
+        path: The checkpoint's file. What else an optimizer keeps in it is not read.
+        checked: Whether it is held and known to be whole.
 
     Raises:
         DamagedCheckpoint: The file is not whole.
         RequestError: It belongs to another network.
     """
-    arrays, _ = read_arrays(path)
+    arrays, _ = read_arrays(
+        path, checked=checked, wanted=lambda name: name.startswith("model/") or name.endswith("_average")
+    )
     variables = {name: variable for name, variable in state_variables(model).items() if name.startswith("model/")}
     weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
     _assign(variables, _averaged(weights, arrays), path)

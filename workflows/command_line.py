@@ -70,7 +70,7 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         return _report(error, [line], WRONG, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = f"{type(error).__name__}: {error}"
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or "failed to map segment" in str(error):  # of a library that was loaded
             text = "out of memory; close other programs, raise this one's limit if it has one, or give it less to do"
         if isinstance(error, OSError) and error.strerror:
             # A disk that is full, a folder that may not be written to, a limit on open files.

@@ -76,7 +76,7 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
             train_count=run.image_counts().get("train", 0),
         ).build()
     check_frozen_weights(run, model)
-    load_weights(model, held.path)
+    load_weights(model, held.path, checked=True)
     return Restored(run, loaded, model, held, tuple(remarks))
 
 

@@ -38,7 +38,7 @@ def resume(run: Run, model: Reconstructor, steps_per_epoch: int) -> StartPoint |
         checkpoint, remark = whole_or_other(newest, found[:-1])
     except DamagedCheckpoint as error:
         raise RequestError(f"{error}; no checkpoint of this run is whole, so train again") from None
-    fresh = load_checkpoint(model, checkpoint.path)
+    fresh = load_checkpoint(model, checkpoint.path, checked=True)
     for damaged in found:
         if damaged.step > checkpoint.step:
             damaged.path.replace(damaged.path.with_name(f"{damaged.path.name}.damaged"))

@@ -267,11 +267,12 @@ def test_features_that_find_the_disk_full_end_in_a_line_and_leave_nothing(small_
 
 
 def test_too_little_memory_ends_in_a_line(tmp_path):
+    # So little that not even the libraries fit. Beyond that, TensorFlow's compilers may abort on their own.
     spec = write_spec(tmp_path, AUTOENCODER)
-    command = f'ulimit -v 2000000; exec "{sys.executable}" "{ROOT / "cli.py"}" train "{spec}"'
+    command = f'ulimit -v 600000; exec "{sys.executable}" "{ROOT / "cli.py"}" train "{spec}"'
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1, 2) and "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == 0 or done.stderr.splitlines()[-1].strip()
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("out of memory; ")
 
 
 def test_few_open_files_suffice_or_end_in_a_line(tmp_path):

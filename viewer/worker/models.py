@@ -41,7 +41,7 @@ class Models:
             self._restored[run_path] = restored
             self._drop_oldest()
         elif self._loaded[run_path] != version:
-            load_weights(restored.model, checkpoint.path)
+            load_weights(restored.model, checkpoint.path, checked=True)
         self._loaded[run_path] = version
         self._restored.move_to_end(run_path)
         return restored, checkpoint

@@ -32,7 +32,7 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 def describe_file(path: Path) -> dict[str, Any]:
     """Size in bytes and sha256 of a file. Raises OSError where it is no regular one."""
-    with open_regular(path, 2**63) as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"size": file.tell(), "sha256": digest}
 
