@@ -215,7 +215,7 @@ def _flat(feature: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Map
     elif path:
         image, label = feature.get("image", {}), feature.get("classLabel", {})
         # What comes after trusts these types; another one raises here.
-        [int(side) for side in image.get("shape", {}).get("dimensions", ())]
+        [int(side) for side in image.get("shape", {}).get("dimensions", ())[:2]]
         _text(image.get("dtype") or "", feature.get("pythonClassName", "."), str(label.get("numClasses", 0)))
         yield path, feature
 

@@ -19,6 +19,7 @@ from builders.images import BadImageError, fit_image
 from builders.sources.tfds import Tfds
 from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
 from builders.tfds import image_records
+from tests.architectures.weights.mutants import mutant
 
 COUNTS = {"train": 23, "test": 7}
 FORMATS = ("tfrecord", "array_record")
@@ -303,20 +304,40 @@ def changed(content, random):
     return json.dumps(root).encode()
 
 
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_changed_records_are_a_line_or_images(prepared, tmp_path, cache, file_format):
+    name = f"small_{file_format}"
+    folder = Path(shutil.copytree(prepared / name, tmp_path / "data" / name))
+    file = next(folder.glob("**/*test.*record-*"))
+    content, lines = file.read_bytes(), 0
+    for seed in range(300):
+        shutil.rmtree(cache, ignore_errors=True)
+        file.write_bytes(mutant(content, seed))
+        try:
+            source = opened(tmp_path / "data", name)
+            source.prepare()
+            for index in range(len(source)):
+                source.read(index, Image(channels=1), (12, 10))
+        except (RequestError, BadImageError) as error:
+            lines += 1
+            assert "\n" not in str(error)
+    assert lines > 100
+
+
 @pytest.mark.parametrize("file", ["dataset_info.json", "features.json", "label.labels.txt"])
 def test_changed_metadata_are_a_line_or_do_not_matter(prepared, tmp_path, file):
     random = np.random.default_rng(len(file))
     folder = Path(shutil.copytree(prepared / "small_tfrecord", tmp_path / "small_tfrecord")) / "1.0.0"
     content = (folder / file).read_bytes() if (folder / file).exists() else b"a\nb\nc\nd\n"
     lines = 0
-    for number in range(100 if file.endswith("json") else 10):
+    for number in range(300 if file.endswith("json") else 10):
         shutil.rmtree(tmp_path / ".cache", ignore_errors=True)
         if file.endswith("json") and number % 4:
             (folder / file).write_bytes(changed(content, random))
         else:
-            mutant = bytearray(content)
-            mutant[random.integers(len(mutant))] = random.integers(256)
-            (folder / file).write_bytes(bytes(mutant))
+            other = bytearray(content)
+            other[random.integers(len(other))] = random.integers(256)
+            (folder / file).write_bytes(bytes(other))
         try:
             source = Tfds("small_tfrecord", data_dir=str(tmp_path))
             source.labels()

@@ -145,7 +145,7 @@ def test_changed_annotations_are_a_line_or_do_not_matter(root):
     random = np.random.default_rng(0)
     path = root / "val" / "val_annotations.txt"
     content = path.read_bytes()
-    for _ in range(150):
+    for _ in range(300):
         mutant = bytearray(content)
         mutant[random.integers(len(mutant))] = random.integers(256)
         path.write_bytes(bytes(mutant))
