@@ -18,8 +18,8 @@ except ModuleNotFoundError as error:
     print(f"{error}; call cli.py with .venv/bin/python, which ./trainer.sh sets up", file=sys.stderr)
     raise SystemExit(2) from None
 
-from architectures.registry import nearest
-from builders.errors import RequestError
+from common.errors import RequestError
+from common.registry import nearest
 from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command, say
 
 
@@ -169,7 +169,7 @@ def train(
 ) -> None:
     """Train what a spec describes, or continue a run."""
     from builders.spec import load_spec
-    from runs import Run
+    from run_directory.run import Run
     from workflows.find_run import means_run
     from workflows.import_tensorflow import import_tensorflow
 
@@ -179,7 +179,7 @@ def train(
         else:
             load_spec(target, overrides)
     import_tensorflow()
-    from workflows.train import train as work
+    from workflows.training.train import train as work
 
     run = work(target, overrides, runs_dir, resume, dry_run, verbose)
     if run is None:
@@ -207,8 +207,8 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
     check_validation(run)
     import_tensorflow()
-    from workflows.validate import print_evaluation
-    from workflows.validate import validate as work
+    from workflows.evaluation.validate import print_evaluation
+    from workflows.evaluation.validate import validate as work
 
     evaluation = work(run, split, checkpoint, samples, console)
     print_evaluation(evaluation, console)
@@ -226,7 +226,7 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
 @RUNS_DIR
 def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, checkpoint: str, runs_dir: str) -> int:
     """Reconstruct image files, or all images in folders."""
-    from runs import is_run
+    from run_directory.run import is_run
     from workflows.console import new_console
     from workflows.find_images import find_images
     from workflows.find_run import find_run
@@ -239,8 +239,8 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, chec
     files = find_images(images[named:])
     check_reconstructions(run.load_spec().spec, files, out, arrays, force, images[named:])
     import_tensorflow()
-    from workflows.reconstruct import print_reconstructed
-    from workflows.reconstruct import reconstruct as work
+    from workflows.evaluation.reconstruct import print_reconstructed
+    from workflows.evaluation.reconstruct import reconstruct as work
 
     result = work(run, files, out, arrays, checkpoint, console, force)
     print_reconstructed(result, console)
@@ -258,7 +258,7 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, chec
 def features(target: str, images: Sequence[str], out: str, force: bool, overrides: Sequence[str]) -> None:
     """Write what a spec's taps answer to image files, or to all images in folders."""
     from builders.spec import load_encoder
-    from runs import Run
+    from run_directory.run import Run
     from workflows.console import new_console
     from workflows.find_images import find_images
     from workflows.find_run import means_run
@@ -270,7 +270,7 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     files = find_images(images)
     check_features(loaded.spec, files, out, force)
     import_tensorflow()
-    from workflows.features import extract_features, print_extracted
+    from workflows.evaluation.features import extract_features, print_extracted
 
     print_extracted(extract_features(loaded, files, out, run, console, force), console)
 
@@ -301,9 +301,9 @@ def sweep(spec: str, overrides: Sequence[str], runs_dir: str, reset: bool, yes: 
 @RUNS_DIR
 def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str) -> None:
     """Compare runs: figures, differing spec values, curves."""
-    from workflows.compare import compare as work
-    from workflows.compare import print_comparison
     from workflows.console import new_console
+    from workflows.evaluation.compare import compare as work
+    from workflows.evaluation.compare import print_comparison
     from workflows.find_run import find_run
 
     found = [find_run(argument, runs_dir) for argument in selected]
@@ -315,8 +315,8 @@ def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str
 @RUNS_DIR
 def runs(as_json: bool, runs_dir: str) -> None:
     """List the runs, newest first."""
-    from workflows import list_runs
     from workflows.console import new_console
+    from workflows.evaluation import list_runs
 
     found = list_runs.list_runs(runs_dir)
     if as_json:

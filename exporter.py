@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
     print(f"{error}; call exporter.py with .venv/bin/python, which ./trainer.sh sets up", file=sys.stderr)
     raise SystemExit(2) from None
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, debug_option, run_command, say
 from workflows.export.formats import format_names
 
@@ -75,7 +75,7 @@ def command(
 
 
 def _verify(folder: Path) -> int:
-    from runs import Run, is_run
+    from run_directory.run import Run, is_run
     from workflows.export.manifest import problems_of, read_manifest
 
     if is_run(folder):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ./test.sh [pytest arguments]
 # Without arguments: lint, format, types and all fast tests. With arguments: pytest with them, paths relative to the
-# repository, e.g. `./test.sh tests/test_runs.py -k history` or `./test.sh -m slow`. The first call sets up .venv.
+# repository, e.g. `./test.sh tests/run_directory/test_run.py -k history` or `./test.sh -m slow`. The first call sets up .venv.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 source "$here/setup.sh"

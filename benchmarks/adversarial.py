@@ -15,11 +15,11 @@ import numpy as np
 
 from architectures.metrics import METRICS
 from builders.images import to_float
-from runs import Run
-from workflows.figures.latent_space import save_tiles
-from workflows.restore import restore
-from workflows.samples import sample_images
-from workflows.train import train
+from run_directory.run import Run
+from workflows.plotting.latent_space import save_tiles
+from workflows.training.restore import restore
+from workflows.training.samples import sample_images
+from workflows.training.train import train
 
 SPEC = "specs/compress_adversarial_mini.json"
 WITHOUT = ("discriminator=null", "loss.adversarial=null")

@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from files import write_atomically  # noqa: E402 (the repository is no package)
-from runs import Run, list_runs  # noqa: E402 (the repository is no package)
+from common.files import write_atomically  # noqa: E402 (the repository is no package)
+from run_directory.run import Run, list_runs  # noqa: E402 (the repository is no package)
 from workflows.export.formats import format_called, format_names  # noqa: E402
 from workflows.export.manifest import read_manifest  # noqa: E402
 

@@ -20,9 +20,9 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from builders.images import to_float
-from runs import Run
-from workflows.restore import restore
-from workflows.train import train
+from run_directory.run import Run
+from workflows.training.restore import restore
+from workflows.training.train import train
 
 SPEC = "specs/latent_mnist_64_mini.yaml"
 DIMENSIONS = (2, 16, 64)

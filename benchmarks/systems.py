@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from builders.spec import load_spec  # noqa: E402 (the repository is no package)
-from files import write_atomically  # noqa: E402
-from runs import list_runs  # noqa: E402
+from common.files import write_atomically  # noqa: E402
+from run_directory.run import list_runs  # noqa: E402
 
 FIGURES = ROOT / "docs" / "systems.json"
 PAGE = ROOT / "docs" / "systems.md"

@@ -10,11 +10,11 @@ from architectures.features import resize_antialiased
 from architectures.layers.output import Output
 from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.terms import WeightedLoss
-from builders.errors import RequestError
 from builders.feature_builder import build_features
 from builders.layer_builder import LayerBuilder
 from builders.optimizer_builder import build_optimizer
 from builders.spec import Discriminator, Spec
+from common.errors import RequestError
 
 
 def build_adversary(

@@ -14,15 +14,15 @@ from typing import Any
 
 import keras
 
-from architectures.registry import Registry
 from builders.docstrings import argument_docs, first_line
-from builders.json_layout import open_layout
 from builders.keras_types import BASE_LAYER_ARGUMENTS, NOT_IN_SPECS, Activation, stated_type
 from builders.sources.source import Source
 from builders.spec.annotations import record_of, shape_of, to_plain
 from builders.spec.catalogue import CATALOGUE_PATH, shape_to_json
 from builders.spec.shapes import Anything, Flag, Named, Nothing, Number, Shape, Text, either, options_of
 from builders.spec.types import Features
+from common.json_layout import open_layout
+from common.registry import Registry
 
 # Kind of the catalogue → where its registry lies. Packages that do not exist have no entries.
 REGISTRIES = {

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from architectures.features import FeatureExtractor
-from builders.errors import RequestError
 from builders.spec import Features
+from common.errors import RequestError
 
 
 def build_features(

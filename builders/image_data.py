@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 
 from builders.equal_images import equal_across, equal_groups, equal_remark, row_traces
-from builders.errors import RequestError
 from builders.image_store import ImageStore, in_threads
 from builders.images import BadImageError
 from builders.sources import Source, open_source
 from builders.spec.types import Image, Spec
 from builders.splits import divide
 from builders.value_remarks import value_remarks
+from common.errors import RequestError
 
 Progress = Callable[[int, int], None]
 

@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builders.errors import RequestError
 from builders.images import SUFFIXES
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 
 # What systems and programs leave in folders. All names that begin with a dot are left out as well.
 _SYSTEM_NAMES = {

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
 from builders.spec import types
-from files import memory_budget, open_regular
+from common.files import memory_budget, open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")

@@ -10,12 +10,12 @@ import keras
 from keras.src.backend.common import global_state
 
 from architectures.layers import LAYERS
-from builders.errors import RequestError
 from builders.precision import layer_dtype
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
 from builders.spec.memory import bytes_of_a_weight, count_text, shortage
 from builders.spec.problems import shown
+from common.errors import RequestError
 
 # Arguments of Keras layers that may hold an object of Keras' own: `{L2: {l2: 1e-4}}`.
 _OBJECT_ARGUMENTS = {

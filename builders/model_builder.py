@@ -16,7 +16,6 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks import expand_architecture
 from builders.adversary_builder import build_adversary
-from builders.errors import RequestError
 from builders.feature_builder import build_features
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
@@ -24,6 +23,7 @@ from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
 from builders.spec import Choice, Spec
 from builders.trial import require_learning, try_out
+from common.errors import RequestError
 
 
 class ModelBuilder:

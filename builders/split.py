@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.augmentations import AUGMENTATIONS
-from architectures.registry import UnknownEntryError
-from builders.errors import RequestError
 from builders.image_data import ImageData, Part
 from builders.order import balanced_order, epoch_order, image_seeds
 from builders.sources import Source
 from builders.spec.types import Dataset, Spec
+from common.errors import RequestError
+from common.registry import UnknownEntryError
 
 
 class Split:

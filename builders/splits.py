@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from architectures.registry import did_you_mean
-from builders.errors import RequestError
 from builders.order import draw_classes, split_order
 from builders.sources.source import Source
 from builders.spec.types import Classes, Dataset, SplitPart
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
+from common.registry import did_you_mean
 
 # Amounts are served in this order, so that test images stay the same when the training amount changes.
 _SERVED = ("test", "validation", "train")

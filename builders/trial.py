@@ -17,10 +17,10 @@ from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.learning import compiled_where_long, never_learning
 from architectures.reconstructors.unchanged import unchanged
-from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
 from builders.spec import Latents
 from builders.spec.memory import is_kept, shortage
+from common.errors import RequestError
 
 _IMAGES = 2
 # Relative to the largest value: what rounding may differ by between batches of one and of two.

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from builders.errors import RequestError
 from builders.image_store import in_threads, thread_count
 from builders.images import BadImageError
 from builders.sources.source import Source, Values
+from common.errors import RequestError
 
 _SAMPLE = 64
 # What fills no more of its range is nearly always a range misunderstood: 14 bits fill a quarter of 16.

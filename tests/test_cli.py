@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import cli
-from builders.errors import RequestError, WorkFailed
-from runs import Run
-from workflows import list_runs
+from common.errors import RequestError, WorkFailed
+from run_directory.run import Run
+from workflows.evaluation import list_runs
 
 ROOT = Path(__file__).resolve().parent.parent
 

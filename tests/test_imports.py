@@ -9,51 +9,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN_MODULES = {path.stem for path in ROOT.glob("run_*.py")} | {"runs"}
-LIGHT_MODULES = RUN_MODULES | {"files", "spec_paths", "words", "fonts"}
-OURS = {"architectures", "builders", "workflows", "viewer", "cli", "exporter"} | LIGHT_MODULES
+OURS = {"architectures", "builders", "common", "run_directory", "workflows", "viewer", "cli", "exporter"}
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets"}
 
 # Each part → our own modules that it may import, by their first or first two names.
 ALLOWED = {
-    "architectures": {"architectures", "files", "words"},
-    "builders/errors.py": set(),
-    "builders/spec": {"builders.spec", "builders.errors", "architectures.registry"},
-    "builders": {"architectures", "builders", "files", "words"},
-    "files.py": set(),
-    "fonts.py": set(),
-    "run_checkpoints.py": {"builders.errors", "files", "words"},
-    "run_folder.py": {"builders.errors", "files", "run_kinds"},
-    "run_history.py": {"builders.errors"},
-    "run_kinds.py": set(),
-    "run_record.py": {"builders.errors", "run_checkpoints", "run_state", "runs"},
-    "run_state.py": set(),
-    "runs.py": {
-        *("builders.errors", "builders.spec", "files"),
-        *("run_checkpoints", "run_folder", "run_history", "run_kinds", "run_state"),
-    },
-    "run_summary.py": {"runs", "run_state"},
-    "spec_paths.py": set(),
-    "words.py": set(),
-    "workflows": {"architectures", "builders", "workflows"} | LIGHT_MODULES,
-    "cli.py": {"architectures", "builders", "runs", "workflows", "viewer"},
-    "exporter.py": {"architectures", "builders", "runs", "workflows"},
-    "viewer": {"viewer", "builders.spec", "builders.errors"} | LIGHT_MODULES,
+    "common": {"common"},
+    "architectures": {"common", "architectures"},
+    "builders/spec": {"common", "builders.spec"},
+    "builders": {"common", "architectures", "builders"},
+    "run_directory": {"common", "builders.spec", "run_directory"},
+    "workflows": {"common", "architectures", "builders", "run_directory", "workflows"},
+    "cli.py": {"common", "builders", "run_directory", "workflows", "viewer"},
+    "exporter.py": {"common", "run_directory", "workflows"},
+    "viewer": {"common", "builders.spec", "run_directory", "viewer"},
 }
 # Parts that must open in milliseconds, or share a process with Mesa's drivers.
-LIGHT = (
-    "builders/errors.py",
-    "builders/spec",
-    "files.py",
-    "fonts.py",
-    *(f"{name}.py" for name in sorted(RUN_MODULES)),
-    "spec_paths.py",
-    "words.py",
-    "cli.py",
-    "exporter.py",
-    "viewer",
-    "architectures/registry.py",
-)
+LIGHT = ("common", "builders/spec", "run_directory", "cli.py", "exporter.py", "viewer")
 # The viewer's inference process is the one place where it may reach a model.
 WORKER = "viewer/worker/"
 
@@ -112,7 +84,7 @@ def test_light_parts_never_name_tensorflow(part):
     assert wrong == []
 
 
-@pytest.mark.parametrize("package", ["architectures", "builders", "workflows"])
+@pytest.mark.parametrize("package", ["architectures", "builders", "common", "run_directory", "workflows"])
 def test_packages_import_nothing_by_themselves(package):
     assert list(imports(ROOT / package / "__init__.py")) == []
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import cli
 import exporter
-from runs import Run
+from run_directory.run import Run
 from tests.specs import AUTOENCODER, write_spec
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from builders.spec import load_spec
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.test_specs import ROOT, SPECS
 
 MINIS = [

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
-import fonts
-from files import atomic_file
+from common import fonts
+from common.files import atomic_file
+from common.formatting import printable
 from viewer.colours import scale_bar
 from viewer.pixels import fitted
-from words import printable
 
 _INK, _FAINT = (31, 36, 48), (104, 112, 128)
 _GAP, _MARGIN, _LINE = 16, 24, 24

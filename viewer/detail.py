@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from files import open_regular
-from run_summary import number_or_none, telling_evaluation
-from runs import Run
-from spec_paths import leaves
-from words import printable
+from builders.spec.paths import leaves
+from common.files import open_regular
+from common.formatting import printable
+from run_directory.run import Run
+from run_directory.summary import number_or_none, telling_evaluation
 
 _LARGEST_GRID = 1600
 # More than any run of ours has; a window that shows more of somebody else's would stand still.

@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from words import printable
+from common.formatting import printable
 
 
 def print_fault(error: Exception) -> None:

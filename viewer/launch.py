@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from viewer.display import missing_display
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from files import read_regular, write_atomically
+from common.files import read_regular, write_atomically
 
 _MOST_BYTES = 1 << 20
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from run_summary import RunSummary, summarise
-from runs import Run, find_run_paths
+from run_directory.run import Run, find_run_paths
+from run_directory.summary import RunSummary, summarise
 from viewer.detail import RunDetail, read_detail
 from viewer.faults import print_fault
 

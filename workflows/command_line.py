@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from architectures.registry import nearest
-from builders.errors import RequestError, WorkFailed
-from words import printable
+from common.errors import RequestError, WorkFailed
+from common.formatting import printable
+from common.registry import nearest
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 

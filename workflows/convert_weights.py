@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
-from builders.errors import RequestError
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 from workflows.outputs import check_outputs, own_file
 from workflows.seals import blank_seal
 

@@ -16,7 +16,7 @@ from builders.value_remarks import sampled_values
 from workflows.console import new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
 from workflows.placing import placed
-from workflows.progress import Counting
+from workflows.training.progress import Counting
 
 _MEASURED = 10_000  # images of a split whose headers are read
 
@@ -158,7 +158,7 @@ def describe_data(
     loaded = load_spec(path, overrides)
     spec = loaded.spec
     if plot is not None:
-        from workflows.figures.style import check_format
+        from workflows.plotting.style import check_format
 
         check_format(plot)  # a mistake should not wait for the images
         check_outputs("data", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
@@ -170,7 +170,7 @@ def describe_data(
 
         import_tensorflow()
         from builders.split import Splits
-        from workflows.figures.batch import save_batch
+        from workflows.plotting.batch import save_batch
 
         with placed(loaded), own_file(Path(plot), "data") as picture:
             save_batch(Splits(data, spec), spec, picture)

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from builders.errors import RequestError
 from builders.image_files import list_images
 from builders.images import SUFFIXES
-from runs import is_run
+from common.errors import RequestError
+from run_directory.run import is_run
 
 
 def find_images(arguments: Iterable[str | os.PathLike]) -> list[Path]:

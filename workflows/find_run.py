@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from builders.spec import load_spec
-from run_record import repair_if_idle
-from runs import Run, newest
+from run_directory.record import repair_if_idle
+from run_directory.run import Run, newest
 from workflows.command_line import complain
 
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from builders.errors import RequestError
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 from workflows.schema import SCHEMA_PATH
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from builders.errors import RequestError
 from builders.images import SUFFIXES
 from builders.spec import Spec
-from files import atomic_file
-from words import printable
+from common.errors import RequestError
+from common.files import atomic_file
+from common.formatting import printable
 from workflows.seals import content_hash, seal, vouched_by
 
 # What distinguishes files under whatever names and through whatever links.

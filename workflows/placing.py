@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 
-from builders.errors import RequestError
 from builders.spec import LoadedSpec, Spec, SpecErrors
+from common.errors import RequestError
 
 _PATH = re.compile(r"([a-z]\w*)((?:\.[\w-]+)*): ")
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from builders.errors import RequestError
 from builders.spec import Spec
-from runs import Run
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
+from run_directory.run import Run
 from workflows.outputs import check_outputs, check_writable, files_read_by
 
 METRICS, SIDE_BY_SIDE = "metrics.csv", "side_by_side.png"

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from builders.json_layout import open_layout
 from builders.spec.catalogue import CATALOGUE_PATH, Catalogue, load_catalogue
 from builders.spec.schema import editor_schema
+from common.json_layout import open_layout
 
 SCHEMA_PATH = Path(__file__).parent.parent / "specs" / "schema" / "spec.schema.json"
 

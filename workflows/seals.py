@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from files import open_regular
+from common.files import open_regular
 
 _HASH = 64  # hexadecimal digits
 _NO_HASH = "0" * _HASH

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from builders.errors import RequestError
 from builders.spec import Spec, load_spec
-from spec_paths import leaves
+from builders.spec.paths import leaves
+from common.errors import RequestError
 from workflows.console import new_table
 from workflows.import_tensorflow import import_tensorflow
 from workflows.outputs import check_outputs, files_read_by, own_file
@@ -37,7 +37,7 @@ def print_network(
     loaded = load_spec(path, overrides)
     spec = loaded.spec
     if plot is not None:
-        from workflows.figures.style import check_format
+        from workflows.plotting.style import check_format
 
         check_format(plot)  # a mistake should not wait for TensorFlow
         check_outputs("show", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
@@ -52,7 +52,7 @@ def print_network(
         described, spec, _training_images(spec) if described.feature_bytes or spec.encoder.latents else None, console
     )
     if plot is not None:
-        from workflows.figures.architecture import save_architecture
+        from workflows.plotting.architecture import save_architecture
 
         with own_file(Path(plot), "show") as picture:
             save_architecture(described, spec, picture)

@@ -5,8 +5,8 @@ from rich.table import Table
 
 from architectures.backbones import BACKBONES
 from architectures.backbones.base import Tap
-from architectures.registry import UnknownEntryError
-from builders.errors import RequestError
+from common.errors import RequestError
+from common.registry import UnknownEntryError
 from workflows.console import new_console
 
 

@@ -6,7 +6,7 @@ any number of threads.
 """
 
 from architectures.augmentations.registry import AUGMENTATIONS
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import tensorflow as tf
 
 from architectures.augmentations.registry import AUGMENTATIONS
-from architectures.registry import Range
+from common.registry import Range
 
 
 @AUGMENTATIONS.register("random_color")

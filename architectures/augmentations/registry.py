@@ -1,5 +1,5 @@
 """The registry of augmentations, which files of this package fill."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 AUGMENTATIONS: Registry[type] = Registry("augmentation")

@@ -1,7 +1,7 @@
 """Backbones, one file a family. An entry cuts a frozen network at its taps."""
 
 from architectures.backbones.registry import BACKBONES
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

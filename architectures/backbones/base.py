@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from architectures.backbones.graph import cut, map_strides, stable_names, without_values
-from architectures.registry import nearest
 from architectures.weights.download import RemoteFile, cached, fetch
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from architectures.weights.registry import WEIGHTS
-from words import printable
+from common.formatting import printable
+from common.registry import nearest
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """The registry of backbones: pretrained networks that a spec looks into."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 BACKBONES: Registry = Registry("backbone")

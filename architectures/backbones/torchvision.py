@@ -10,7 +10,7 @@ from keras import layers
 from architectures.backbones.base import Backbone
 from architectures.weights.preprocessing import TORCH
 from architectures.weights.torch_state import read_torch
-from words import printable
+from common.formatting import printable
 
 # Steps that PyTorch takes inside a module have layers of their own here; they are no taps.
 _INNER = ".inner"

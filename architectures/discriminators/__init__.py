@@ -1,7 +1,7 @@
 """Ready-made discriminators, one file each, written as data: neither Keras nor TensorFlow is imported here."""
 
 from architectures.discriminators.registry import DISCRIMINATORS
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from architectures.discriminators.head import Head
 from architectures.discriminators.registry import DISCRIMINATORS
-from architectures.registry import Range
 from architectures.stacks.stack import Layer
+from common.registry import Range
 
 _KERNEL = 4
 _LEAK = {"LeakyReLU": {"negative_slope": 0.2}}

@@ -1,5 +1,5 @@
 """The registry of ready-made discriminators."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 DISCRIMINATORS: Registry[type] = Registry("discriminator")

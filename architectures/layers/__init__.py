@@ -1,7 +1,7 @@
 """Layers that Keras lacks, one file each."""
 
 from architectures.layers.registry import LAYERS
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

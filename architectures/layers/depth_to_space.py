@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from architectures.layers.registry import LAYERS
-from architectures.registry import Range
+from common.registry import Range
 
 
 @LAYERS.register("DepthToSpace")

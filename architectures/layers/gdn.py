@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from architectures.layers.registry import LAYERS
-from architectures.registry import Range
+from common.registry import Range
 
 # Parameters are stored as sqrt(value + PEDESTAL): squared on the way out, they stay positive, and the pedestal
 # keeps the gradient of the square from vanishing at 0 (Ballé et al., "End-to-end optimized image compression").

@@ -1,5 +1,5 @@
 """The registry of layers, under the CamelCase names a spec uses."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 LAYERS: Registry[type] = Registry("layer")

@@ -13,7 +13,7 @@ from architectures.layers.nesting import (
     stack_output_shape,
 )
 from architectures.layers.registry import LAYERS
-from architectures.registry import Range
+from common.registry import Range
 
 
 @LAYERS.register("Repeat")

@@ -6,8 +6,8 @@ import keras
 
 from architectures.images import float32_pair
 from architectures.losses.registry import LOSSES
-from architectures.registry import Range
 from architectures.similarity import MULTISCALE_POWERS, WINDOW_SIZE, check_scales, multiscale_similarity
+from common.registry import Range
 
 
 @LOSSES.register("ms_ssim")

@@ -7,7 +7,7 @@ from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.losses.registry import LOSSES
-from architectures.registry import Range
+from common.registry import Range
 
 
 @LOSSES.register("mse")

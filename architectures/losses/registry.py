@@ -1,5 +1,5 @@
 """The registry of losses."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 LOSSES: Registry[type] = Registry("loss")

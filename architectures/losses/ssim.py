@@ -7,8 +7,8 @@ from keras import ops
 
 from architectures.images import float32_pair
 from architectures.losses.registry import LOSSES
-from architectures.registry import Range
 from architectures.similarity import WINDOW_SIZE, check_scales, multiscale_maps
+from common.registry import Range
 
 
 @LOSSES.register("ssim")

@@ -1,7 +1,7 @@
 """Metrics, one file each. An entry returns one float32 value per image and says which way is better."""
 
 from architectures.metrics.registry import METRICS
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

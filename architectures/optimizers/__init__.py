@@ -1,7 +1,7 @@
 """Optimizers that Keras lacks, one file each, under CamelCase names like Keras' own."""
 
 from architectures.optimizers.registry import OPTIMIZERS
-from architectures.registry import import_siblings
+from common.registry import import_siblings
 
 import_siblings(__name__, __path__)
 

@@ -1,5 +1,5 @@
 """The registry of optimizers beyond those of Keras."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 OPTIMIZERS: Registry[type] = Registry("optimizer")

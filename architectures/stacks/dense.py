@@ -3,9 +3,9 @@
 import math
 from typing import Annotated
 
-from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import AS_IMAGE, Layer, Stack
+from common.registry import Range
 
 
 @ARCHITECTURES.register("dense")

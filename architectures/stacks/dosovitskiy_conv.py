@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import (
     Layer,
@@ -13,6 +12,7 @@ from architectures.stacks.stack import (
     scaled,
     up_convolutions,
 )
+from common.registry import Range
 
 CONVOLUTIONS = 3
 CONVOLUTION_FILTERS = 256

@@ -1,5 +1,5 @@
 """The registry of ready-made stacks."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 ARCHITECTURES: Registry[type] = Registry("architecture")

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from architectures.registry import Range
 from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import (
     AS_IMAGE,
@@ -15,6 +14,7 @@ from architectures.stacks.stack import (
     require_positive,
     scaled,
 )
+from common.registry import Range
 
 # Channels before the first, the second, … doubling, as in system A; further ones repeat the last.
 CHANNELS = (64, 48, 32)

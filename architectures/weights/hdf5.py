@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from architectures.weights.outside import check_values, open_weights
-from words import printable
+from common.formatting import printable
 
 if TYPE_CHECKING:
     # Reading a file of weights takes no TensorFlow, and `convert-weights` does without.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from files import memory_budget, open_regular
-from words import printable
+from common.files import memory_budget, open_regular
+from common.formatting import printable
 
 
 def open_weights(path: Path) -> BufferedReader:

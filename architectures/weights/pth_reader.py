@@ -14,8 +14,8 @@ import numpy as np
 
 from architectures.weights.outside import open_weights
 from architectures.weights.pickle_reader import Call, Name, PickleError, Reference, read_pickle
-from files import memory_budget
-from words import printable
+from common.files import memory_budget
+from common.formatting import printable
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001

@@ -1,5 +1,5 @@
 """The registry of weights packages: installed weights that a spec calls by name."""
 
-from architectures.registry import Registry
+from common.registry import Registry
 
 WEIGHTS: Registry = Registry("weights package")

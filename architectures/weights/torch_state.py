@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from architectures.weights.hdf5 import variables_of
 from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
-from words import printable
+from common.formatting import printable
 
 if TYPE_CHECKING:
     import keras

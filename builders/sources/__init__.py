@@ -2,11 +2,11 @@
 
 import inspect
 
-from architectures.registry import UnknownEntryError, import_siblings
-from builders.errors import RequestError
 from builders.sources.registry import SOURCES
 from builders.sources.source import Source
 from builders.spec.types import Choice
+from common.errors import RequestError
+from common.registry import UnknownEntryError, import_siblings
 
 import_siblings(__name__, __path__)
 

@@ -16,11 +16,11 @@ from typing import IO, cast
 
 import numpy as np
 
-from architectures.registry import did_you_mean
-from builders.errors import RequestError
 from builders.sources.paths import relative_to, source_path
-from files import memory_budget, open_regular
-from words import printable
+from common.errors import RequestError
+from common.files import memory_budget, open_regular
+from common.formatting import printable
+from common.registry import did_you_mean
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _KINDS = "buifUS"  # numbers and words; objects would be code

@@ -5,14 +5,14 @@ import hashlib
 import numpy as np
 
 from builders.equal_images import row_traces
-from builders.errors import RequestError
 from builders.images import BadImageError, fit_image, to_8_bits, value_ends
 from builders.sources.array_file import read_array
 from builders.sources.registry import SOURCES
 from builders.sources.source import Source, Values
 from builders.sources.value_range import checked_range
 from builders.spec.types import Image
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 
 _SAMPLED_ROWS = 256
 _MOST_CLASSES = 1_000_000

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from builders.errors import RequestError
 from builders.image_files import Found, find_images
 from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
@@ -15,7 +14,8 @@ from builders.sources.folder_structure import structure_of
 from builders.sources.paths import relative_to, source_path
 from builders.sources.registry import SOURCES
 from builders.sources.value_range import checked_range
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 
 _WHERE = "dataset.source.folder"
 _SAMPLED_FILES = 64

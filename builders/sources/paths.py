@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from words import printable
+from common.formatting import printable
 
 
 def source_path(path: str) -> Path:

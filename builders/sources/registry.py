@@ -1,6 +1,6 @@
 """The registry of sources, which files of this package fill."""
 
-from architectures.registry import Registry
 from builders.sources.source import Source
+from common.registry import Registry
 
 SOURCES: Registry[type[Source]] = Registry("source")

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from builders.errors import RequestError
 from builders.images import ValueRange
+from common.errors import RequestError
 
 
 def checked_range(where: str, value_range: Sequence[float] | None) -> ValueRange | None:

@@ -6,7 +6,7 @@ They stand in `Annotated`, in types.py and in the constructors of registry entri
 from dataclasses import dataclass
 from typing import Literal
 
-from architectures.registry import Range as Range
+from common.registry import Range as Range
 
 
 @dataclass(frozen=True)

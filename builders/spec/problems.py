@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from architectures.registry import nearest
-from builders.errors import RequestError
+from common.errors import RequestError
+from common.registry import nearest
 
 # A text beyond this length is no misspelling of anything, and comparing it would take long.
 _LONGEST_WORD = 60

@@ -9,9 +9,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from builders.errors import RequestError
 from builders.tfds.folder import WHERE
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 
 PROBED = "https://storage.googleapis.com"
 """Where TensorFlow Datasets keeps what it needs to know of most datasets."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from architectures.registry import nearest
-from builders.errors import RequestError
-from files import read_regular
-from words import printable
+from common.errors import RequestError
+from common.files import read_regular
+from common.formatting import printable
+from common.registry import nearest
 
 WHERE = "dataset.source.tfds"
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>[\w.]+))?")

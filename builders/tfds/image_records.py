@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.tfds.example import read_features
 from builders.tfds.folder import WHERE, Prepared
 from builders.tfds.tfrecord import DamagedRecordsError, read_tfrecords
+from common.errors import RequestError
 
 CACHE_FOLDER = Path(".cache/tfds")
 _IMAGES, _INDEX = "images.bin", "index.npz"

@@ -7,7 +7,6 @@ import keras
 import pytest
 
 from architectures.losses import LOSSES
-from architectures.registry import Registry
 from builders import catalogue_builder
 from builders.catalogue_builder import LOADS_CODE, REGISTRIES, build_catalogue, catalogue_text
 from builders.keras_types import ARGUMENTS, Activation
@@ -17,6 +16,7 @@ from builders.spec.nodes import from_plain
 from builders.spec.problems import Place
 from builders.spec.shapes import Anything, options_of
 from builders.spec.structure import Structure
+from common.registry import Registry
 from tests.builders.spec.conftest import TARGETS
 from workflows import schema
 

@@ -7,9 +7,9 @@ from PIL import Image as Pillow
 
 from builders import dataset_builder, image_store
 from builders.dataset_builder import DatasetBuilder, image_shape
-from builders.errors import RequestError
 from builders.images import fit_image
 from builders.spec.types import Choice, Classes, Dataset, Decoder, Encoder, Image, Spec, SplitPart
+from common.errors import RequestError
 
 AUGMENT = (Choice("random_flip", {"axis": "both"}), Choice("random_shift", {"pixels": 2}), Choice("random_brightness"))
 

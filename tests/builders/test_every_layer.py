@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from builders.errors import RequestError
 from builders.spec import load_spec
 from builders.spec.catalogue import load_catalogue
 from builders.spec.shapes import Anything, Flag, Items, Named, Nothing, Number, Text, Words, options_of
+from common.errors import RequestError
 from workflows.placing import placed
 from workflows.show import structure
-from workflows.trainer import Trainer
+from workflows.training.trainer import Trainer
 
 CATALOGUE = load_catalogue()
 SIDE = 8

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from builders.errors import RequestError
 from builders.image_files import find_images, list_images
 from builders.images import BadImageError, open_image
 from builders.sources.file_check import check_file
+from common.errors import RequestError
 
 
 def touch(root, *names):

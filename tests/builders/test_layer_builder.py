@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder
 from builders.spec import Choice
+from common.errors import RequestError
 
 
 def layer(kind: str, **arguments) -> keras.layers.Layer:

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
+from common.errors import RequestError
 from tests.specs import AUTOENCODER, loaded
 
 

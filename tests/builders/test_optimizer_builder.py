@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from builders.errors import RequestError
 from builders.optimizer_builder import build_optimizer, steps_of
 from builders.spec import Choice, Duration
+from common.errors import RequestError
 
 
 def test_durations_become_steps():

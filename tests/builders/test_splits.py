@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.errors import RequestError
 from builders.sources.source import Source
 from builders.spec.types import Choice, Classes, Dataset, SplitPart
 from builders.splits import divide
+from common.errors import RequestError
 
 
 class Listed(Source):

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from builders.errors import RequestError
 from builders.layer_builder import LayerBuilder
 from builders.model_builder import ModelBuilder
 from builders.spec import memory
+from common.errors import RequestError
 from tests.specs import AUTOENCODER, INVERTER, LATENTS, loaded, write_spec
 from workflows.console import new_console
 from workflows.show_spec import print_network
-from workflows.trainer import Trainer
+from workflows.training.trainer import Trainer
 
 SPEC = """
 version: 1

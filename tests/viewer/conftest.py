@@ -57,8 +57,8 @@ def train(folder, spec, name, settings=(), checkpoint=None):
     from workflows.import_tensorflow import import_tensorflow
 
     import_tensorflow()
-    from workflows.train import train as work
-    from workflows.validate import validate
+    from workflows.evaluation.validate import validate
+    from workflows.training.train import train as work
 
     run = work(str(write_spec(folder, spec, name)), list(settings), str(folder / "runs"), verbose=0)
     if checkpoint is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from runs import Run
+from run_directory.run import Run
 
 
 def make_run(folder: Path, name: str, number: int, epochs: int = 5, psnr: float = 20.0, **state) -> Run:

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
-from runs import list_runs
+from common.errors import RequestError
+from run_directory.run import list_runs
 from tests.viewer.driver import needs_display
 from tests.viewer.test_reconstruct_panel import compare, result, shown_at
 from viewer.protocol import ImageSource

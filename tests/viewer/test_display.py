@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import find_run_paths
+from run_directory.run import find_run_paths
 from tests.viewer.driver import ROOT, needs_display
 from viewer.launch import named_as_listed
 

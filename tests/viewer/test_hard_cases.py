@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.viewer.driver import needs_display
 from tests.viewer.test_reconstruct_panel import compare, result, shown_at
 

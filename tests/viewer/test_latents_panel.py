@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.viewer.driver import needs_display
 from tests.viewer.test_reconstruct_panel import compare, shown_at
 

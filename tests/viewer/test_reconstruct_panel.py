@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.viewer.driver import Viewer, needs_display
 
 pytestmark = needs_display

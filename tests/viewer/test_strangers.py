@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runs import Run
+from run_directory.run import Run
 from tests.viewer.driver import needs_display
 from tests.viewer.fake_runs import make_run
 from viewer.detail import read_detail

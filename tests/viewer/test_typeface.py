@@ -9,7 +9,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from PIL import Image
 
-import fonts
+from common import fonts
 from tests.viewer.driver import needs_display
 from tests.viewer.fake_runs import make_run
 from viewer.capture import Column, save_comparison

@@ -4,9 +4,9 @@ import string
 
 import pytest
 
+from common.formatting import printable
 from tests.viewer.driver import Viewer, needs_display
 from tests.viewer.fake_runs import make_run
-from words import printable
 
 pytestmark = needs_display
 

@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from words import printable
+from common.formatting import printable
 from workflows.console import follow, lines, new_console, new_table
-from workflows.progress import TrainingProgress
+from workflows.training.progress import TrainingProgress
 
 # What a name from somewhere may hold, and how it is shown.
 NAMES = {

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from tests.architectures.weights.test_pth_reader import archive, state, tensor, text
 from workflows.convert_weights import convert_weights
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 import cli
-from builders.errors import RequestError
+from common.errors import RequestError
 from workflows.console import new_console
 from workflows.describe_data import describe_data
 

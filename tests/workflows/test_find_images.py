@@ -2,8 +2,8 @@
 
 import pytest
 
-from builders.errors import RequestError
-from runs import Run
+from common.errors import RequestError
+from run_directory.run import Run
 from workflows.find_images import find_images
 
 

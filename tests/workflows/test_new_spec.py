@@ -2,8 +2,8 @@
 
 import pytest
 
-from builders.errors import RequestError
 from builders.spec import load_spec
+from common.errors import RequestError
 from workflows.new_spec import KINDS, new_spec
 
 

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 import cli
-from runs import Run
+from run_directory.run import Run
 from tests.specs import LATENTS, write_spec
-from workflows import epoch_measures, validate
-from workflows.latents import pictures, while_training
-from workflows.train import train
+from workflows.evaluation import validate
+from workflows.evaluation.latents import pictures
+from workflows.training import epoch_measures
+from workflows.training import latent_space as while_training
+from workflows.training.train import train
 
 CLASSES = ["$$in", "a_$x^{", b"caf\xe9", "[/x]", "_x", "<script>", "two\nlines\x1b[31m", "العربية"]
 FILE = b"caf\xe9\n"

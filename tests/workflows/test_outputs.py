@@ -11,10 +11,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
-from builders.errors import RequestError
 from builders.spec.types import Choice, Dataset, Decoder, Encoder, Spec
-from workflows.figures.style import save
+from common.errors import RequestError
 from workflows.outputs import check_outputs, files_read_by, own_file
+from workflows.plotting.style import save
 from workflows.seals import blank_seal
 
 SUFFIXES = (".png", ".svg", ".pdf", ".npz", ".safetensors")

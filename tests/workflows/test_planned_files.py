@@ -16,7 +16,7 @@ from workflows.import_tensorflow import import_tensorflow
 def run(tmp_path_factory):
     """The folder of a run on digits."""
     import_tensorflow()
-    from workflows.train import train
+    from workflows.training.train import train
 
     folder = tmp_path_factory.mktemp("run")
     return train(write_spec(folder, AUTOENCODER), ["training.epochs=1"], folder / "runs", verbose=0).path

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from tests.specs import INVERTER, write_spec
 from workflows.show_spec import print_network
 

@@ -15,17 +15,24 @@ from pathlib import Path
 
 import pytest
 
-from run_checkpoints import is_regular
-from runs import Run
+from run_directory.checkpoints import is_regular
+from run_directory.run import Run
 from tests.specs import AUTOENCODER, write_spec
 from workflows.console import new_console
+from workflows.evaluation.validate import validate
 from workflows.export.export import export
 from workflows.export.target import choose_target
-from workflows.train import train
-from workflows.validate import validate
+from workflows.training.train import train
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["workflows.train", "workflows.validate", "workflows.export.export", "workflows.compare"])
+SERVER.set_forkserver_preload(
+    [
+        "workflows.training.train",
+        "workflows.evaluation.validate",
+        "workflows.export.export",
+        "workflows.evaluation.compare",
+    ]
+)
 SECONDS = 60  # of waiting, from one case to the next, under the load of other tests
 MOST_SECONDS = 10  # of computing, until a command ends in a line
 MOST_BYTES = 1 << 30
@@ -119,17 +126,17 @@ CASES += [(name, disguise) for name in JSON_FILES for disguise in (as_wrong_valu
 def call(command: str, run: Run, healthy: Run) -> None:
     """What the command does, as cli.py and exporter.py call it."""
     if command == "runs":
-        from workflows.list_runs import as_json, list_runs, print_runs
+        from workflows.evaluation.list_runs import as_json, list_runs, print_runs
 
         found = list_runs(run.path.parent)
         json.dumps(as_json(found))
         print_runs(found, new_console())
     elif command == "compare":
-        from workflows.compare import compare, print_comparison
+        from workflows.evaluation.compare import compare, print_comparison
 
         print_comparison(compare([run, healthy], run.path.parent.parent / "comparison.png"), new_console())
     elif command == "report":
-        from workflows.report import write_report
+        from workflows.evaluation.report import write_report
 
         write_report(run)
     elif command == "verify":

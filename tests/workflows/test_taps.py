@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from workflows.taps import list_taps
 
 

@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from common.formatting import metric_text
 from viewer.pixels import Picture, mosaic
 from viewer.state.image_choice import GALLERY_ORDERS, ImageChoice
 from viewer.state.view import View
@@ -11,7 +12,6 @@ from viewer.window.palette import shares
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from words import metric_text
 
 _COLUMNS = 4
 _GAP = 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import printable
 from viewer.panels.gallery import GalleryView
 from viewer.state.app import AppState
 from viewer.state.image_choice import VIDEO_SUFFIXES
@@ -15,7 +16,6 @@ from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 from viewer.window.typeface import TYPEFACE
-from words import printable
 
 _WIDTH = 236
 _DIALOG_SIZE, _DIALOG_AT = (760, 460), 60

@@ -1,6 +1,6 @@
 """Which run is selected before a person selects one."""
 
-from run_summary import RunSummary
+from run_directory.summary import RunSummary
 from viewer.state.runs_list import RunsList, started
 
 

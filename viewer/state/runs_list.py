@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from run_summary import RunSummary
-from spec_paths import differences
+from builders.spec.paths import differences
+from run_directory.summary import RunSummary
 from viewer.detail import RunDetail
 from viewer.watch import Seen
 

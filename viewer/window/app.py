@@ -5,7 +5,7 @@ from functools import partial
 
 import dearpygui.dearpygui as dpg
 
-import fonts
+from common import fonts
 from viewer.client import WorkerClient
 from viewer.faults import print_fault
 from viewer.memory import return_large_arrays

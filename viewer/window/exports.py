@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import labelled
 from viewer.capture import Column, crop, save_comparison
 from viewer.state.app import AppState
 from viewer.state.columns import heading
 from viewer.state.error_maps import TITLES
-from words import labelled
 
 _SECONDS_UNTIL_GIVEN_UP = 10
 

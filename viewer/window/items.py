@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import shortened
 from viewer.window.theme import Looks
 from viewer.window.typeface import TYPEFACE
-from words import shortened
 
 Item = int | str
 # Of a text that is cut to fit: no line is longer.

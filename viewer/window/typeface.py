@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import fonts
-from words import printable
+from common import fonts
+from common.formatting import printable
 
 # Of DejaVu Sans: units in the height of an em, and from the lowest to the highest line, which is what a size means.
 _EM, _LINE = 2048, 2384

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from viewer.protocol import ImageSource
 from viewer.worker.shrinking import shrunk
 

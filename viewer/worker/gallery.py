@@ -10,7 +10,7 @@ from architectures.metrics import METRICS
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.images import fit_image, to_float
 from builders.spec import Image
-from runs import Run
+from run_directory.run import Run
 from viewer.worker.answers import Answer
 from viewer.worker.models import Models
 

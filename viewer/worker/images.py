@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from builders.errors import RequestError
 from builders.image_store import free_memory
 from builders.images import FORMATS, BadImageError, ValueRange, file_value_range, fit_image, open_image, to_float
 from builders.spec import Image
+from common.errors import RequestError
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
 from viewer.worker.camera import Camera
 from viewer.worker.models import Models
 from viewer.worker.recent import Recent
 from viewer.worker.shrinking import LONGEST_SIDE, shrunk
-from workflows.restore import Restored
+from workflows.training.restore import Restored
 
 _MOST_KEPT = 16
 # Bytes that a pixel takes while an image of a mode is opened, copies included; any other mode takes the most.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from viewer.arena import Arena
 from viewer.faults import print_fault
 from viewer.memory import return_large_arrays

@@ -4,11 +4,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 from builders.dataset_builder import Split
-from builders.errors import RequestError
-from run_checkpoints import Checkpoint
-from runs import Run
-from workflows.checkpoints import load_weights
-from workflows.restore import Restored, restore
+from common.errors import RequestError
+from run_directory.checkpoints import Checkpoint
+from run_directory.run import Run
+from workflows.training.checkpoints import load_weights
+from workflows.training.restore import Restored, restore
 
 # Each may hold a backbone of 100 MB, and its compiled function.
 _MOST_RUNS = 6

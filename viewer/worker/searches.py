@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from run_checkpoints import Checkpoint
+from run_directory.checkpoints import Checkpoint
 from viewer.worker.recent import Recent
 
 _MOST_KEPT = 512

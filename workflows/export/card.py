@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from files import yaml_text
-from runs import folder_name
-from words import metric_label, metric_text
+from common.files import yaml_text
+from common.formatting import metric_label, metric_text
+from run_directory.run import folder_name
 from workflows.export.card_calls import calls
 
 NAMES = ("MODEL_CARD.md", "README.md")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runs import folder_name
+from run_directory.run import folder_name
 
 
 def calls(content: Mapping[str, Any]) -> str:

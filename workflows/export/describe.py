@@ -10,12 +10,12 @@ import numpy as np
 
 from architectures.reconstructors.base import Reconstructor
 from builders.spec.types import Encoder
-from workflows.checkpoints import weights_hash
 from workflows.export.formats import format_called
 from workflows.export.parts import Part
 from workflows.export.samples import Samples, psnr
 from workflows.export.target import Target
-from workflows.restore import Restored
+from workflows.training.checkpoints import weights_hash
+from workflows.training.restore import Restored
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 

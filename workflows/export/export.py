@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
-from words import metric_text
+from common.formatting import metric_text
 from workflows.console import lines, new_table
 from workflows.export.card import write_card
 from workflows.export.describe import describe_model, describe_run
@@ -24,7 +24,7 @@ from workflows.export.samples import Answers, Samples, gather_samples
 from workflows.export.staging import staged
 from workflows.export.target import PARTS, Target
 from workflows.placing import placed
-from workflows.restore import Restored, restore
+from workflows.training.restore import Restored, restore
 
 
 @dataclass(frozen=True)

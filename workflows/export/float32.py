@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from architectures.reconstructors.base import Reconstructor
 from builders.model_builder import ModelBuilder
-from workflows.restore import Restored
+from workflows.training.restore import Restored
 
 
 def in_float32(restored: Restored) -> Reconstructor:

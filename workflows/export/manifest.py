@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from builders.errors import RequestError
-from files import open_regular, read_regular
-from words import printable
+from common.errors import RequestError
+from common.files import open_regular, read_regular
+from common.formatting import printable
 from workflows.export.manifest_form import wrong_in
 from workflows.export.walk import FILE, walk
 

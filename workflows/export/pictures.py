@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from builders.spec import Spec
-from words import labelled
+from common.formatting import labelled
 from workflows.export.samples import Samples
-from workflows.figures.grid import Example, save_grid
+from workflows.plotting.grid import Example, save_grid
 
 _SHOWN = 6
 FOLDER = "images"

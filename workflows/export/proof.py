@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from builders.errors import WorkFailed
+from common.errors import WorkFailed
 from workflows.export import check
 from workflows.export.formats import format_called, format_file
 from workflows.export.parts import Part, Signature
@@ -21,7 +21,7 @@ from workflows.export.samples import Answers, Samples, psnr
 # What the checking process must not be able to import: Keras in all its names, and this project.
 HIDDEN = (
     *("keras", "tf_keras", "keras_core"),
-    *("architectures", "builders", "workflows", "viewer", "runs", "cli", "exporter"),
+    *("architectures", "builders", "common", "run_directory", "workflows", "viewer", "cli", "exporter"),
 )
 
 

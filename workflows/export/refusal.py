@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
-from builders.errors import RequestError
 from builders.spec import Spec
+from common.errors import RequestError
 from workflows.export.formats import format_called
 from workflows.export.parts import Part, Signature, Tensor
 from workflows.export.quiet import quietly

@@ -9,9 +9,9 @@ import tensorflow as tf
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.images import file_value_range, fit_image, open_image, to_float
+from workflows.evaluation.validate import png_bytes
 from workflows.export.image_bytes import images_of
-from workflows.restore import Restored
-from workflows.validate import png_bytes
+from workflows.training.restore import Restored
 
 # Batches of these sizes are compared, and of the last size as often as there are images left.
 BATCHES = (1, 3, 17)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 
-from builders.errors import RequestError
+from common.errors import RequestError
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from builders.errors import RequestError
-from run_checkpoints import Checkpoint
-from runs import Run
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
+from run_directory.checkpoints import Checkpoint
+from run_directory.run import Run
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import CHANGED, NAME, find_problems, hash_of, read_manifest
 from workflows.export.staging import keep_entry, link_or_copy

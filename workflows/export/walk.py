@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from builders.errors import RequestError
-from words import printable
+from common.errors import RequestError
+from common.formatting import printable
 
 FILE, LINK, EMPTY, OTHER = "a file", "a link", "an empty folder", "neither a file nor a folder"
 

@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from builders.errors import RequestError
 from builders.spec import LoadedSpec
-from spec_paths import leaves
+from builders.spec.paths import leaves
+from common.errors import RequestError
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import SearchSpace, value_text

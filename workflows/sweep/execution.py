@@ -8,13 +8,13 @@ from typing import Any
 import optuna
 
 from builders.spec import SpecErrors
-from runs import Run
-from workflows.stopping import Interrupted
+from run_directory.run import Run
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.process import StopSignals, TrainingProcess
 from workflows.sweep.progress import SweepProgress
 from workflows.sweep.trial_spec import trial_spec
+from workflows.training.stopping import Interrupted
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_HISTORIES = 1.0

@@ -17,8 +17,8 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from workflows.command_line import complain
-from workflows.figures.style import BASELINE, FAINT, SERIES, attempt, log_scale, new_figure, quiet_axes, save, style
-from workflows.figures.writing import one_line
+from workflows.plotting.style import BASELINE, FAINT, SERIES, attempt, log_scale, new_figure, quiet_axes, save, style
+from workflows.plotting.writing import one_line
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import Parameter, SearchSpace, value_text

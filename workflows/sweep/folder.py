@@ -13,10 +13,10 @@ from pathlib import Path
 
 import filelock
 
-from builders.errors import RequestError
 from builders.spec import LoadedSpec, load_spec
-from files import write_atomically, yaml_text
-from runs import Run, folder_name
+from common.errors import RequestError
+from common.files import write_atomically, yaml_text
+from run_directory.run import Run, folder_name
 
 
 class SweepFolder:

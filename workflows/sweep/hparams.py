@@ -11,8 +11,8 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from files import atomic_file
-from runs import Run
+from common.files import atomic_file
+from run_directory.run import Run
 from workflows.sweep.space import value_text
 
 OBJECTIVE_TAG = "sweep/objective"

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from builders.errors import RequestError
 from builders.spec import Spec
 from builders.spec.catalogue import load_catalogue
+from common.errors import RequestError
 
 # Columns that tell how a training went, not how good it is.
 _NOT_OBJECTIVES = ("epoch", "step", "seconds", "images_per_second", "learning_rate")

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from runs import Run
-from workflows.stopping import caught
+from run_directory.run import Run
+from workflows.training.stopping import caught
 
 
 class TrainingProcess:

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
-from runs import Run
-from words import duration_text
+from common.formatting import duration_text
+from run_directory.run import Run
 from workflows.console import Words
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import SearchSpace, value_text

@@ -12,8 +12,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
-from files import write_atomically, yaml_text
-from runs import is_run
+from common.files import write_atomically, yaml_text
+from run_directory.run import is_run
 from workflows.console import lines, new_table
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.hparams import write_hparams

@@ -9,9 +9,9 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from builders.errors import RequestError
 from builders.spec import Sweep, SweepParameter
 from builders.spec.conditions import When, combinations, holds, in_order
+from common.errors import RequestError
 
 # Points of a grid are rounded to so many digits: 0.000215443 rather than 0.00021544346900318823.
 _DIGITS = 6

@@ -17,8 +17,8 @@ import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
-from builders.errors import RequestError
 from builders.spec import LoadedSpec, load_spec
+from common.errors import RequestError
 from workflows.sweep.begin import begin
 from workflows.sweep.execution import Execution, SweepStopped, TrialFailed, TrialPruned
 from workflows.sweep.figures import save_figures

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.registry import UnknownEntryError
 from architectures.stacks import expand_architecture
 from builders.layer_builder import LayerBuilder
+from common.registry import UnknownEntryError
 
 
 def table(name, arguments, code_shape, image_shape):

@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.sources.array_file import read_array
+from common.errors import RequestError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 7), np.uint8)
 WHERE = "dataset.source.arrays.images"

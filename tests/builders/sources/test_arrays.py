@@ -7,10 +7,10 @@ import struct
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.sources.arrays import Arrays
 from builders.spec.types import Image
+from common.errors import RequestError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 LABELS = np.array([3, 1, 0, 2, 1, 1], np.uint8)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.sources.folder import Folder
 from builders.sources.folder_structure import structure_of
 from builders.spec.types import Image
+from common.errors import RequestError
 
 
 def fill(root, *names, side=12):

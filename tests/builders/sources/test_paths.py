@@ -2,11 +2,11 @@
 
 import pytest
 
-from builders.errors import RequestError
 from builders.sources.array_file import read_array
 from builders.sources.folder import Folder
 from builders.sources.tfds import Tfds
 from builders.sources.tiny_imagenet import TinyImagenet
+from common.errors import RequestError
 
 SOURCES = (Folder, TinyImagenet, lambda path: read_array(path, None, "dataset.source.arrays.images"))
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.sources.photos import PHOTOGRAPHS, Photos
 from builders.spec.types import Image
+from common.errors import RequestError
 
 
 def test_chelsea_and_coffee_are_the_test_photographs_alone():

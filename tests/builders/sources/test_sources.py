@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.sources import SOURCES, open_source
 from builders.spec.types import Choice, Image
+from common.errors import RequestError
 
 
 @pytest.fixture

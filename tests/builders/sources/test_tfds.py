@@ -14,11 +14,11 @@ import pytest
 import tensorflow_datasets as tfds
 
 from builders.dataset_builder import DatasetBuilder
-from builders.errors import RequestError
 from builders.images import BadImageError, fit_image
 from builders.sources.tfds import Tfds
 from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
 from builders.tfds import image_records
+from common.errors import RequestError
 from tests.architectures.weights.mutants import mutant
 
 COUNTS = {"train": 23, "test": 7}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from builders.errors import RequestError
 from builders.images import BadImageError
 from builders.sources.tiny_imagenet import TinyImagenet
 from builders.spec.types import Image
+from common.errors import RequestError
 from tests.specs import write_spec
-from workflows.train import train
+from workflows.training.train import train
 
 IDS = tuple(f"n{number:08}" for number in range(1440764, 1440764 + 6))
 PER_CLASS = 5

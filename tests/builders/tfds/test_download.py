@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from builders.errors import RequestError
 from builders.sources.tfds import Tfds
 from builders.tfds import download
+from common.errors import RequestError
 
 
 @pytest.fixture

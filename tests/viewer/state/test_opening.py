@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runs import Run
+from run_directory.run import Run
 from tests.viewer.fake_runs import make_run
 from tests.viewer.state.played import PlayedWorker
 from viewer.settings import Settings

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from run_summary import summarise
-from runs import Run
+from run_directory.run import Run
+from run_directory.summary import summarise
 from tests.viewer.fake_runs import add_epoch, make_run
 from viewer.state.runs_list import MOST_SELECTED, RunsList
 from viewer.watch import RunsWatcher, Seen

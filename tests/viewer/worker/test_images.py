@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from builders.errors import RequestError
 from builders.images import fit_image
 from builders.spec import Image
+from common.errors import RequestError
 from viewer.protocol import ImageSource
 from viewer.worker.images import Images
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from architectures.reconstructors.autoencoder import Autoencoder
-from builders.errors import RequestError
 from builders.model_builder import ModelBuilder
-from run_checkpoints import Checkpoint
-from runs import list_runs
+from common.errors import RequestError
+from run_directory.checkpoints import Checkpoint
+from run_directory.run import list_runs
 from tests.specs import INVERTER, LATENTS, loaded
 from viewer.protocol import ImageSource
 from viewer.worker.images import Images
@@ -21,7 +21,7 @@ from viewer.worker.inside.network import Network
 from viewer.worker.models import Models
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches
-from workflows.restore import Restored
+from workflows.training.restore import Restored
 
 # Everything that a stack may hold: bypasses, branches, layers that change nothing, an image by the way.
 AUTOENCODER = """

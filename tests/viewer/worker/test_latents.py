@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
-from runs import Run, list_runs
+from common.errors import RequestError
+from run_directory.run import Run, list_runs
 from viewer.protocol import ImageSource
-from workflows.restore import restore
+from workflows.training.restore import restore
 
 
 @pytest.fixture(scope="module")

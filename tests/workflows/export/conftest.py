@@ -6,14 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from runs import Run
+from run_directory.run import Run
 from tests.specs import LATENTS, write_spec
 from workflows.console import new_console
 from workflows.export import proof
 from workflows.export.export import export
 from workflows.export.formats import format_called
 from workflows.export.target import choose_target
-from workflows.train import train
+from workflows.training.train import train
 
 # Two taps, two outputs.
 INVERTER = """

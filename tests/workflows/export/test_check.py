@@ -25,7 +25,7 @@ def test_hidden_modules_cannot_be_imported_and_others_can():
         f"""check.hide({HIDDEN!r})
 import json, numpy, importlib.metadata
 importlib.metadata.version("numpy")
-for module in ("keras", "keras.layers", "tensorflow.keras.layers", "workflows.restore", "builders", "exporter"):
+for module in ("keras", "keras.layers", "tensorflow.keras.layers", "workflows.console", "builders", "exporter"):
     try:
         __import__(module)
     except ModuleNotFoundError as error:
@@ -46,7 +46,9 @@ def test_what_was_imported_before_is_noticed():
 
 
 def test_the_program_itself_needs_only_numpy():
-    done = run("print(*{name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'runs', 'builders'})")
+    done = run(
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'tensorflow', 'keras', 'common', 'builders'})"
+    )
     assert done.stdout == "\n"
 
 

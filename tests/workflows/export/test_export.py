@@ -13,8 +13,8 @@ from PIL import Image
 from skimage import data
 
 from architectures.reconstructors.base import Reconstructor
-from builders.errors import RequestError
 from builders.images import fit_image, open_image, to_float
+from common.errors import RequestError
 from workflows.console import new_console
 from workflows.export import export as exporting
 from workflows.export.export import export
@@ -22,7 +22,7 @@ from workflows.export.float32 import in_float32
 from workflows.export.manifest import hash_of, problems_of, read_manifest
 from workflows.export.proof import ExportFailed
 from workflows.export.target import choose_target
-from workflows.restore import restore
+from workflows.training.restore import restore
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 import exporter
-from builders.errors import RequestError
+from common.errors import RequestError
 from tests.specs import AUTOENCODER, write_spec
 from workflows.console import new_console
 from workflows.export import export as exporting
@@ -20,8 +20,8 @@ from workflows.export.float32 import in_float32
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import problems_of, read_manifest
 from workflows.export.target import choose_target
-from workflows.restore import restore
-from workflows.train import train
+from workflows.training.restore import restore
+from workflows.training.train import train
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import exporter
-from builders.errors import RequestError
+from common.errors import RequestError
 from workflows.export.manifest import describe_files, problems_of, read_manifest, write_manifest
 
 ROOT = Path(__file__).resolve().parents[3]

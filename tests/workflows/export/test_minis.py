@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from builders.errors import RequestError
 from builders.spec import load_spec
+from common.errors import RequestError
 from tests.test_specs import SPECS
 from workflows.console import new_console
 from workflows.export.export import export
@@ -18,8 +18,8 @@ from workflows.export.float32 import in_float32
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import problems_of
 from workflows.export.target import choose_target
-from workflows.restore import restore
-from workflows.train import train
+from workflows.training.restore import restore
+from workflows.training.train import train
 
 MINIS = [path for path in SPECS if path.stem.endswith("_mini") or path.stem == "quickstart"]
 

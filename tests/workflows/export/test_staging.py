@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from workflows.export import staging
 from workflows.export.staging import staged
 

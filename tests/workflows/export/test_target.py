@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import exporter
-from runs import Run
+from run_directory.run import Run
 from workflows.console import new_console
 from workflows.export.export import export
 from workflows.export.manifest import problems_of, read_manifest, write_manifest

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from runs import Run
+from run_directory.run import Run
 
 run = Run.open(sys.argv[1])
 spec = run.resolved_spec()

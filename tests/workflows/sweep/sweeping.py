@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from builders.spec import load_spec
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.specs import AUTOENCODER
 from workflows.console import new_console
 from workflows.sweep.folder import SweepFolder

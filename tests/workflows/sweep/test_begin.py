@@ -3,9 +3,9 @@
 import pytest
 from optuna.trial import TrialState
 
-from builders.errors import RequestError
 from builders.spec import load_spec
-from runs import list_runs
+from common.errors import RequestError
+from run_directory.run import list_runs
 from tests.workflows.sweep.sweeping import RATE, end, folder_of, run_sweep, start, table, write
 from workflows.sweep.begin import begin
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from builders.errors import RequestError
+from common.errors import RequestError
 from tests.specs import AUTOENCODER, loaded
 from workflows.sweep.objective import Objective
 

@@ -4,7 +4,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from builders.spec import Sweep, SweepParameter
-from runs import Run
+from run_directory.run import Run
 from workflows.console import new_console
 from workflows.sweep.figures import save_figures
 from workflows.sweep.folder import SweepFolder

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from builders.errors import RequestError
 from builders.spec import load_spec
-from runs import list_runs
+from common.errors import RequestError
+from run_directory.run import list_runs
 from tests.workflows.sweep.sweeping import RATE, end, folder_of, run_sweep, sittings, start, table, until, write
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runs import list_runs
+from run_directory.run import list_runs
 from tests.specs import AUTOENCODER
 from tests.workflows.sweep.sweeping import folder_of, until
 

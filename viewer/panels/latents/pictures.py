@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from common.formatting import metric_text, shortened
 from viewer.panels.latents.words import number_text
 from viewer.picture_cache import PictureCache
 from viewer.state.latents.space import LatentSpace
@@ -14,7 +15,6 @@ from viewer.window.items import first_fitting, set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from words import metric_text, shortened
 
 _NAMES = ("decoded", "original", "nearest")
 _LINE, _GAP = 21, 12

@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import labelled
 from viewer.colours import mapped
 from viewer.panels.reconstruct.places import Places
 from viewer.panels.reconstruct.words import fitting_heading
@@ -14,7 +15,6 @@ from viewer.window.items import fitting, set_text
 from viewer.window.pane import Pane
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
-from words import labelled
 
 _BUTTON, _BUTTON_GAP = 20, 4
 _PARTS = ("title", "add", "remove", "checkpoint", "step", "figures", "message")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from common.formatting import shortened
 from viewer.window.items import fitting
-from words import shortened
 
 # Fewer letters of a run's name tell nothing.
 _LEAST = 4

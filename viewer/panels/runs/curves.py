@@ -4,11 +4,11 @@ import math
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import metric_label
 from viewer.detail import RunDetail
 from viewer.state.runs_list import MOST_SELECTED, RunsList
 from viewer.window.items import label_of
 from viewer.window.theme import Looks
-from words import metric_label
 
 _PLOTS = ("upper", "lower")
 _SERIES = tuple((kind, index) for index in range(MOST_SELECTED) for kind in ("train", "val"))

@@ -2,6 +2,7 @@
 
 import dearpygui.dearpygui as dpg
 
+from common.formatting import duration_text, metric_label, metric_text, shortened
 from viewer.detail import RunDetail
 from viewer.panels.runs.curves import Curves
 from viewer.panels.runs.samples import Samples
@@ -11,7 +12,6 @@ from viewer.window.items import set_text
 from viewer.window.textures import Textures
 from viewer.window.theme import Looks
 from viewer.window.typeface import TYPEFACE
-from words import duration_text, metric_label, metric_text, shortened
 
 _MOST_ROWS = 60
 _LIST_SHARE = 0.58

@@ -2,12 +2,12 @@
 
 import dearpygui.dearpygui as dpg
 
-from run_summary import RunSummary
+from common.formatting import age_text, metric_text
+from run_directory.summary import RunSummary
 from viewer.state.runs_list import COLUMNS, RunsList
 from viewer.window.items import beginning, inside, label_of, text_width, type_width
 from viewer.window.modifiers import CONTROL, SHIFT, held
 from viewer.window.theme import Looks
-from words import age_text, metric_text
 
 _MOST_ROWS = 100
 _ROW_HEIGHT = 22

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
+from common.formatting import labelled, metric_text
 from viewer.state.inside.inside import Inside
-from words import labelled, metric_text
 
 
 def channel_words(state: Inside) -> list[str]:

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image as Pillow
 
-from runs import Run
+from run_directory.run import Run
 from viewer.worker.answers import Answer
 from viewer.worker.recent import Recent
 from workflows.placing import placed
@@ -40,8 +40,8 @@ def _draw(path: str) -> bytes:
     # Matplotlib takes half a second to import, and only a diagram needs it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from workflows.figures.architecture import draw_architecture
-    from workflows.figures.style import style
+    from workflows.plotting.architecture import draw_architecture
+    from workflows.plotting.style import style
     from workflows.show import structure
 
     run = Run.open(path)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from builders.errors import RequestError
+from common.errors import RequestError
 from viewer.protocol import ImageSource
 from viewer.state.inside.channels import Place
 from viewer.worker.answers import Answer
@@ -18,7 +18,7 @@ from viewer.worker.models import Models
 from viewer.worker.recent import Recent
 from viewer.worker.reconstruction import Reconstruction
 from viewer.worker.searches import Searches, digest, version_of
-from workflows.restore import Restored
+from workflows.training.restore import Restored
 
 # A network that is not asked for any more still holds its model; an image's activations may be many.
 _MOST_NETWORKS, _MOST_IMAGES, _MOST_PLACES = 3, 4, 4

@@ -3,9 +3,9 @@
 import math
 
 from builders.dataset_builder import Split
-from builders.errors import RequestError
 from builders.sources import open_source
-from runs import Run
+from common.errors import RequestError
+from run_directory.run import Run
 from viewer.worker.models import Models
 
 # A source whose images may be damaged examines all of a split before it gives one: no more pixels than these.

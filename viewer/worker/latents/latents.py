@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from builders.errors import RequestError
 from builders.images import to_float
-from runs import Run
+from common.errors import RequestError
+from run_directory.run import Run
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
 from viewer.worker.images import Images, fitting

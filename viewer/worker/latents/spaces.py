@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from builders.dataset_builder import Split
-from builders.errors import RequestError
 from builders.images import to_float
+from common.errors import RequestError
 from viewer.worker.latents.codes import Codec
 from viewer.worker.latents.images import LatentImages
 from viewer.worker.models import Models
 from viewer.worker.recent import Recent
 from viewer.worker.searches import version_of
-from workflows.latents.components import Components, principal_components
+from workflows.evaluation.latents.components import Components, principal_components
 
 # Codes are computed of so many images, in about so many seconds, with so many numbers in all.
 _FEWEST_IMAGES, _MOST_IMAGES = 200, 2000

@@ -1,0 +1,139 @@
+"""Comparing runs: their figures, what differs between their specs, their curves on top of each other."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from builders.spec.paths import differences
+from common.errors import RequestError
+from common.formatting import duration_text, metric_label, metric_text
+from run_directory.run import Run
+from run_directory.summary import telling_evaluation
+from workflows.console import new_table
+from workflows.outputs import check_outputs, files_read_by, own_file
+from workflows.plotting.curves import save_overlaid_curves
+from workflows.plotting.style import check_format
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs side by side; every list has one entry for each run.
+
+    Args:
+        labels: Short names that tell the runs apart.
+        evaluations: Which evaluation the figures come from, such as `test-best`; None where there is none.
+        figures: Metric → means; None where a run lacks it.
+        training: Words such as `epochs` → text.
+        differences: Path of the spec → values, where they are not all equal.
+        curves: The PNG of overlaid curves, or None where no run has finished an epoch.
+        same_images: Whether all figures were measured on the same images.
+    """
+
+    labels: list[str]
+    evaluations: list[str | None]
+    figures: dict[str, list[float | None]]
+    training: dict[str, list[str]]
+    differences: dict[str, list[Any]]
+    curves: Path | None
+    same_images: bool
+
+
+def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False) -> Comparison:
+    """Compares runs and draws their curves into `out`.
+
+    Each run counts with its newest evaluation on test images, or else on whatever it was validated on.
+
+    Args:
+        selected: The runs.
+        out: The picture to write.
+        force: Also replace a file that no comparison wrote.
+
+    Raises:
+        RequestError: Fewer than two runs, the same run twice, or `out` is a file of somebody else's.
+    """
+    paths = [run.path.resolve() for run in selected]
+    if len(set(paths)) < 2 or len(set(paths)) < len(paths):
+        raise RequestError("compare: give at least two different runs; `python cli.py runs` lists them")
+    check_format(out)
+    check_outputs("compare", [Path(out)], _images_read(selected), force)
+    labels = _labels(selected)
+    chosen = [telling_evaluation(run) for run in selected]
+    metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
+    states = [run.state() for run in selected]
+    return Comparison(
+        labels=labels,
+        evaluations=[name for name, _ in chosen],
+        figures={
+            metric: [evaluation.get("metrics", {}).get(metric, {}).get("mean") for _, evaluation in chosen]
+            for metric in metrics
+        },
+        training={
+            "state": [state.status for state in states],
+            "epochs": [f"{state.epoch}/{state.epochs}" if state.epochs else "–" for state in states],
+            "training time": [duration_text(state.seconds) for state in states],
+        },
+        differences=differences([run.resolved_spec() for run in selected]),
+        curves=_draw_curves({label: run.history() for label, run in zip(labels, selected)}, Path(out)),
+        same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
+    )
+
+
+def _images_read(selected: Sequence[Run]) -> Iterator[Path]:
+    """Where the runs' images come from, as far as their specs can be read."""
+    for run in selected:
+        with contextlib.suppress(RequestError):
+            yield from files_read_by(run.load_spec().spec)
+
+
+def _draw_curves(histories: Mapping[str, Mapping[str, Sequence]], out: Path) -> Path | None:
+    with own_file(out, "compare") as picture:
+        return out if save_overlaid_curves(histories, picture) else None
+
+
+def _labels(selected: Sequence[Run]) -> list[str]:
+    names = [run.path.resolve().parent.name for run in selected]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name}/{run.path.resolve().name}" for name, run in zip(names, selected)]
+
+
+def _images(evaluation: Mapping[str, Any]) -> tuple:
+    """What tells sets of images apart: how many, and how their mean colours score, which no model has a part in."""
+    baselines = [(name, metric.get("baseline")) for name, metric in sorted(evaluation.get("metrics", {}).items())]
+    return evaluation.get("count"), *(pair for pair in baselines if pair[0] in ("mse", "psnr"))
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Prints the figures, the differences, and where the curves are."""
+    table = new_table("", *comparison.labels)
+    for words, texts in comparison.training.items():
+        table.add_row(words, *texts)
+    table.add_row("measured on", *(name or "not validated" for name in comparison.evaluations))
+    for metric, means in comparison.figures.items():
+        table.add_row(metric_label(metric), *(metric_text(metric, mean) for mean in means))
+    console.print(table)
+    if not comparison.same_images:
+        console.print("These figures were measured on different images, so they do not say which run is better.")
+    if comparison.differences:
+        table = new_table("the specs differ in", *comparison.labels)
+        for path, values in comparison.differences.items():
+            table.add_row(path, *("–" if value is None else _short(value) for value in values))
+        console.print(table)
+    else:
+        console.print("The specs are equal.")
+    for label, evaluation in zip(comparison.labels, comparison.evaluations):
+        if evaluation is None:
+            console.print(f"{label} has no figures yet: ./validator.sh measures it")
+    if comparison.curves is not None:
+        console.print(f"curves: {comparison.curves}")
+
+
+def _short(value: Any, most: int = 40) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,117 @@
+"""Training curves of one run, and of several on top of each other."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from workflows.plotting.style import FAINT, INK, SERIES, log_scale, new_figure, quiet_axes, save, style
+from workflows.plotting.writing import one_line
+
+# Panels in this order, where history has the column: (column, axis label).
+_PANELS = (("loss", "Loss"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM"))
+
+
+def save_loss_curve(
+    history: Mapping[str, Sequence], path: str | os.PathLike, best_epoch: float | None = None, title: str = ""
+) -> Path | None:
+    """Draws loss, PSNR and SSIM over the epochs, training and validation in one panel.
+
+    Args:
+        history: Columns of history.csv.
+        path: The PNG to write.
+        best_epoch: Marked, where known.
+        title: Above the panels.
+
+    Returns:
+        The path, or None where no epoch has finished and there is nothing to draw.
+    """
+    panels = [(name, label) for name, label in _PANELS if name in history or f"val_{name}" in history]
+    if not history.get("epoch") or not panels:
+        return None
+    with style():
+        figure = new_figure(max(4.4, 3.8 * len(panels)), 3.3)
+        for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+            for column, words, colour in ((name, "training", SERIES[0]), (f"val_{name}", "validation", SERIES[1])):
+                if column in history:
+                    _draw(axes, history["epoch"], history[column], words, colour)
+            if best_epoch is not None:
+                axes.axvline(best_epoch, color=FAINT, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="best")
+            _finish(axes, label)
+        _legend_below(figure, title)
+        return save(figure, path)
+
+
+def save_overlaid_curves(
+    histories: Mapping[str, Mapping[str, Sequence]], path: str | os.PathLike, title: str = ""
+) -> Path | None:
+    """Draws the validation curves of several runs on top of each other (training's where a run has no validation).
+
+    Args:
+        histories: Label of a run → its history.
+        path: The PNG to write.
+        title: Above the panels.
+
+    Returns:
+        The path, or None where there is nothing to draw.
+    """
+    drawn = {label: history for label, history in histories.items() if history.get("epoch")}
+    panels = [panel for panel in _PANELS if any({panel[0], f"val_{panel[0]}"} & set(h) for h in drawn.values())]
+    if not panels:
+        return None
+    with style():
+        figure = new_figure(max(4.4, 3.8 * len(panels)), 3.3 + 0.18 * len(drawn))
+        for axes, (name, words) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+            for index, (label, history) in enumerate(drawn.items()):
+                column = f"val_{name}" if f"val_{name}" in history else name
+                if column in history:
+                    _draw(axes, history["epoch"], history[column], one_line(label), SERIES[index % len(SERIES)])
+            validated = any(f"val_{name}" in history for history in drawn.values())
+            _finish(axes, f"{words}, validation" if validated else words)
+        _legend_below(figure, title, columns=1)
+        return save(figure, path)
+
+
+def _draw(axes: Axes, epochs: Sequence, values: Sequence, label: str, colour: str) -> None:
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    known = np.isfinite(numbers)
+    # Few epochs are points as well as a line; a single one would otherwise be invisible.
+    marker = "o" if known.sum() <= 15 else None
+    axes.plot(
+        np.asarray(epochs)[known],
+        numbers[known],
+        color=colour,
+        linewidth=1.6,
+        marker=marker,
+        markersize=3.5,
+        label=label,
+    )
+
+
+def _finish(axes: Axes, label: str) -> None:
+    axes.set_xlabel("epoch")
+    axes.set_title(label)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    first, last = axes.get_xlim()
+    if last - first < 1:
+        axes.set_xlim(first - 0.5, last + 0.5)
+    drawn = [np.asarray(line.get_ydata()) for line in axes.lines if line.get_label() != "best"]
+    values = np.concatenate(drawn) if drawn else np.empty(0)
+    # A loss that falls tenfold is flat for most of a linear plot.
+    if "loss" in label.lower() and values.size and values.min() > 0 and values.max() > 8 * values.min():
+        log_scale(axes)
+    quiet_axes(axes)
+
+
+def _legend_below(figure: Figure, title: str, columns: int = 3) -> None:
+    handles: dict[str, Artist] = {}
+    for line in (line for axes in figure.axes for line in axes.lines):
+        handles.setdefault(str(line.get_label()), line)  # not asked of the axes: they hide names like `_run`
+    figure.legend(list(handles.values()), list(handles), loc="outside lower left", ncols=columns, fontsize=8.5)
+    if title:
+        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)

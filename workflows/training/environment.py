@@ -1,0 +1,74 @@
+"""What a run's figures depend on besides its spec: versions, devices, the state of the code, hashes."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from architectures.reconstructors.base import Reconstructor
+from builders.dataset_builder import Splits
+from builders.spec import Spec
+from workflows.training.checkpoints import weights_hash
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "scikit-image", "tensorflow-datasets")
+
+
+def _git(*arguments: str) -> str | None:
+    root = Path(__file__).resolve().parents[2]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_environment(spec: Spec, splits: Splits, model: Reconstructor) -> dict[str, Any]:
+    """The content of `environment.json`: all that must be equal for a run to come out bit for bit the same.
+
+    Args:
+        spec: The experiment.
+        splits: Its data.
+        model: The built reconstructor; its frozen weights are hashed.
+    """
+    status = _git("status", "--porcelain")
+    return {
+        "versions": _versions(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "threads": {
+            "processors": os.cpu_count(),
+            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+        },
+        "precision": model.dtype_policy.name,
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "seed": spec.seed,
+        "image_shape": list(splits.image_shape),
+        "dataset": {
+            "fingerprint": splits.fingerprint,
+            "images": {name: splits[name].count for name in splits},
+            "bad_images": list(splits.bad_images),
+            "classes": list(splits.drawn_classes),
+            "class_names": list(splits.class_names),
+        },
+        "frozen_weights": {part.name: weights_hash(part.variables) for part in model.frozen_parts},
+    }

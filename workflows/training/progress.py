@@ -1,0 +1,159 @@
+"""What training says while it works: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
+
+from common.formatting import duration_text
+from workflows.console import Words, new_console
+
+_UNITS = {"psnr": " dB"}
+_SECONDS_BETWEEN_UPDATES = 0.2
+
+
+def figures_text(figures: Mapping[str, float]) -> str:
+    """`loss 0.1234  val_psnr 21.50 dB`: the figures a person follows, without the single loss terms."""
+    parts = []
+    for name, value in figures.items():
+        if "/" in name:
+            continue
+        unit = _UNITS.get(name.removeprefix("val_"), "")
+        parts.append(f"{name} {value:.2f}{unit}" if unit else f"{name} {value:.4f}")
+    return "  ".join(parts)
+
+
+class TrainingProgress:
+    """Shows how far a training is.
+
+    Args:
+        epochs: Epochs of the whole run.
+        steps_per_epoch: Steps in each.
+        batch_size: Images in a step; the last step of an epoch may have fewer.
+        verbose: 0 silent, 1 a bar on a terminal and a line an epoch elsewhere, 2 a line an epoch everywhere.
+        console: Where to print; tests pass their own.
+        images: Images in an epoch. Unset: every step has `batch_size`.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        verbose: int,
+        console: Console | None = None,
+        images: int | None = None,
+    ):
+        self.console = console or new_console(quiet=verbose == 0)
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.images = steps_per_epoch * batch_size if images is None else images
+        self._bar = Progress(
+            Words("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            Words("{task.fields[speed]}  {task.fields[figures]}"),
+            Words("left:"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not (verbose == 1 and self.console.is_terminal),
+            transient=True,
+        )
+        self._task = TaskID(0)
+        self._shown = 0.0
+        self._first = 0
+        self._done = 0
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "TrainingProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.stop()
+
+    def begin(self, step: int) -> None:
+        """Training begins after `step` finished steps."""
+        self._started = time.monotonic()
+        self._first = step
+        self._done = 0
+        self._task = self._bar.add_task(
+            "training", total=self.epochs * self.steps_per_epoch, completed=step, speed="", figures=""
+        )
+
+    def due(self) -> bool:
+        """Whether enough time has passed to show a step; reading figures off a GPU at every step would slow it."""
+        self._done += 1
+        return time.monotonic() - self._shown >= _SECONDS_BETWEEN_UPDATES
+
+    def step(self, epoch: int, step: int, figures: Mapping[str, float]) -> None:
+        """Shows a step of the epoch that is under way."""
+        self._shown = time.monotonic()
+        speed = (self._seen(step) - self._seen(self._first)) / max(1e-6, self._shown - self._started)
+        self._bar.update(
+            self._task,
+            completed=step,
+            description=f"epoch {epoch + 1}/{self.epochs}",
+            speed=f"{speed:.0f} images/s",
+            figures=f"loss {figures['loss']:.4f}",
+        )
+
+    def _seen(self, step: int) -> int:
+        """Images of all steps up to one."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return epochs * self.images + min(steps * self.batch_size, self.images)
+
+    def epoch(self, epoch: int, row: Mapping[str, float], improved: bool) -> None:
+        """Prints the line of a finished epoch (`epoch` counts from 1)."""
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(1, self._done) * (self.epochs - epoch) * self.steps_per_epoch
+        shown = ("loss", "psnr", "ssim", "val_loss", "val_psnr", "val_ssim")
+        figures = figures_text({name: row[name] for name in shown if name in row})
+        end = f", {duration_text(left)} left" if epoch < self.epochs else ""
+        star = "  best" if improved else ""
+        speed = f"{row['images_per_second']:.0f} images/s"
+        self.console.print(f"epoch {epoch}/{self.epochs}  {figures}  {speed}{end}{star}")
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self.console.print(text)
+
+
+class Counting:
+    """A bar that counts images, shown on a terminal and gone when done.
+
+    Args:
+        title: What is going on, such as "computing features".
+        total: How many there are.
+        verbose: 0 shows nothing.
+    """
+
+    def __init__(self, title: str, total: int, verbose: int):
+        console = new_console(quiet=verbose == 0)
+        self._bar = Progress(
+            Words("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not (verbose and console.is_terminal),
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=total)
+
+    def __enter__(self) -> "Counting":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.stop()
+
+    def advance(self, count: int = 1) -> None:
+        """Counts `count` more."""
+        self._bar.advance(self._task, count)
+
+    def at(self, done: int, total: int) -> None:
+        """Sets how many are done, of how many."""
+        self._bar.update(self._task, completed=done, total=total)

@@ -1,0 +1,100 @@
+"""A run → its model, as it was at a checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+
+from architectures.reconstructors.base import Reconstructor
+from builders.dataset_builder import DatasetBuilder, Splits
+from builders.model_builder import ModelBuilder
+from builders.spec import LoadedSpec, Spec
+from common.errors import RequestError
+from run_directory.checkpoints import Checkpoint
+from run_directory.record import repair_if_idle
+from run_directory.run import Run
+from workflows.placing import placed
+from workflows.training.checkpoints import load_weights, weights_hash
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run's model with a checkpoint's weights, ready to reconstruct; `remarks` say what is not as asked."""
+
+    run: Run
+    loaded: LoadedSpec
+    model: Reconstructor
+    checkpoint: Checkpoint
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> Spec:
+        """The run's spec."""
+        return self.loaded.spec
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images the model takes."""
+        return self.model.image_shape
+
+    def splits(self, only: Sequence[str] | None = None) -> Splits:
+        """The run's data, or some of its splits. Raises RequestError where they have changed since it trained."""
+        with placed(self.loaded):
+            splits = DatasetBuilder(self.spec).build(only)
+        trained_on = self.run.environment().get("dataset", {}).get("fingerprint")
+        if trained_on is not None and trained_on != splits.fingerprint:
+            raise RequestError(
+                f"{self.run.path}: the images in dataset.source are not those this run trained on, so its splits "
+                "would mix; put them back, or train anew"
+            )
+        return splits
+
+
+def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
+    """Builds a run's model and loads the weights of a checkpoint into it, averaged ones where there are any.
+
+    Args:
+        run: The run. It may be training: the checkpoint stays until its weights are loaded.
+        checkpoint: `best`, `last`, a step, or one that is held already.
+
+    Raises:
+        RequestError: No such checkpoint, a damaged one, or pretrained weights that differ from those trained with.
+    """
+    remarks = repair_if_idle(run)
+    if isinstance(checkpoint, Checkpoint):
+        held = checkpoint
+    else:
+        held, remark = run.hold_checkpoint(checkpoint)
+        remarks += [remark] if remark else []
+    loaded = run.load_spec()
+    state = run.state()
+    with placed(loaded):
+        model = ModelBuilder(
+            loaded.spec,
+            run.image_shape(),
+            state.steps_per_epoch or 1,
+            train_count=run.image_counts().get("train", 0),
+        ).build()
+    check_frozen_weights(run, model)
+    load_weights(model, held.path, checked=True)
+    return Restored(run, loaded, model, held, tuple(remarks))
+
+
+def check_frozen_weights(run: Run, model: Reconstructor) -> None:
+    """Compares the frozen weights just loaded with those the run was trained with.
+
+    Raises:
+        RequestError: They differ, so that the trained decoder would read other features than it learned.
+    """
+    check_frozen_parts(run, model.frozen_parts)
+
+
+def check_frozen_parts(run: Run, parts: Sequence[keras.Model]) -> None:
+    """As `check_frozen_weights`, for some frozen networks of a run's model."""
+    recorded = run.environment().get("frozen_weights", {})
+    for part in parts:
+        if part.name in recorded and recorded[part.name] != weights_hash(part.variables):
+            raise RequestError(
+                f"{run.path}: the pretrained weights of '{part.name}' are not those this run was trained with; "
+                "restore the weights file that the spec names"
+            )
