@@ -212,7 +212,8 @@ def test_spec_yaml_says_what_was_meant(run):
 
 def test_many_processes_make_runs_of_one_spec_at_once(tmp_path):
     code = (
-        "import sys\nfrom run_directory.run import Run\nfor _ in range(40):\n    run = Run.create(sys.argv[1], 'tiny')\n"
+        "import sys\nfrom run_directory.run import Run\n"
+        "for _ in range(40):\n    run = Run.create(sys.argv[1], 'tiny')\n"
         "    assert run.state().status == 'created'"
     )
     environment = os.environ | {"PYTHONPATH": ROOT}
