@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import pathlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -77,9 +77,9 @@ class Folder(EncodedSource):
     def __len__(self) -> int:
         return len(self._names)
 
-    def file(self, index: int) -> pathlib.Path:
-        """Where an image lies."""
-        return self._root / self._names[index]
+    def file(self, index: int) -> str:
+        """The path of an image."""
+        return os.path.join(self._root, self._names[index])  # pathlib takes a twentieth of the time that a file takes
 
     def name_of(self, index: int) -> str:
         """Path inside the folder, as it can be shown."""
@@ -106,7 +106,7 @@ class Folder(EncodedSource):
         """
         digest = hashlib.sha256()
         for name in self._names:
-            digest.update(f"{name}\0{_size(self._root / name)}\n".encode("utf-8", "surrogateescape"))
+            digest.update(f"{name}\0{_size(os.path.join(self._root, name))}\n".encode("utf-8", "surrogateescape"))
         for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
             # A file that cannot be read is `check`'s to report.
             with contextlib.suppress(OSError, BadImageError), open_file(self.file(index)) as file:
@@ -116,9 +116,9 @@ class Folder(EncodedSource):
         return digest.hexdigest()
 
 
-def _size(path: pathlib.Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return -1
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import pathlib
 
 import numpy as np
@@ -58,9 +59,9 @@ class TinyImagenet(EncodedSource):
     def __len__(self) -> int:
         return len(self._names)
 
-    def file(self, index: int) -> pathlib.Path:
-        """Where an image lies."""
-        return self._root / self._names[index]
+    def file(self, index: int) -> str:
+        """The path of an image."""
+        return os.path.join(self._root, self._names[index])
 
     def name_of(self, index: int) -> str:
         """Path inside the folder, and what the class is called, such as `val/images/val_0.JPEG (goldfish)`."""
