@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from architectures.backbones import BACKBONES
 from architectures.backbones.graph import derived_seed
+from common.registry import BACKBONES
 
 
 class Taps(keras.Model):

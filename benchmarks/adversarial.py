@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from architectures.metrics import METRICS
 from builders.images import to_float
+from common.registry import METRICS
 from run_directory.run import Run
 from workflows.plotting.latent_space import save_tiles
 from workflows.training.restore import restore

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import keras
 
-from architectures.discriminators import DISCRIMINATORS
 from architectures.features import resize_antialiased
 from architectures.layers.output import Output
 from architectures.reconstructors.adversary import Adversary
@@ -15,6 +14,7 @@ from builders.layer_builder import LayerBuilder
 from builders.optimizer_builder import build_optimizer
 from builders.spec import Discriminator, Spec
 from common.errors import RequestError
+from common.registry import DISCRIMINATORS
 
 
 def build_adversary(

@@ -3,8 +3,6 @@
 The only part of the spec language that imports Keras. `python cli.py schema --write` runs it.
 """
 
-import importlib
-import importlib.util
 import inspect
 import re
 import typing
@@ -22,21 +20,7 @@ from builders.spec.catalogue import CATALOGUE_PATH, shape_to_json
 from builders.spec.shapes import Anything, Flag, Named, Nothing, Number, Shape, Text, either, options_of
 from builders.spec.types import Features
 from common.json_layout import open_layout
-from common.registry import Registry
-
-# Kind of the catalogue → where its registry lies. Packages that do not exist have no entries.
-REGISTRIES = {
-    "source": ("builders.sources", "SOURCES"),
-    "backbone": ("architectures.backbones", "BACKBONES"),
-    "architecture": ("architectures.stacks", "ARCHITECTURES"),
-    "discriminator": ("architectures.discriminators", "DISCRIMINATORS"),
-    "layer": ("architectures.layers", "LAYERS"),
-    "loss": ("architectures.losses", "LOSSES"),
-    "metric": ("architectures.metrics", "METRICS"),
-    "augmentation": ("architectures.augmentations", "AUGMENTATIONS"),
-    "weights": ("architectures.weights", "WEIGHTS"),
-    "optimizer": ("architectures.optimizers", "OPTIMIZERS"),
-}
+from common.registry import REGISTRIES
 
 # These load code from a file or from the text of the spec.
 LOADS_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
@@ -66,10 +50,10 @@ def build_catalogue() -> dict[str, dict[str, Any]]:
         "regularizer": _keras_objects(keras.regularizers, keras.regularizers.Regularizer),
         "constraint": _keras_objects(keras.constraints, keras.constraints.Constraint),
     }
-    for kind, (module, name) in REGISTRIES.items():
+    for kind, registry in REGISTRIES.items():
         entries = catalogue.setdefault(kind, {})
-        for entry_name, entry in _registry(module, name).items():
-            entries[entry_name] = _registry_entry(kind, entry)
+        for name, entry in registry.items():
+            entries[name] = _registry_entry(kind, entry)
     return {kind: dict(sorted(entries.items())) for kind, entries in sorted(catalogue.items())}
 
 
@@ -81,14 +65,6 @@ def write_catalogue(path: Path = CATALOGUE_PATH) -> None:
 def catalogue_text(catalogue: Mapping[str, Any]) -> str:
     """The catalogue as its file holds it: each argument of each entry on a line."""
     return open_layout(catalogue, levels=4) + "\n"
-
-
-def _registry(module: str, name: str) -> Registry:
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    return getattr(importlib.import_module(module), name) if found else Registry(module)
 
 
 def _keras_classes(

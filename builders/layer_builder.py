@@ -9,13 +9,14 @@ from typing import Any
 import keras
 from keras.src.backend.common import global_state
 
-from architectures.layers import LAYERS
+import architectures.layers.adaptive_pooling  # noqa: F401 - corrects a layer of Keras
 from builders.precision import layer_dtype
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
 from builders.spec.memory import bytes_of_a_weight, count_text, shortage
 from builders.spec.problems import shown
 from common.errors import RequestError
+from common.registry import LAYERS
 
 # Arguments of Keras layers that may hold an object of Keras' own: `{L2: {l2: 1e-4}}`.
 _OBJECT_ARGUMENTS = {

@@ -14,7 +14,7 @@ from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.terms import WeightedLoss
-from architectures.stacks import expand_architecture
+from architectures.stacks.stack import expand_architecture
 from builders.adversary_builder import build_adversary
 from builders.feature_builder import build_features
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out

@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from architectures.losses import LOSSES
 from architectures.losses.adversarial import Adversarial
-from architectures.metrics import METRICS
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.terms import WeightedLoss
 from builders.precision import dtype_policy
 from builders.reasons import reason
 from builders.spec import Choice, Spec
 from common.errors import RequestError
+from common.registry import LOSSES, METRICS
 
 
 def build_terms(spec: Spec, images: Mapping[str, keras.KerasTensor], steps_per_epoch: int, weights: bool) -> list:

@@ -6,11 +6,11 @@ from typing import Any
 
 import keras
 
-from architectures.optimizers import OPTIMIZERS
 from builders.layer_builder import as_choice
 from builders.reasons import reason
 from builders.spec import Choice, Duration
 from common.errors import RequestError
+from common.registry import OPTIMIZERS
 
 _DURATION = re.compile(r"(\d+)\s*(step|epoch)s?")
 

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from architectures.augmentations import AUGMENTATIONS
 from builders.image_data import ImageData, Part
 from builders.order import balanced_order, epoch_order, image_seeds
 from builders.sources import Source
 from builders.spec.types import Dataset, Spec
 from common.errors import RequestError
-from common.registry import UnknownEntryError
+from common.registry import AUGMENTATIONS, UnknownEntryError
 
 
 class Split:

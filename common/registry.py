@@ -1,14 +1,16 @@
-"""Registries: a name in a spec → the class or function that answers to it.
+"""Everything that can be registered: one registry for each kind of thing that a spec names.
 
-Imports neither Keras nor TensorFlow, so that the spec checker can use `nearest` in milliseconds.
+Imports neither Keras nor TensorFlow: a registry imports its entries when the first of them is asked for.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Entry = TypeVar("Entry")
 
@@ -76,7 +78,7 @@ class Range:
 
 
 class UnknownEntryError(KeyError):
-    """A name that a registry does not hold. The message is one line and suggests the nearest name."""
+    """A name that is not in a registry. The message is one line and suggests the nearest name."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -86,19 +88,29 @@ class Registry(Generic[Entry]):
     """Names and the entries behind them; registering a name twice is an error.
 
     Args:
-        kind: What an entry is, in the singular, as error messages say it ("loss").
+        kind: What an entry is, in the singular, for error messages ("loss").
+        package: The package whose modules register the entries; they are imported on first use. None: entries are
+            only those that are registered by hand.
+        serializable: Whether entries are classes that Keras writes into configurations and finds again by name.
     """
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, package: str | None = None, serializable: bool = False):
         self.kind = kind
+        self.package = package
+        self._serializable = serializable
         self._entries: dict[str, Entry] = {}
+        self._imported = package is None
+        self._importing = threading.RLock()
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
-        """Decorator that files a class or function under `name`. Raises ValueError if the name is taken."""
+        """Decorator that registers a class under `name`. Raises ValueError if the name is taken."""
 
         def decorate(entry: Entry) -> Entry:
             if name in self._entries:
                 raise ValueError(f"{self.kind} '{name}' is registered twice: {self._entries[name]!r} and {entry!r}")
+            if self._serializable:
+                keras: Any = sys.modules["keras"]  # loaded, for the entry is a class of Keras
+                keras.saving.register_keras_serializable(package="retrace")(entry)
             self._entries[name] = entry
             return entry
 
@@ -106,28 +118,63 @@ class Registry(Generic[Entry]):
 
     def get(self, name: str) -> Entry:
         """The entry called `name`. Raises UnknownEntryError, with the nearest name, where there is none."""
-        try:
-            return self._entries[name]
-        except KeyError:
-            hint = did_you_mean(name, self._entries) or f"; known: {', '.join(sorted(self._entries))}"
-            raise UnknownEntryError(f"unknown {self.kind} '{name}'{hint}") from None
+        entries = self._all()
+        if name not in entries:
+            hint = did_you_mean(name, entries) or f"; known: {', '.join(sorted(entries))}"
+            raise UnknownEntryError(f"unknown {self.kind} '{name}'{hint}")
+        return entries[name]
 
     def names(self) -> list[str]:
         """All names, sorted."""
-        return sorted(self._entries)
+        return sorted(self._all())
 
     def items(self) -> Iterator[tuple[str, Entry]]:
         """(name, entry) pairs, sorted by name."""
-        return iter(sorted(self._entries.items()))
+        return iter(sorted(self._all().items()))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._all()
+
+    def _all(self) -> Mapping[str, Entry]:
+        with self._importing:
+            if not self._imported and self.package is not None:
+                self._imported = True  # first, for a module that is imported may look into the registry
+                try:
+                    import_modules(self.package)
+                except BaseException:
+                    self._imported = False
+                    raise
+        return self._entries
 
 
-def import_siblings(package: str, path: Iterable[str]) -> None:
-    """Imports every module of a package, so that a new file registers itself by lying there.
+def import_modules(package: str) -> None:
+    """Imports every module of a package, in the order of their names."""
+    path = importlib.import_module(package).__path__
+    for name in sorted(module.name for module in pkgutil.iter_modules(path)):
+        importlib.import_module(f"{package}.{name}")
 
-    Call as `import_siblings(__name__, __path__)` in the package's `__init__.py`.
-    """
-    for module in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
-        importlib.import_module(f"{package}.{module.name}")
+
+SOURCES: Registry = Registry("source", "builders.sources")
+AUGMENTATIONS: Registry = Registry("augmentation", "architectures.augmentations")
+BACKBONES: Registry = Registry("backbone", "architectures.backbones")
+WEIGHTS: Registry = Registry("weights package", "architectures.weights")
+LAYERS: Registry = Registry("layer", "architectures.layers", serializable=True)
+ARCHITECTURES: Registry = Registry("architecture", "architectures.stacks")
+DISCRIMINATORS: Registry = Registry("discriminator", "architectures.discriminators")
+LOSSES: Registry = Registry("loss", "architectures.losses", serializable=True)
+METRICS: Registry = Registry("metric", "architectures.metrics")
+OPTIMIZERS: Registry = Registry("optimizer", "architectures.optimizers")
+
+# Kind in the catalogue of a spec → registry.
+REGISTRIES: Mapping[str, Registry] = {
+    "source": SOURCES,
+    "augmentation": AUGMENTATIONS,
+    "backbone": BACKBONES,
+    "weights": WEIGHTS,
+    "layer": LAYERS,
+    "architecture": ARCHITECTURES,
+    "discriminator": DISCRIMINATORS,
+    "loss": LOSSES,
+    "metric": METRICS,
+    "optimizer": OPTIMIZERS,
+}

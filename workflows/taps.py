@@ -3,10 +3,9 @@
 from rich.console import Console
 from rich.table import Table
 
-from architectures.backbones import BACKBONES
 from architectures.backbones.base import Tap
 from common.errors import RequestError
-from common.registry import UnknownEntryError
+from common.registry import BACKBONES, UnknownEntryError
 from workflows.console import new_console
 
 

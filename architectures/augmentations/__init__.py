@@ -4,10 +4,3 @@ Each is a class whose instance is called with an image, float32 [height, width, 
 int32 [2]; it returns an image of the same shape, type and range. Equal seeds give equal images, in any order and on
 any number of threads.
 """
-
-from architectures.augmentations.registry import AUGMENTATIONS
-from common.registry import import_siblings
-
-import_siblings(__name__, __path__)
-
-__all__ = ["AUGMENTATIONS"]

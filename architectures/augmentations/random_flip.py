@@ -4,7 +4,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from architectures.augmentations.registry import AUGMENTATIONS
+from common.registry import AUGMENTATIONS
 
 
 @AUGMENTATIONS.register("random_flip")

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from architectures.augmentations.registry import AUGMENTATIONS
+from common.registry import AUGMENTATIONS
 
 
 @AUGMENTATIONS.register("random_rotation90")

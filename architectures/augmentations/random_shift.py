@@ -4,8 +4,7 @@ from typing import Annotated
 
 import tensorflow as tf
 
-from architectures.augmentations.registry import AUGMENTATIONS
-from common.registry import Range
+from common.registry import AUGMENTATIONS, Range
 
 
 @AUGMENTATIONS.register("random_shift")

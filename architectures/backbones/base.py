@@ -14,9 +14,8 @@ from architectures.backbones.graph import cut, map_strides, stable_names, withou
 from architectures.weights.download import RemoteFile, cached, fetch
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
-from architectures.weights.registry import WEIGHTS
 from common.formatting import printable
-from common.registry import nearest
+from common.registry import WEIGHTS, nearest
 
 
 @dataclass(frozen=True)

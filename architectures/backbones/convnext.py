@@ -3,9 +3,9 @@
 import keras
 
 from architectures.backbones.applications import ADDRESS, Application
-from architectures.backbones.registry import BACKBONES
 from architectures.weights.download import RemoteFile
 from architectures.weights.preprocessing import BYTES
+from common.registry import BACKBONES
 
 _DEPTHS = (3, 3, 9, 3)
 

@@ -3,8 +3,8 @@
 import keras
 
 from architectures.backbones.applications import Application, published_pair
-from architectures.backbones.registry import BACKBONES
 from architectures.weights.preprocessing import TORCH
+from common.registry import BACKBONES
 
 
 @BACKBONES.register("densenet121")

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from architectures.backbones.applications import Application
-from architectures.backbones.registry import BACKBONES
 from architectures.weights.download import RemoteFile
 from architectures.weights.preprocessing import BYTES
+from common.registry import BACKBONES
 
 _ADDRESS = "https://storage.googleapis.com/keras-applications/"
 _MEAN = np.array([0.485, 0.456, 0.406])

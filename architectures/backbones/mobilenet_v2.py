@@ -3,9 +3,9 @@
 import keras
 
 from architectures.backbones.applications import ADDRESS, Application
-from architectures.backbones.registry import BACKBONES
 from architectures.weights.download import RemoteFile
 from architectures.weights.preprocessing import SIGNED
+from common.registry import BACKBONES
 
 _STEM = f"{ADDRESS}mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224"
 

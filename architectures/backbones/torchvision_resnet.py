@@ -5,9 +5,9 @@ import re
 import keras
 from keras import layers
 
-from architectures.backbones.registry import BACKBONES
 from architectures.backbones.torchvision import Torchvision, convolution, max_pool
 from architectures.weights.download import RemoteFile
+from common.registry import BACKBONES
 
 _STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
 _EXPANSION = 4

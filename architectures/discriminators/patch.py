@@ -4,9 +4,8 @@ import math
 from typing import Annotated
 
 from architectures.discriminators.head import Head
-from architectures.discriminators.registry import DISCRIMINATORS
 from architectures.stacks.stack import Layer
-from common.registry import Range
+from common.registry import DISCRIMINATORS, Range
 
 _KERNEL = 4
 _LEAK = {"LeakyReLU": {"negative_slope": 0.2}}

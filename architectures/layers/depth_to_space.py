@@ -5,12 +5,10 @@ from typing import Annotated, Any
 import keras
 from keras import ops
 
-from architectures.layers.registry import LAYERS
-from common.registry import Range
+from common.registry import LAYERS, Range
 
 
 @LAYERS.register("DepthToSpace")
-@keras.saving.register_keras_serializable(package="retrace")
 class DepthToSpace(keras.layers.Layer):
     """Enlarges an image by turning groups of size² channels into size×size pixels (pixel shuffle).
 

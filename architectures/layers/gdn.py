@@ -5,8 +5,7 @@ from typing import Annotated, Any
 import keras
 from keras import ops
 
-from architectures.layers.registry import LAYERS
-from common.registry import Range
+from common.registry import LAYERS, Range
 
 # Parameters are stored as sqrt(value + PEDESTAL): squared on the way out, they stay positive, and the pedestal
 # keeps the gradient of the square from vanishing at 0 (Ballé et al., "End-to-end optimized image compression").
@@ -27,7 +26,6 @@ def lower_bound(values, bound):
 
 
 @LAYERS.register("GDN")
-@keras.saving.register_keras_serializable(package="retrace")
 class GDN(keras.layers.Layer):
     """Generalised divisive normalisation: each channel is divided by a learned norm over all channels.
 

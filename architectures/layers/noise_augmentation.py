@@ -5,12 +5,10 @@ from typing import Annotated, Any, Literal
 import keras
 from keras import ops
 
-from architectures.layers.registry import LAYERS
-from common.registry import Range
+from common.registry import LAYERS, Range
 
 
 @LAYERS.register("NoiseAugmentation")
-@keras.saving.register_keras_serializable(package="retrace")
 class NoiseAugmentation(keras.layers.Layer):
     """Adds Gaussian noise of a strength drawn for each image, while training only.
 

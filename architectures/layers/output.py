@@ -12,11 +12,10 @@ from architectures.layers.nesting import (
     serialize_stack,
     stack_output_shape,
 )
-from architectures.layers.registry import LAYERS
+from common.registry import LAYERS
 
 
 @LAYERS.register("Output")
-@keras.saving.register_keras_serializable(package="retrace")
 class Output(keras.layers.Layer):
     """Turns what passes by into an image of its own, with losses of its own; the stream passes on unchanged.
 

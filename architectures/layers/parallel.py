@@ -14,11 +14,10 @@ from architectures.layers.nesting import (
     serialize_stack,
     stack_output_shape,
 )
-from architectures.layers.registry import LAYERS
+from common.registry import LAYERS
 
 
 @LAYERS.register("Parallel")
-@keras.saving.register_keras_serializable(package="retrace")
 class Parallel(keras.layers.Layer):
     """Runs several stacks on one input and joins what they give.
 

@@ -12,12 +12,10 @@ from architectures.layers.nesting import (
     serialize_stack,
     stack_output_shape,
 )
-from architectures.layers.registry import LAYERS
-from common.registry import Range
+from common.registry import LAYERS, Range
 
 
 @LAYERS.register("Repeat")
-@keras.saving.register_keras_serializable(package="retrace")
 class Repeat(keras.layers.Layer):
     """Runs a stack several times in a row, each time with weights of its own.
 

@@ -13,11 +13,10 @@ from architectures.layers.nesting import (
     serialize_stack,
     stack_output_shape,
 )
-from architectures.layers.registry import LAYERS
+from common.registry import LAYERS
 
 
 @LAYERS.register("Residual")
-@keras.saving.register_keras_serializable(package="retrace")
 class Residual(keras.layers.Layer):
     """Adds a stack's output to its input: the stack learns only the difference.
 

@@ -6,13 +6,12 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
-from architectures.losses.registry import LOSSES
+from common.registry import LOSSES
 
 Kind = Literal["hinge", "non_saturating", "least_squares"]
 
 
 @LOSSES.register("adversarial")
-@keras.saving.register_keras_serializable(package="retrace")
 class Adversarial(keras.losses.Loss):
     """What a discriminator holds against the reconstruction: detail that looks real, at the price of some accuracy.
 

@@ -6,12 +6,10 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
-from architectures.losses.registry import LOSSES
-from common.registry import Range
+from common.registry import LOSSES, Range
 
 
 @LOSSES.register("charbonnier")
-@keras.saving.register_keras_serializable(package="retrace")
 class Charbonnier(keras.losses.Loss):
     """Mean of sqrt(difference² + epsilon²), which is L1 away from zero and quadratic near it.
 

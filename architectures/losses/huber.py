@@ -6,12 +6,10 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
-from architectures.losses.registry import LOSSES
-from common.registry import Range
+from common.registry import LOSSES, Range
 
 
 @LOSSES.register("huber")
-@keras.saving.register_keras_serializable(package="retrace")
 class Huber(keras.losses.Loss):
     """Quadratic for differences below delta, linear above: `mse` that outliers cannot dominate.
 

@@ -4,11 +4,10 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
-from architectures.losses.registry import LOSSES
+from common.registry import LOSSES
 
 
 @LOSSES.register("l1")
-@keras.saving.register_keras_serializable(package="retrace")
 class L1(keras.losses.Loss):
     """Mean absolute difference: sharper than `mse`, and indifferent to rare large errors.
 

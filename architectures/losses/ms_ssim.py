@@ -5,13 +5,11 @@ from typing import Annotated
 import keras
 
 from architectures.images import float32_pair
-from architectures.losses.registry import LOSSES
 from architectures.similarity import MULTISCALE_POWERS, WINDOW_SIZE, check_scales, multiscale_similarity
-from common.registry import Range
+from common.registry import LOSSES, Range
 
 
 @LOSSES.register("ms_ssim")
-@keras.saving.register_keras_serializable(package="retrace")
 class MultiScaleSSIM(keras.losses.Loss):
     """1 - MS-SSIM: contrast and structure at every scale, luminance at the coarsest.
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import keras
 
-from architectures.losses.registry import LOSSES
 from architectures.perceptual import Distance, PerceptualDistance
+from common.registry import LOSSES
 
 
 @LOSSES.register("perceptual")
-@keras.saving.register_keras_serializable(package="retrace")
 class Perceptual(keras.losses.Loss):
     """Distance of activations in a frozen network: textures and edges count, not single pixels.
 

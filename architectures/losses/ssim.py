@@ -6,13 +6,11 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair
-from architectures.losses.registry import LOSSES
 from architectures.similarity import WINDOW_SIZE, check_scales, multiscale_maps
-from common.registry import Range
+from common.registry import LOSSES, Range
 
 
 @LOSSES.register("ssim")
-@keras.saving.register_keras_serializable(package="retrace")
 class SSIM(keras.losses.Loss):
     """1 - SSIM: structure within an 11-pixel Gaussian window counts, not the difference of single pixels.
 

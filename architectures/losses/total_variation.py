@@ -4,11 +4,10 @@ import keras
 from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
-from architectures.losses.registry import LOSSES
+from common.registry import LOSSES
 
 
 @LOSSES.register("total_variation")
-@keras.saving.register_keras_serializable(package="retrace")
 class TotalVariation(keras.losses.Loss):
     """Mean difference between neighbouring pixels of the reconstruction: it smooths noise and checkerboards.
 

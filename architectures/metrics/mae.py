@@ -4,7 +4,7 @@ from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
+from common.registry import METRICS
 
 
 @METRICS.register("mae")

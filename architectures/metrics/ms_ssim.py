@@ -4,9 +4,8 @@ from typing import Annotated
 
 from architectures.images import float32_pair
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
 from architectures.similarity import MULTISCALE_POWERS, WINDOW_SIZE, check_scales, multiscale_similarity
-from common.registry import Range
+from common.registry import METRICS, Range
 
 
 @METRICS.register("ms_ssim")

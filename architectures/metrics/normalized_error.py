@@ -5,7 +5,7 @@ from keras import ops
 
 from architectures.images import float32_pair
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
+from common.registry import METRICS
 
 # Half a million pairs fix the mean distance to a few thousandths; more would cost minutes at 224×224.
 MOST_IMAGES = 1000

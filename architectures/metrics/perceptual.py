@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
 from architectures.perceptual import Distance, PerceptualDistance
+from common.registry import METRICS
 
 
 @METRICS.register("perceptual")

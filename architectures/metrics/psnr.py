@@ -6,7 +6,7 @@ from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
+from common.registry import METRICS
 
 # The MSE of an image that differs by less than float32 arithmetic can tell. It bounds PSNR at 100 dB.
 SMALLEST_MSE = 1e-10

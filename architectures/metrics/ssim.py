@@ -5,8 +5,8 @@ from keras import ops
 
 from architectures.images import float32_pair, mean_per_image
 from architectures.metrics.metric import Metric
-from architectures.metrics.registry import METRICS
 from architectures.similarity import K1, K2, local_means
+from common.registry import METRICS
 
 WINDOW_SIZE = 7
 UNIFORM = np.full(WINDOW_SIZE, 1 / WINDOW_SIZE, "float32")

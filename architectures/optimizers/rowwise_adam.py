@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from architectures.optimizers.registry import OPTIMIZERS
+from common.registry import OPTIMIZERS
 
 
 @OPTIMIZERS.register("RowwiseAdam")

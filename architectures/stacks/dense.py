@@ -3,9 +3,8 @@
 import math
 from typing import Annotated
 
-from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import AS_IMAGE, Layer, Stack
-from common.registry import Range
+from common.registry import ARCHITECTURES, Range
 
 
 @ARCHITECTURES.register("dense")

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import (
     Layer,
     Stack,
@@ -12,7 +11,7 @@ from architectures.stacks.stack import (
     scaled,
     up_convolutions,
 )
-from common.registry import Range
+from common.registry import ARCHITECTURES, Range
 
 CONVOLUTIONS = 3
 CONVOLUTION_FILTERS = 256

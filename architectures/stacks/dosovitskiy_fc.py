@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import Layer, Stack, require_buildable, require_positive, scaled, up_convolutions
-from common.registry import Range
+from common.registry import ARCHITECTURES, Range
 
 DENSE_LAYERS = 3
 SIDE = 4

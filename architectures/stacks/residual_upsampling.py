@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import (
     AS_IMAGE,
     Layer,
@@ -14,7 +13,7 @@ from architectures.stacks.stack import (
     require_positive,
     scaled,
 )
-from common.registry import Range
+from common.registry import ARCHITECTURES, Range
 
 # Channels before the first, the second, … doubling, as in system A; further ones repeat the last.
 CHANNELS = (64, 48, 32)

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from architectures.stacks.registry import ARCHITECTURES
+from common.registry import ARCHITECTURES
 
 # `{Name: {arguments}}`: a layer in the spec's long form.
 Layer = dict[str, dict[str, Any]]

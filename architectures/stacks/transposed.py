@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-from architectures.stacks.registry import ARCHITECTURES
 from architectures.stacks.stack import Layer, Stack, require_map, require_positive, scaled, up_convolutions
-from common.registry import Range
+from common.registry import ARCHITECTURES, Range
 
 FILTERS = (512, 256, 128, 64)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from architectures.weights.package import WeightsPackage
 from architectures.weights.preprocessing import Preprocessing
-from architectures.weights.registry import WEIGHTS
+from common.registry import WEIGHTS
 
 
 def _weights_file() -> Path:

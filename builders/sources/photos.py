@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from builders.images import fit_image, open_image
-from builders.sources.registry import SOURCES
 from builders.sources.source import Source
 from builders.spec.types import Image
 from common.errors import RequestError
+from common.registry import SOURCES
 
 # Whole photographs are held out. The two motorcycles are one scene from two places, so they stay together.
 # rocket is a night scene, unlike all the others: alone it would choose odd checkpoints.

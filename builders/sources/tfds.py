@@ -10,12 +10,11 @@ import numpy as np
 
 from builders.sources.encoded import EncodedSource
 from builders.sources.folder_structure import own_splits
-from builders.sources.registry import SOURCES
 from builders.tfds.download import prepare, preparing_line
 from builders.tfds.folder import WHERE, NotPreparedError, Prepared, data_folder, find_prepared
 from builders.tfds.image_records import ImageRecords
 from common.errors import RequestError
-from common.registry import did_you_mean
+from common.registry import SOURCES, did_you_mean
 
 _SAMPLES = 64
 _SAMPLE_BYTES = 1 << 16

@@ -11,10 +11,10 @@ from builders.image_files import is_image, is_left_out
 from builders.images import BadImageError, open_file
 from builders.sources.encoded import EncodedSource
 from builders.sources.paths import source_path
-from builders.sources.registry import SOURCES
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable
+from common.registry import SOURCES
 
 _WHERE = "dataset.source.tiny_imagenet.path"
 _SAMPLED_FILES = 64

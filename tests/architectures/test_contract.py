@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.augmentations import AUGMENTATIONS
-from architectures.backbones import BACKBONES
-from architectures.discriminators import DISCRIMINATORS
-from architectures.layers import LAYERS
-from architectures.losses import LOSSES
-from architectures.metrics import METRICS
-from architectures.optimizers import OPTIMIZERS
-from architectures.stacks import ARCHITECTURES
-from architectures.weights import WEIGHTS
 from builders.layer_builder import LayerBuilder
-from builders.sources import SOURCES
 from builders.spec.types import Image
+from common.registry import (
+    ARCHITECTURES,
+    AUGMENTATIONS,
+    BACKBONES,
+    DISCRIMINATORS,
+    LAYERS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    SOURCES,
+    WEIGHTS,
+)
 from tests.architectures.examples import choices, parameters, required_arguments, source_arguments
 
 # A family of backbones shares a file; everything else is found under its own name.

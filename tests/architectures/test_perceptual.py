@@ -6,9 +6,8 @@ import pytest
 import tensorflow as tf
 
 from architectures.features import FeatureExtractor
-from architectures.losses import LOSSES
-from architectures.metrics import METRICS
 from builders.precision import dtype_policy
+from common.registry import LOSSES, METRICS
 
 TAPS = {"block1_conv2": 0.25, "block3_conv1": 2.0}
 

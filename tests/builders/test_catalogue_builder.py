@@ -6,9 +6,8 @@ import json
 import keras
 import pytest
 
-from architectures.losses import LOSSES
 from builders import catalogue_builder
-from builders.catalogue_builder import LOADS_CODE, REGISTRIES, build_catalogue, catalogue_text
+from builders.catalogue_builder import LOADS_CODE, build_catalogue, catalogue_text
 from builders.keras_types import ARGUMENTS, Activation
 from builders.spec.annotations import shape_of
 from builders.spec.catalogue import CATALOGUE_PATH, Catalogue, shape_from_json, shape_to_json
@@ -16,7 +15,7 @@ from builders.spec.nodes import from_plain
 from builders.spec.problems import Place
 from builders.spec.shapes import Anything, options_of
 from builders.spec.structure import Structure
-from common.registry import Registry
+from common.registry import LOSSES, REGISTRIES, Registry
 from tests.builders.spec.conftest import TARGETS
 from workflows import schema
 
@@ -91,8 +90,8 @@ def test_an_argument_without_a_type_is_an_error():
 
 
 def test_every_entry_of_every_registry_is_there(committed):
-    for kind, (module, name) in REGISTRIES.items():
-        for entry in catalogue_builder._registry(module, name).names():
+    for kind, registry in REGISTRIES.items():
+        for entry in registry.names():
             assert entry in committed[kind]
     assert set(LOSSES.names()) <= set(committed["loss"])
 

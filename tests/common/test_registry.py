@@ -1,11 +1,12 @@
-"""Registries: names, suggestions, and files that register themselves by lying there."""
+"""Registries: names, suggestions, and files that register themselves by being there."""
 
 import importlib
+import subprocess
 import sys
 
 import pytest
 
-from common.registry import Registry, UnknownEntryError, did_you_mean, import_siblings, nearest
+from common.registry import REGISTRIES, Registry, UnknownEntryError, did_you_mean, nearest
 
 
 @pytest.fixture
@@ -67,32 +68,38 @@ def test_nearest_returns_as_many_as_asked_best_first():
     assert did_you_mean("qqq", layers) == ""
 
 
-def test_a_file_that_lies_in_the_package_registers_itself(tmp_path, monkeypatch):
+@pytest.fixture
+def orchard(tmp_path, monkeypatch):
+    """An empty package, and a registry of its modules."""
     package = tmp_path / "orchard"
     package.mkdir()
-    (package / "registry.py").write_text("from common.registry import Registry\nTREES = Registry('tree')\n")
-    (package / "__init__.py").write_text(
-        "from common.registry import import_siblings\n"
-        "from orchard.registry import TREES\n"
-        "import_siblings(__name__, __path__)\n"
-    )
-    (package / "oak.py").write_text(
-        "from orchard.registry import TREES\n\n@TREES.register('oak')\nclass Oak:\n    'A tree.'\n"
-    )
+    (package / "__init__.py").write_text("from common.registry import Registry\nTREES = Registry('tree', 'orchard')\n")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    try:
-        assert importlib.import_module("orchard").TREES.names() == ["oak"]
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "orchard"]:
-            del sys.modules[name]
+    yield package
+    for name in [name for name in sys.modules if name.split(".")[0] == "orchard"]:
+        del sys.modules[name]
 
 
-def test_import_siblings_reports_a_broken_file(tmp_path, monkeypatch):
-    (tmp_path / "broken_package").mkdir()
-    (tmp_path / "broken_package" / "__init__.py").touch()
-    (tmp_path / "broken_package" / "bad.py").write_text("import no_such_module_anywhere\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
-        import_siblings("broken_package", [str(tmp_path / "broken_package")])
+def test_a_file_in_the_package_registers_itself_on_first_use(orchard):
+    (orchard / "oak.py").write_text("from orchard import TREES\n\n@TREES.register('oak')\nclass Oak:\n    'A tree.'\n")
+    trees = importlib.import_module("orchard").TREES
+    assert "orchard.oak" not in sys.modules
+    assert trees.names() == ["oak"] and trees.get("oak").__doc__ == "A tree."
+
+
+def test_a_broken_file_is_reported_each_time(orchard):
+    (orchard / "bad.py").write_text("import no_such_module_anywhere\n")
+    trees = importlib.import_module("orchard").TREES
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+            trees.names()
+
+
+def test_the_registries_load_nothing_until_an_entry_is_asked_for():
+    code = (
+        "import sys; from common.registry import REGISTRIES; print(len(REGISTRIES), 'keras' in sys.modules, "
+        "[name for name in sys.modules if name.startswith(('architectures', 'builders'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=2) == [str(len(REGISTRIES)), "False", "[]\n"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from architectures.metrics import METRICS
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.images import fit_image, to_float
 from builders.spec import Image
+from common.registry import METRICS
 from run_directory.run import Run
 from viewer.worker.answers import Answer
 from viewer.worker.models import Models

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
-from architectures.metrics import METRICS
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
+from common.registry import METRICS
 from viewer.protocol import ImageSource
 from viewer.worker.answers import Answer
 from viewer.worker.images import Images, fitting

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from architectures.metrics import METRICS
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.images import to_float
 from common.errors import RequestError
+from common.registry import METRICS
 from workflows.console import follow
 from workflows.evaluation.array_file import ArrayFile
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.augmentations import AUGMENTATIONS
 from architectures.augmentations.random_brightness import RandomBrightness
 from architectures.augmentations.random_contrast import RandomContrast
 from architectures.augmentations.random_flip import RandomFlip
 from architectures.augmentations.random_rotation90 import RandomRotation90
 from architectures.augmentations.random_shift import RandomShift
+from common.registry import AUGMENTATIONS
 
 IMAGE = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32) * 0.5 + 0.25
 SEEDS = [tf.constant([number, 7], tf.int32) for number in range(60)]

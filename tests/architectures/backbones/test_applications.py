@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.backbones import BACKBONES
 from architectures.backbones.applications import Application
+from common.registry import BACKBONES
 
 SHAPE = (64, 48, 3)
 # Backbone → a tap inside, the last tap without a head, the module of Keras that preprocesses for it.

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from architectures.backbones import BACKBONES  # noqa: E402
+from common.registry import BACKBONES  # noqa: E402
 from tests.architectures.backbones import torch_references  # noqa: E402
 
 MEAN = np.array([0.485, 0.456, 0.406], "float32")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.layers import LAYERS
+from common.registry import LAYERS
 
 Parallel, Repeat, Output = (LAYERS.get(name) for name in ("Parallel", "Repeat", "Output"))
 INPUTS = np.random.default_rng(0).normal(size=(2, 4, 6, 3)).astype("float32")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.layers import LAYERS
+from common.registry import LAYERS
 
 DepthToSpace = LAYERS.get("DepthToSpace")
 

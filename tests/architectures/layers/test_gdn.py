@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.layers import LAYERS
+from common.registry import LAYERS
 
 GDN = LAYERS.get("GDN")
 INPUTS = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")

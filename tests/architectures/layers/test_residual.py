@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.layers import LAYERS
+from common.registry import LAYERS
 
 Residual = LAYERS.get("Residual")
 

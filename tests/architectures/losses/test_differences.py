@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.losses import LOSSES
+from common.registry import LOSSES
 
 GENERATOR = np.random.default_rng(5)
 ORIGINALS = GENERATOR.random((3, 9, 7, 3), dtype="float32")

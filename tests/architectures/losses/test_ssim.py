@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.losses import LOSSES
 from architectures.similarity import gaussian_taps
+from common.registry import LOSSES
 
 
 def images(kind, shape):

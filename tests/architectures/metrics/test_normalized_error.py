@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from architectures.metrics import METRICS
 from architectures.metrics.normalized_error import MOST_IMAGES
+from common.registry import METRICS
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from skimage import data, metrics
 
-from architectures.metrics import METRICS
+from common.registry import METRICS
 
 
 def photo(channels):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.optimizers import OPTIMIZERS
+from common.registry import OPTIMIZERS
 
 RowwiseAdam = OPTIMIZERS.get("RowwiseAdam")
 ROWS, WIDTH = 6, 3

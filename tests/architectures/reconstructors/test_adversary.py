@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.losses import LOSSES
 from architectures.losses.adversarial import discriminator_loss
 from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.terms import WeightedLoss, to_unit_range
+from common.registry import LOSSES
 
 
 def model_with(policy="float32", adaptive=False, start=0, judged_from=0, weight=0.5, skip=False, opponent=None):

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.losses import LOSSES
-from architectures.metrics import METRICS
 from architectures.optimizers.rowwise_adam import RowwiseAdam
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.terms import WeightedLoss
+from common.registry import LOSSES, METRICS
 
 COUNT, DIMENSIONS, SHAPE = 20, 3, (6, 5, 1)
 INDICES = np.arange(COUNT, dtype=np.int64) * 7  # rows are found by the dataset's indices, which have gaps

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from architectures.losses import LOSSES
-from architectures.metrics import METRICS
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.terms import WeightedLoss, target_for, to_unit_range
+from common.registry import LOSSES, METRICS
 
 
 def autoencoder(*terms: WeightedLoss, learning_rate: float = 0.05, skip_bad_steps: bool = False) -> Autoencoder:

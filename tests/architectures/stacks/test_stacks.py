@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from architectures.stacks import expand_architecture
+from architectures.stacks.stack import expand_architecture
 from builders.layer_builder import LayerBuilder
 from common.registry import UnknownEntryError
 

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from architectures.backbones import BACKBONES
 from architectures.weights import download
 from architectures.weights.download import RemoteFile, fetch
+from common.registry import BACKBONES
 
 CONTENT = b"weights" * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import skimage.data
 
-from architectures.backbones import BACKBONES
 from architectures.backbones.graph import without_values
-from architectures.weights import WEIGHTS
+from common.registry import BACKBONES, WEIGHTS
 
 
 def test_activations_equal_those_of_hed_on_a_photograph():

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from builders.sources import SOURCES, open_source
+from builders.sources import open_source
 from builders.spec.types import Choice, Image
 from common.errors import RequestError
+from common.registry import SOURCES
 
 
 @pytest.fixture

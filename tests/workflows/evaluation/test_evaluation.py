@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from architectures.metrics import METRICS
 from common.errors import RequestError
+from common.registry import METRICS
 from workflows.console import new_console
 from workflows.evaluation.evaluation import evaluate, mean_colour
 

@@ -1,5 +1,0 @@
-"""The registry of optimizers beyond those of Keras."""
-
-from common.registry import Registry
-
-OPTIMIZERS: Registry[type] = Registry("optimizer")
