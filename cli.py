@@ -70,7 +70,7 @@ def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
         for line in SpecErrors(problems).lines:
             say(line, err=True)
         if not problems:
-            say(f"{spec}: good")
+            say(f"{spec}: OK")
     return WRONG if wrong else DONE
 
 

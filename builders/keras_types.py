@@ -7,8 +7,9 @@ Whatever is not listed here takes the type of its default value.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from builders.spec.notes import Named, Pattern, Range
+from builders.spec.shapes import Named, Text
 from builders.spec.types import Choice, Duration
+from common.registry import Range
 
 Activation = Literal[
     "celu",
@@ -52,7 +53,7 @@ LearningRate = Annotated[float, Range(minimum=0)] | Annotated[Choice, Named("sch
 
 Name = Annotated[
     str | None,
-    Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits, '_', '-' and '.', beginning with a letter or digit"),
+    Text(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits, '_', '-' and '.', beginning with a letter or digit"),
 ]
 Precision = Literal["float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"] | None
 Positive = Annotated[int, Range(minimum=1)]

@@ -96,10 +96,10 @@ def test_check_reports_every_file(tmp_path, capsys):
     good, bad = ROOT / "specs" / "quickstart.yaml", tmp_path / "bad.yaml"
     bad.write_text("sead: 42\ndecodr: {}\n")
     assert cli.main(["check", str(good)]) == 0
-    assert capsys.readouterr().out == f"{good}: good\n"
+    assert capsys.readouterr().out == f"{good}: OK\n"
     assert cli.main(["check", str(bad), str(good)]) == 2
     out, err = capsys.readouterr()
-    assert out == f"{good}: good\n"
+    assert out == f"{good}: OK\n"
     assert f"{bad}:1:1: sead" in err and f"{bad}:2:1: decodr" in err
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from builders.spec.paths import leaves
+from builders.spec.nodes import leaves
 from common.files import open_regular
 from common.formatting import printable
 from run_directory.run import Run

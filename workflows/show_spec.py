@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from builders.spec import Spec, load_spec
-from builders.spec.paths import leaves
+from builders.spec.nodes import leaves
 from common.errors import RequestError
 from workflows.console import new_table
 from workflows.import_tensorflow import import_tensorflow

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from builders.spec import notes as field_notes
 from builders.spec import types as spec_types
 from builders.spec.shapes import (
     MISSING,
     Anything,
     Defaults,
+    Doc,
     Field,
     Flag,
     Items,
+    Key,
     Length,
     Named,
     Nothing,
@@ -29,6 +30,8 @@ from builders.spec.shapes import (
     Words,
     either,
 )
+from builders.spec.types import Spec
+from common.registry import Range
 
 # What the annotations alone do not say: the field that a short form stands for, and which keys exclude each other.
 SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight"}
@@ -60,12 +63,12 @@ def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bound
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         notes = {type(note): note for note in arguments[1:]}
-        bounds = notes.get(field_notes.Range, bounds)
-        if named := notes.get(field_notes.Named):
-            return _replace_choice(arguments[0], Named(named.kind), objects)
-        if text := notes.get(field_notes.Pattern):
-            return _replace_text(arguments[0], Text(text.expression, text.hint), objects)
-        return shape_of(arguments[0], objects, bounds)
+        inner, bounds = arguments[0], notes.get(Range, bounds)
+        if stated := notes.get(Named) or notes.get(Text):
+            plain = spec_types.Choice if isinstance(stated, Named) else str
+            options = typing.get_args(inner) or (inner,)
+            return either(*(stated if option is plain else shape_of(option, objects) for option in options))
+        return shape_of(inner, objects, bounds)
     if origin in (typing.Union, types.UnionType):
         return either(*(shape_of(option, objects, bounds) for option in arguments))
     if origin is typing.Literal:
@@ -105,17 +108,6 @@ def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) ->
     raise TypeError(f"no spec can hold a value annotated {annotation!r}")
 
 
-def _replace_choice(annotation: Any, named: Named, objects: Mapping[type, Shape] | None) -> Shape:
-    """The shape of `Choice` or `Choice | None` with its kind filled in."""
-    options = typing.get_args(annotation) or (annotation,)
-    return either(*(named if option is spec_types.Choice else shape_of(option, objects) for option in options))
-
-
-def _replace_text(annotation: Any, text: Text, objects: Mapping[type, Shape] | None) -> Shape:
-    options = typing.get_args(annotation) or (annotation,)
-    return either(*(text if option is str else shape_of(option, objects) for option in options))
-
-
 @cache
 def record_of(cls: type) -> Record:
     """The record of a dataclass of types.py."""
@@ -124,8 +116,8 @@ def record_of(cls: type) -> Record:
     for item in dataclasses.fields(cls):
         annotation = hints[item.name]
         notes = {type(note): note for note in getattr(annotation, "__metadata__", ())}
-        name = notes[field_notes.Key].name if field_notes.Key in notes else item.name
-        doc = notes[field_notes.Doc].text if field_notes.Doc in notes else ""
+        name = notes[Key].name if Key in notes else item.name
+        doc = notes[Doc].text if Doc in notes else ""
         shape = shape_of(annotation)
         if name == "taps":
             shape = either(Items(Text()), shape)  # a list where every weight is 1
@@ -169,8 +161,26 @@ def field_names(cls: type) -> tuple[str, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)
     names = []
     for item in dataclasses.fields(cls):
-        key = next(
-            (note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, field_notes.Key)), None
-        )
+        key = next((note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, Key)), None)
         names.append(key.name if key else item.name)
     return tuple(names)
+
+
+# Keys that only one file says, and that no other file inherits from it.
+NOT_INHERITED = ("name", "description", "expected")
+# Keys that are used up while reading.
+READING = ("$schema", "extends", "variables")
+
+
+@cache
+def language() -> Record:
+    """The shape of a whole spec file."""
+    spec = record_of(Spec)
+    fields = {
+        "$schema": Field(Text(), "Path of the JSON Schema, for editors."),
+        "extends": Field(Text(), "A spec this one inherits from; its path is relative to this file."),
+        "variables": Field(
+            Table(Anything()), "Values with names: `$name` stands for the value, `${name}` inside text."
+        ),
+    }
+    return Record("Spec", {**fields, **spec.fields}, spec.doc)

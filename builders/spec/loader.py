@@ -4,21 +4,20 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
+from builders.spec.annotations import READING, language
 from builders.spec.catalogue import Catalogue, load_catalogue
 from builders.spec.checks import cross_checks
-from builders.spec.checks.schedule import schedule_checks
-from builders.spec.checks.trials import trial_checks
+from builders.spec.checks.sweep import trial_checks
+from builders.spec.checks.training import schedule_checks
 from builders.spec.checks.view import Checked, View
 from builders.spec.completion import Completion
-from builders.spec.encoder_alone import encoder_alone
-from builders.spec.inheritance import read_with_parents
-from builders.spec.language import READING, language
-from builders.spec.nodes import DEFAULT, Node, Path, find, plain
+from builders.spec.nodes import DEFAULT, Node, Path, find, from_plain, plain
 from builders.spec.overrides import Overrides
 from builders.spec.problems import Place, Problem, SpecErrors, path_text
-from builders.spec.settle import settle
+from builders.spec.reader import read_with_parents
 from builders.spec.shapes import Record
 from builders.spec.structure import MOST_PROBLEMS, Structure
 from builders.spec.typed import build_spec
@@ -221,3 +220,74 @@ def _origins(root: Node) -> dict[str, str]:
         else:
             found[path_text(path)] = str(node.place)
     return found
+
+
+def settle(root: Node, written: Node, path: str) -> Node:
+    """Fills in what follows from other values.
+
+    The name is the file's stem, and a division without any split is none. Without a validation split, what decides on
+    the best checkpoint is the training loss. Taps given as a list have weight 1 each.
+
+    Args:
+        root: The complete tree.
+        written: The tree as it was written, without defaults.
+        path: The spec file.
+    """
+    items = dict(root.value)
+    if not isinstance(items.get("name"), Node) or items["name"].value in ("", None):
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", PurePath(path).stem).strip("-._")[:100]
+        items["name"] = Node(stem or "spec", DEFAULT)
+    split, training = _at(written, "dataset", "split"), items.get("training")
+    if split is not None and split.value == {}:
+        items["dataset"] = items["dataset"].with_items({**items["dataset"].value, "split": Node(None, DEFAULT)})
+    unvalidated = split is not None and split.is_mapping and split.value and split.get("validation") is None
+    if unvalidated and _at(written, "training", "monitor") is None and training is not None and training.is_mapping:
+        items["training"] = training.with_items({**training.value, "monitor": Node("loss", DEFAULT)})
+    for part in ("encoder", "discriminator"):
+        if part in items:
+            items[part] = _weighted_taps(items[part])
+    if "loss" in items and items["loss"].is_mapping:
+        loss = items["loss"]
+        items["loss"] = loss.with_items({name: _weighted_taps(term) for name, term in loss.value.items()})
+    return root.with_items(items)
+
+
+def _weighted_taps(node: Node) -> Node:
+    taps = node.get("taps")
+    if taps is None or not taps.is_list:
+        return node
+    names = [item for item in taps.value if isinstance(item.value, str)]
+    table = Node(
+        {item.value: Node(1.0, item.place) for item in names}, taps.place, {item.value: item.place for item in names}
+    )
+    return node.with_items({**node.value, "taps": table})
+
+
+def _at(node: Node, *path: str) -> Node | None:
+    for part in path:
+        found = node.get(part)
+        if found is None:
+            return None
+        node = found
+    return node
+
+
+_KEPT = ("version", "seed", "variables", "encoder")
+# What a spec must hold besides. Whoever loads an encoder alone never looks at these.
+_STAND_INS = {"decoder": {"layers": [{"Identity": {}}]}, "loss": {"mse": {}}}
+
+
+def encoder_alone(merged: Node) -> Node:
+    """The tree with `encoder`, `dataset.image`, `seed` and `variables`; all else becomes a stand-in.
+
+    The dataset's source stays where the size of images is unset, because it may know one.
+    """
+    dataset = merged.get("dataset")
+    image = dataset.get("image") if dataset is not None else None
+    size = image.get("size") if image is not None else None
+    source = dataset.get("source") if dataset is not None and (size is None or size.value is None) else None
+    parts = {"source": source or from_plain({"photos": {}}, DEFAULT), "image": image}
+    kept = {key: item for key, item in merged.value.items() if key in _KEPT}
+    around = dataset if dataset is not None and dataset.is_mapping else Node({}, merged.place)
+    kept["dataset"] = around.with_items({key: item for key, item in parts.items() if item is not None})
+    return merged.with_items({**kept, **{key: from_plain(value, DEFAULT) for key, value in _STAND_INS.items()}})

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from builders.spec.annotations import READING
 from builders.spec.catalogue import Catalogue
-from builders.spec.language import READING
 from builders.spec.long_forms import LongForms
 from builders.spec.merge import Merger
 from builders.spec.nodes import Node, from_plain, moved, plain

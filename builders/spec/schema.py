@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from builders.spec.annotations import language
 from builders.spec.catalogue import KERAS_OBJECTS, Catalogue, Entry
-from builders.spec.language import language
 from builders.spec.shapes import (
     MISSING,
     Anything,

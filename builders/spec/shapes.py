@@ -1,6 +1,7 @@
 """What a value in a spec may look like. Schema, long forms, merging and `--set` all walk these shapes.
 
-They come from two places: the annotations of types.py, and the catalogue of everything that can be named.
+They come from two places: the annotations of types.py, and the catalogue of everything that can be named. `Named`,
+`Text` and the notes `Doc` and `Key` can also be written in `Annotated`, beside a `Range`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -106,6 +107,20 @@ class Either(Shape):
     """One of several shapes."""
 
     options: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class Doc:
+    """A note in `Annotated`: what a field is for, in one line, as an editor shows it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A note in `Annotated`: a field's name in a spec, where Python reserves that word."""
+
+    name: str
 
 
 @dataclass(frozen=True)

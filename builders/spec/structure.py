@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from builders.spec.annotations import language
 from builders.spec.catalogue import Catalogue
 from builders.spec.image_range import range_reason
-from builders.spec.language import language
 from builders.spec.nodes import Node, Path, find, plain
 from builders.spec.problems import Place, Problem, listed, problem_at, shown, suggestion
 from builders.spec.schema import checking_schema

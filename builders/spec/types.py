@@ -1,7 +1,7 @@
 """The typed, frozen form of a spec: the one source of its field names, types, defaults and descriptions.
 
 The JSON Schema, the checker and the editor help are all generated from these classes (schema.py). A field's
-annotation holds its type and, in `Annotated`, what the schema needs besides (notes.py). Everything here is data: no
+annotation holds its type and, in `Annotated`, what the schema needs besides (shapes.py). Everything here is data: no
 TensorFlow, no file access.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from builders.spec.notes import Doc, Key, Named, Pattern, Range
+from builders.spec.shapes import Doc, Key, Named, Text
+from common.registry import Range
 
 
 @dataclass(frozen=True)
@@ -366,9 +367,7 @@ class Spec:
     name: Annotated[
         str,
         Doc("Names the run's folder. Unset: the file's stem."),
-        Pattern(
-            r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "letters, digits, '_', '-' and '.', beginning with a letter or digit"
-        ),
+        Text(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "letters, digits, '_', '-' and '.', beginning with a letter or digit"),
     ] = ""
     version: Annotated[Literal[1], Doc("Version of the spec language.")] = 1
     description: Annotated[str, Doc("What this spec is for.")] = ""

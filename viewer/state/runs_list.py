@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from builders.spec.paths import differences
+from builders.spec.nodes import differences
 from run_directory.summary import RunSummary
 from viewer.detail import RunDetail
 from viewer.watch import Seen

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from builders.spec.paths import differences
+from builders.spec.nodes import differences
 from common.errors import RequestError
 from common.formatting import duration_text, metric_label, metric_text
 from run_directory.run import Run

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from builders.spec import LoadedSpec
-from builders.spec.paths import leaves
+from builders.spec.nodes import leaves
 from common.errors import RequestError
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective

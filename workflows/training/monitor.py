@@ -5,7 +5,7 @@ from typing import Any
 
 from architectures.reconstructors.base import Reconstructor
 from builders.spec import Spec
-from builders.spec.columns import Measured, history_columns
+from builders.spec.checks.objective import Measured, history_columns
 from common.errors import RequestError
 
 

@@ -2,17 +2,13 @@
 
 from itertools import chain, islice
 
-from builders.spec.checks.adversary import adversary_checks
 from builders.spec.checks.data import data_checks
-from builders.spec.checks.image_range import image_range_checks
-from builders.spec.checks.image_size import image_size_checks
-from builders.spec.checks.latents import latent_checks
-from builders.spec.checks.network import network_checks
+from builders.spec.checks.images import image_range_checks, image_size_checks
+from builders.spec.checks.network import adversary_checks, latent_checks, network_checks
 from builders.spec.checks.objective import objective_checks
-from builders.spec.checks.optimizers import optimizer_checks
-from builders.spec.checks.schedule import schedule_checks
 from builders.spec.checks.size import size_checks
 from builders.spec.checks.sweep import sweep_checks
+from builders.spec.checks.training import optimizer_checks, schedule_checks
 from builders.spec.checks.view import View
 from builders.spec.problems import Problem
 from builders.spec.structure import MOST_PROBLEMS

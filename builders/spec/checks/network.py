@@ -1,4 +1,4 @@
-"""Encoder, code, decoder and discriminator: one of each choice, taps that exist, images that are large enough."""
+"""Checks of encoder, code, decoder, latents and discriminator: options, taps, weights, names, adversarial training."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -7,12 +7,15 @@ from builders.spec.annotations import record_of
 from builders.spec.checks.view import View
 from builders.spec.nodes import Path, plain
 from builders.spec.problems import Problem, listed, shown, suggestion
-from builders.spec.types import Decoder, Discriminator, Encoder
+from builders.spec.types import Decoder, Discriminator, Duration, Encoder
 
 WEIGHT_FILES = (".h5", ".hdf5", ".safetensors", ".pth", ".pt")
 _MOST_TAPS = 50
 _WORDS_FOR_WEIGHTS = ("pretrained", "imagenet", "none")
 _NO_WEIGHTS = (".py", ".pkl", ".pickle", ".joblib", ".keras", ".yaml", ".yml", ".json", ".csv", ".png", ".jpg")
+_LATENTS: Path = ("encoder", "latents")
+_REGULARIZERS = ("l2",)
+_OF_A_BACKBONE = ("weights", "taps", "fuse")
 
 
 def network_checks(view: View) -> Iterator[Problem]:
@@ -181,3 +184,95 @@ def _initial_weights(view: View) -> Iterator[Problem]:
     if "://" in weights or PurePath(weights).suffix.lower() in _NO_WEIGHTS or not weights.strip():
         message = f"expected a run's folder, or a weights file ending in {listed(WEIGHT_FILES)}, got {shown(weights)}"
         yield view.problem(("training", "initial_weights"), message, value=True)
+
+
+def latent_checks(view: View) -> Iterator[Problem]:
+    """What is wrong with the latents."""
+    if not view.says(*_LATENTS):
+        if view.says("logging", "latent_space"):
+            message = "draws learned latents, and this encoder has none; remove it, or use encoder.latents"
+            yield view.problem(("logging", "latent_space"), message)
+        return
+    chosen = view.choice(*_LATENTS, "held_out", "optimizer", kind="optimizer")
+    if chosen is not None and chosen[0] != "RowwiseAdam":
+        # The whole search is one compiled loop, which calls the optimizer's equations and keeps no state of it.
+        message = f"latents of new images are found by RowwiseAdam, got {chosen[0]}; write RowwiseAdam and its rate"
+        yield view.problem((*_LATENTS, "held_out", "optimizer"), message)
+    rate = view.get(*_LATENTS, "held_out", "optimizer", "RowwiseAdam", "learning_rate", kind=dict) or {}
+    lengths = [value for schedule in rate.values() if isinstance(schedule, dict) for value in schedule.values()]
+    if any(isinstance(length, str) and "epoch" in length for length in lengths):
+        message = "a search has steps and no epochs; give the schedule's lengths in steps"
+        yield view.problem((*_LATENTS, "held_out", "optimizer", "RowwiseAdam", "learning_rate"), message)
+    for name in view.keys(*_LATENTS, "regularizer"):
+        path = (*_LATENTS, "regularizer", name)
+        if name not in _REGULARIZERS:
+            hint = suggestion(name, _REGULARIZERS) or "; there is l2"
+            yield view.problem(path, f"unknown regularizer {shown(name)}{hint}")
+        elif (view.get(*path, kind=int | float) or 0) < 0:
+            yield view.problem(path, "a negative penalty drives latents apart without end; give 0 or more", value=True)
+        elif view.get(*_LATENTS, "constraint") == "sphere":
+            yield view.problem(path, "on the sphere every latent has length 1, so l2 changes nothing; remove one")
+    if view.get("training", "precision") == "mixed_float16":
+        message = "mixed_float16 scales the loss for one optimizer, and latents have one of their own; use float32"
+        yield view.problem(("training", "precision"), message, value=True)
+
+
+def adversary_checks(view: View) -> Iterator[Problem]:
+    """What is wrong with adversarial training."""
+    if not view.says("discriminator"):
+        return
+    yield from _network(view)
+    judging = [name for name in view.keys("loss") if _needs_discriminator(view, name)]
+    for name in judging[1:]:
+        message = f"the discriminator already judges for loss.{judging[0]}; remove one of the two"
+        yield view.problem(("loss", name), message)
+    for name in judging[:1]:
+        yield from _term(view, name)
+
+
+def _needs_discriminator(view: View, name: str) -> bool:
+    entry = view.catalogue.entry("loss", view.get("loss", name, "loss", kind=str) or name)
+    return entry is not None and "discriminator" in entry.facts.get("needs", ())
+
+
+def _network(view: View) -> Iterator[Problem]:
+    looks = view.says("discriminator", "backbone")
+    for key in _OF_A_BACKBONE:
+        # A resolved spec, which can be read again, holds the default of `weights`.
+        if not looks and view.says("discriminator", key) and view.get("discriminator", key) != "pretrained":
+            yield view.problem(("discriminator", key), "goes with 'backbone', which the discriminator lacks; remove it")
+    name, entry = view.choice("discriminator", "architecture", kind="discriminator") or ("", None)
+    if entry is None:
+        return
+    path = ("discriminator", "architecture", name)
+    if entry.facts.get("reads") == "taps":
+        if not looks:
+            yield view.problem(
+                path, "stands on the taps of a network; add discriminator.backbone and taps, or use patch"
+            )
+        if view.says("discriminator", "fuse"):
+            yield view.problem(("discriminator", "fuse"), f"'{name}' has a head on each tap and fuses none; remove it")
+    elif looks:
+        yield view.problem(path, "looks at images and at no taps; remove discriminator.backbone, or use tap_heads")
+
+
+def _term(view: View, name: str) -> Iterator[Problem]:
+    begins, trains = view.duration("loss", name, "start"), view.duration("discriminator", "start")
+    if begins is not None and trains is not None and _before(begins, trains):
+        message = f"the discriminator begins to train after {trains}, and until then it knows nothing; begin no earlier"
+        yield view.problem(("loss", name, "start"), message, value=view.says("loss", name, "start"))
+    if view.get("loss", name, "adaptive", kind=bool):
+        output = view.get("loss", name, "output", kind=str)
+        others = [view.get("loss", other, "output", kind=str) for other in view.keys("loss") if other != name]
+        if None not in (output, *others) and output not in others:
+            message = (
+                f"an adaptive weight is measured against other terms, and '{output}' has none; add one, such as l1"
+            )
+            yield view.problem(("loss", name, "adaptive"), message)
+
+
+def _before(first: Duration, second: Duration) -> bool:
+    """Whether one moment surely lies before another: only the data tell how many steps an epoch has."""
+    if first.value == 0:
+        return second.value > 0
+    return first.unit == second.unit and first.value < second.value

@@ -1,9 +1,9 @@
-"""Loss, metrics, and what is monitored."""
+"""Checks of losses, metrics and what is monitored; the columns of a run's history."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from builders.spec.checks.view import View
-from builders.spec.columns import Measured, history_columns
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem, listed, shown, suggestion
 
@@ -132,3 +132,30 @@ def unmeasured(view: View, column: str) -> str | None:
     if view.catalogue.entry("metric", bare):
         return f"no column {shown(column)} in the history; add '{bare}' to metrics"
     return f"no column {shown(column)} in the history{suggestion(column, columns) or f'; there are {listed(columns)}'}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """When a metric is measured.
+
+    Args:
+        in_training: After every epoch on the validation split; otherwise only by `validate`.
+        every_step: Also in training steps.
+    """
+
+    in_training: bool
+    every_step: bool
+
+
+def history_columns(terms: Iterable[str], metrics: Mapping[str, Measured], validated: bool) -> list[str]:
+    """The figures that every run's history has, in order.
+
+    Args:
+        terms: Names of the terms of the loss.
+        metrics: Name of each metric → when it is measured.
+        validated: Whether there is a validation split.
+    """
+    losses = ["loss", *(f"loss/{term}" for term in terms)]
+    steps = [name for name, metric in metrics.items() if metric.in_training and metric.every_step]
+    epochs = [name for name, metric in metrics.items() if metric.in_training]
+    return [*losses, *steps, *(f"val_{name}" for name in (*losses, *epochs) if validated)]

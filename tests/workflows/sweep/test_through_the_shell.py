@@ -56,4 +56,4 @@ def test_a_sweep_of_two_by_three_killed_in_its_fourth_trial_ends_with_six(tmp_pa
     best = max(float(row["val_psnr"]) for row in rows)
     assert best == max(run.history()["val_psnr"][0] for run in runs)
     checked = start(spec, "check", str(folder_of(spec).best_path))
-    assert "good" in checked.communicate()[0]
+    assert ": OK" in checked.communicate()[0]
