@@ -19,7 +19,9 @@ except ModuleNotFoundError as error:
     raise SystemExit(2) from None
 
 from common.errors import RequestError
+from common.program import typed
 from common.registry import nearest
+from exporter import command as export_command
 from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command, say
 
 
@@ -39,8 +41,9 @@ class Commands(click.Group):
         return list(self.commands)
 
     def add_command(self, command: click.Command, name: str | None = None) -> None:
-        """Files a command."""
-        command.params.append(debug_option())
+        """Adds a command."""
+        if all(parameter.name != "debug" for parameter in command.params):
+            command.params.append(debug_option())
         super().add_command(command, name)
 
 
@@ -114,13 +117,13 @@ def new(name: str, kind: str) -> None:
     from workflows.new_spec import new_spec
 
     path = new_spec(name, kind)
-    say(f"{path}: edit it, then ./trainer.sh {path}")
+    say(f"{path}: edit it, then {typed(f'train {path}')}")
 
 
 @commands.command()
 @click.option("--write", is_flag=True, help="Write what is stale.")
 def schema(write: bool) -> int:
-    """Tell whether the JSON Schema of specs is up to date."""
+    """Report whether the JSON Schema of specs is up to date."""
     from workflows.import_tensorflow import import_tensorflow
 
     import_tensorflow()
@@ -128,7 +131,7 @@ def schema(write: bool) -> int:
 
     stale = write_schema() if write else list(stale_files())
     for path in stale:
-        say(f"{path}: {'written' if write else 'stale; write it with `python cli.py schema --write`'}")
+        say(f"{path}: {'written' if write else 'stale; write it with `' + typed('schema --write') + '`'}")
     if not stale:
         say("the schema and the catalogue are up to date")
     return FAILED if stale and not write else DONE
@@ -275,6 +278,9 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     print_extracted(extract_features(loaded, files, out, run, console, force), console)
 
 
+commands.add_command(export_command, "export")
+
+
 @commands.command()
 @click.argument("spec")
 @SETTINGS
@@ -324,7 +330,7 @@ def runs(as_json: bool, runs_dir: str) -> None:
     elif found:
         list_runs.print_runs(found, new_console())
     else:
-        say(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
+        say(f"{runs_dir}: no runs here yet; train one with {typed('train specs/quickstart.yaml')}")
 
 
 @commands.command()

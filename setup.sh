@@ -1,5 +1,5 @@
-# Sourced by trainer.sh, validator.sh and test.sh: makes sure that .venv holds exactly what a lock file pins.
-# Costs one `cmp` when it does. Written to be stopped at any moment and called twice at once.
+# Sourced by trainer.sh, validator.sh, test.sh and docs.sh: makes sure that an environment holds exactly what a lock file
+# pins. Costs one `cmp` when it does. Can be stopped at any moment and called twice at once.
 
 # TensorFlow 2.21 has wheels for these. The system's own python3 comes first, then the newest.
 readonly PYTHON_VERSIONS="3.13 3.12 3.11"
@@ -43,17 +43,17 @@ follow() {
         collected=$(grep -c '^Collecting ' "$log")
         doing="fetching package $collected of about $total"
         grep -q '^Installing collected' "$log" && doing="installing $total packages"
-        printf '\r\033[KSetting up .venv, first call only: %s (%d s)' "$doing" $((SECONDS - start)) >&2
+        printf '\r\033[KSetting up, first call only: %s (%d s)' "$doing" $((SECONDS - start)) >&2
         sleep 0.5
     done
     printf '\r\033[K' >&2
     wait "$process"
 }
 
-# install ROOT LOCK PYTHON: fills ROOT/.venv with what ROOT/LOCK pins.
+# install ROOT LOCK PYTHON NAME: fills ROOT/NAME with what ROOT/LOCK pins.
 install() {
-    local root=$1 lock=$2 python=$3 venv=$1/.venv part said pip="" total start=$SECONDS
-    say "Setting up .venv from $lock (first call only; a few minutes, about 3 GB)"
+    local root=$1 lock=$2 python=$3 venv=$1/$4 part said pip="" total start=$SECONDS
+    say "Setting up $4 from $lock (first call only$([[ "$4" != .venv ]] || echo "; a few minutes, about 3 GB"))"
 
     # A background process ignores Ctrl-C, so it is passed on to pip by hand.
     trap '[[ -z "$pip" ]] || { kill "$pip"; wait "$pip" || true; } 2>/dev/null
@@ -78,22 +78,22 @@ install() {
     if ! follow "$pip" "$venv/setup.log" "$total"; then
         trap - INT TERM
         grep -i '^error' "$venv/setup.log" | tail -n 5 >&2
-        say "Set-up failed; all that pip said is in $venv/setup.log. Mend the cause (network? disk?) and call again."
+        say "Set-up failed; pip's output is in $venv/setup.log. Fix the cause (network? disk?) and call again."
         return 1
     fi
     trap - INT TERM
 
     # The stamps come last. requirements-dev.lock pins all that requirements.lock does.
-    cp "$root/requirements.lock" "$venv/installed-requirements.lock.part"
+    [[ "$4" != .venv ]] || cp "$root/requirements.lock" "$venv/installed-requirements.lock.part"
     cp "$root/$lock" "$venv/installed-$lock.part"
     for part in "$venv"/installed-*.part; do mv "$part" "${part%.part}"; done
     say "Set up in $((SECONDS - start)) s."
 }
 
-# set_up ROOT LOCK: returns at once when ROOT/.venv holds what ROOT/LOCK pins, else installs it.
+# set_up ROOT LOCK [NAME]: returns at once when ROOT/NAME, by default .venv, holds what ROOT/LOCK pins, else installs it.
 set_up() {
-    local root=$1 lock=$2
-    up_to_date() { cmp -s "$root/$lock" "$root/.venv/installed-$lock" && [[ -x "$root/.venv/bin/python" ]]; }
+    local root=$1 lock=$2 name=${3:-.venv}
+    up_to_date() { cmp -s "$root/$lock" "$root/$name/installed-$lock" && [[ -x "$root/$name/bin/python" ]]; }
     up_to_date && return 0
 
     # One set-up at a time: this file is the lock, held as long as this shell has it open, however it ends. Python
@@ -102,9 +102,9 @@ set_up() {
     python=$(find_python) || return 1
     exec 9<"$root/setup.sh"
     if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
-        say "Another call is setting up .venv; waiting for it."
+        say "Another call is setting up $name; waiting for it."
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' || return 1
     fi
-    up_to_date || install "$root" "$lock" "$python" || return 1
+    up_to_date || install "$root" "$lock" "$python" "$name" || return 1
     exec 9<&-
 }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from common.errors import RequestError
 from common.files import open_regular
 from common.formatting import printable
+from common.program import typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +106,7 @@ def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mappi
         RequestError: There is none of that name.
     """
     if not found:
-        raise RequestError(f"{run}: no checkpoint yet; continue it with ./trainer.sh {run}")
+        raise RequestError(f"{run}: no checkpoint yet; continue it with {typed(f'train {run}')}")
     steps = ", ".join(str(checkpoint.step) for checkpoint in found)
     if which == "last":
         return found[-1]

@@ -15,6 +15,7 @@ from typing import Any
 
 from common.errors import RequestError, WorkFailed
 from common.files import atomic_file, read_regular, remove_unfinished
+from common.program import typed
 from run_directory.kinds import wrong_kind
 
 # The most bytes of a file that is read whole, by name or suffix. Values of JSON take up to 25 times as much in memory.
@@ -60,7 +61,7 @@ class RunFolder:
                 return
         raise RunGone(
             f"{self.path}: this run was deleted, moved or replaced while it was being worked on; put it back and "
-            f"continue with ./trainer.sh {self.path}, or train again"
+            f"continue with {typed(f'train {self.path}')}, or train again"
         )
 
     def read(self, *names: str) -> bytes | None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import RequestError
 from common.files import yaml_text
+from common.program import typed
 from run_directory.checkpoints import (
     Checkpoint,
     choose,
@@ -86,7 +87,7 @@ class Run(RunFolder):
             if inside:
                 hint = f"it holds {len(inside)} run{'s' * (len(inside) > 1)}; the newest is {inside[0]}"
             else:
-                hint = "`python cli.py runs` lists those there are"
+                hint = f"`{typed('runs')}` lists those there are"
             what = "is not a run: it holds no state.json" if given.exists() else "no such run"
             raise RequestError(f"{path}: {what}; {hint}")
         return cls(path)
@@ -337,7 +338,7 @@ class Run(RunFolder):
             try:
                 read = self.read_json("evaluation", path.parent.name, "metrics.json", kind=EVALUATION) or {}
             except RequestError as error:
-                wrong.append(f"{error}, or measure again with ./validator.sh")
+                wrong.append(f"{error}, or measure again with {typed('validate')}")
                 continue
             if "metrics" in read:
                 found[path.parent.name] = read
@@ -381,11 +382,11 @@ def newest(runs_dir: str | os.PathLike = "runs", name: str | None = None) -> Run
     """The run started last, of all or of the spec called `name`. Raises RequestError where there is none."""
     runs = list_runs(runs_dir)
     if not runs:
-        raise RequestError(f"{runs_dir}: no runs here yet; train one with ./trainer.sh specs/quickstart.yaml")
+        raise RequestError(f"{runs_dir}: no runs here yet; train one with {typed('train specs/quickstart.yaml')}")
     if name is not None:
         runs = [run for run in runs if run.path.parent.name == folder_name(name)]
         if not runs:
-            raise RequestError(f"{runs_dir}: no run of the spec '{name}' yet; train it first with ./trainer.sh")
+            raise RequestError(f"{runs_dir}: no run of the spec '{name}' yet; train it first with {typed('train')}")
     return runs[0]
 
 

@@ -20,7 +20,7 @@ ALLOWED = {
     "builders": {"common", "architectures", "builders"},
     "run_directory": {"common", "builders.spec", "run_directory"},
     "workflows": {"common", "architectures", "builders", "run_directory", "workflows"},
-    "cli.py": {"common", "builders", "run_directory", "workflows", "viewer"},
+    "cli.py": {"common", "builders", "run_directory", "workflows", "viewer", "exporter"},
     "exporter.py": {"common", "run_directory", "workflows"},
     "viewer": {"common", "builders.spec", "run_directory", "viewer"},
 }

@@ -1,9 +1,11 @@
 """Opens the window."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from common.errors import RequestError
+from common.program import installed
 from viewer.display import missing_display
 
 
@@ -16,8 +18,10 @@ def view(runs_dir: str, run: Path | None = None) -> None:
             its own folder, where its siblings are.
 
     Raises:
-        RequestError: There is no display to draw on.
+        RequestError: DearPyGui is not installed, or there is no display to draw on.
     """
+    if find_spec("dearpygui") is None:
+        raise RequestError(f"view: needs dearpygui: {installed('viewer')}")
     missing = missing_display(runs_dir)
     if missing is not None:
         raise RequestError(missing)

@@ -14,6 +14,7 @@ import click
 
 from common.errors import RequestError, WorkFailed
 from common.formatting import printable
+from common.program import IN_CLONE
 from common.registry import nearest
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
@@ -36,22 +37,23 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
 
     Args:
         command: The command or group.
-        program: The file that was called, such as `cli.py`.
+        program: The file that was called in a clone, such as `cli.py`; an installed program is `retrace`.
         arguments: What was typed after it. Unset: those of this process.
 
     Returns:
         The exit status.
     """
     open_streams()
+    name = f"python {program}" if IN_CLONE else "retrace"
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status: Any = command.main(args=arguments, prog_name=f"python {program}", standalone_mode=False)
+        status: Any = command.main(args=arguments, prog_name=name, standalone_mode=False)
         return status if isinstance(status, int) else DONE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return WRONG
     except click.UsageError as error:
-        return _report(error, [_usage_line(error, program)], WRONG, arguments)
+        return _report(error, [_usage_line(error, name)], WRONG, arguments)
     except RequestError as error:
         return _report(error, error.lines, WRONG, arguments)
     except WorkFailed as error:
@@ -66,8 +68,10 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as error:
-        line = f"{error}; call {program} with .venv/bin/python, which ./trainer.sh sets up"
-        return _report(error, [line], WRONG, arguments)
+        hint = (
+            f"call {program} with .venv/bin/python, which ./trainer.sh sets up" if IN_CLONE else "install Retrace again"
+        )
+        return _report(error, [f"{error}; {hint}"], WRONG, arguments)
     except Exception as error:  # the last resort: a line a user can act on instead of a traceback
         text = f"{type(error).__name__}: {error}"
         if isinstance(error, MemoryError) or "failed to map segment" in str(error):  # of a library that was loaded
@@ -81,7 +85,7 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
 
 def _usage_line(error: click.UsageError, program: str) -> str:
     """A parsing error on one line, with the option that was probably meant."""
-    command = error.ctx.command_path if error.ctx else f"python {program}"
+    command = error.ctx.command_path if error.ctx else program
     if error.ctx is not None and isinstance(error, click.NoSuchOption):
         known = [name for option in error.ctx.command.params for name in option.opts if name.startswith("-")]
         near = nearest(error.option_name, known)

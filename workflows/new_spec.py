@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common.errors import RequestError
 from common.formatting import printable
+from common.program import typed
 from workflows.schema import SCHEMA_PATH
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -19,9 +20,9 @@ training:
 """
 
 _INVERTER = """\
-# ./trainer.sh {path}
+# {train}
 # yaml-language-server: $schema={schema}
-# Set a value for one run with --set, as in --set training.epochs=3; `python cli.py check {path}` finds mistakes.
+# Set a value for one run with --set, as in --set training.epochs=3; `{check}` finds mistakes.
 version: 1
 description: What a layer of VGG-16 still knows of a photograph.
 seed: 42
@@ -32,7 +33,7 @@ dataset:
   batch_size: 16
 
 encoder:                           # a frozen network, read at one layer or several
-  backbone: vgg16                  # `python cli.py taps vgg16` lists the layers that can be read
+  backbone: vgg16                  # `{taps}` lists the layers that can be read
   weights: hed_bsds500             # comes with the install; `imagenet` downloads the published weights
   taps: [block2_conv2]
 
@@ -52,9 +53,9 @@ metrics: [mse, psnr, ssim]
 """
 
 _AUTOENCODER = """\
-# ./trainer.sh {path}
+# {train}
 # yaml-language-server: $schema={schema}
-# Set a value for one run with --set, as in --set variables.numbers=8; `python cli.py check {path}` finds mistakes.
+# Set a value for one run with --set, as in --set variables.numbers=8; `{check}` finds mistakes.
 version: 1
 description: An autoencoder that keeps a few numbers of every digit.
 seed: 42
@@ -90,9 +91,9 @@ metrics: [mse, psnr, ssim]
 """
 
 _LATENTS = """\
-# ./trainer.sh {path}
+# {train}
 # yaml-language-server: $schema={schema}
-# Set a value for one run with --set, as in --set training.epochs=50; `python cli.py check {path}` finds mistakes.
+# Set a value for one run with --set, as in --set training.epochs=50; `{check}` finds mistakes.
 version: 1
 description: Every digit owns a latent vector, and the decoder learns with them. There is no encoder.
 seed: 42
@@ -147,7 +148,8 @@ def new_spec(name: str, kind: str = "inverter", directory: str | Path = "specs")
     # Editors find the schema by this line: they complete and explain while one types.
     schema = Path(os.path.relpath(SCHEMA_PATH, path.parent)).as_posix()
     # In comments, which a newline would end.
-    text = KINDS[kind].format(path=printable(path.as_posix()), schema=printable(schema)) + _COMMON
+    commands = {name: typed(f"{name} {printable(path.as_posix())}") for name in ("train", "check")}
+    text = KINDS[kind].format(**commands, taps=typed("taps vgg16"), schema=printable(schema)) + _COMMON
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

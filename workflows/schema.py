@@ -6,8 +6,9 @@ from pathlib import Path
 from builders.spec.catalogue import CATALOGUE_PATH, Catalogue, load_catalogue
 from builders.spec.schema import editor_schema
 from common.json_layout import open_layout
+from common.program import ROOT
 
-SCHEMA_PATH = Path(__file__).parent.parent / "specs" / "schema" / "spec.schema.json"
+SCHEMA_PATH = ROOT / "specs" / "schema" / "spec.schema.json"
 
 
 def schema_text(catalogue: Catalogue | None = None) -> str:

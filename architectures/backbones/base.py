@@ -15,6 +15,7 @@ from architectures.weights.download import RemoteFile, cached, fetch
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from common.formatting import printable
+from common.program import typed
 from common.registry import WEIGHTS, nearest
 
 
@@ -122,7 +123,7 @@ class Backbone(ABC):
                 near = nearest(tap, outputs, count=3) or list(outputs)[-3:]
                 raise ValueError(
                     f"unknown tap '{tap}' of {self.name}; nearest: {', '.join(near)}; "
-                    f"`python cli.py taps {self.name}` lists all"
+                    f"`{typed(f'taps {self.name}')}` lists all"
                 )
         tensors = [outputs[tap] for tap in taps]
         wanted = [layer.name for layer in keras.Model(network.input, tensors).layers if layer.weights]

@@ -17,7 +17,7 @@ from builders.spec.completion import Completion
 from builders.spec.nodes import DEFAULT, Node, Path, find, from_plain, plain
 from builders.spec.overrides import Overrides
 from builders.spec.problems import Place, Problem, SpecErrors, path_text
-from builders.spec.reader import read_with_parents
+from builders.spec.reader import read_with_parents, spec_file
 from builders.spec.shapes import Record
 from builders.spec.structure import MOST_PROBLEMS, Structure
 from builders.spec.typed import build_spec
@@ -84,7 +84,7 @@ def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue:
     Raises:
         SpecErrors: With every mistake that was found.
     """
-    return _Loading(os.fspath(path), overrides, catalogue or load_catalogue()).load()
+    return _Loading(spec_file(path), overrides, catalogue or load_catalogue()).load()
 
 
 def load_encoder(
@@ -94,7 +94,7 @@ def load_encoder(
 
     `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins.
     """
-    return _Loading(os.fspath(path), overrides, catalogue or load_catalogue(), alone=True).load()
+    return _Loading(spec_file(path), overrides, catalogue or load_catalogue(), alone=True).load()
 
 
 def check_spec(

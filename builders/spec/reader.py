@@ -12,8 +12,21 @@ from builders.spec.merge import Merger
 from builders.spec.nodes import MAX_BYTES, Node, plain
 from builders.spec.problems import Place, SpecErrors, problem_at, shown
 from builders.spec.yaml_reader import read_yaml
+from common.program import ROOT, typed
 
 SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def spec_file(path: str | os.PathLike) -> str:
+    """The file that a command's SPEC names: the path, or else the spec of that name that ships with Retrace.
+
+    Args:
+        path: Only `NAME` and `specs/NAME` can name one that ships: `specs/quickstart.yaml`.
+    """
+    given = os.fspath(path)
+    folder, name = os.path.split(given)
+    shipped = ROOT / "specs" / name
+    return str(shipped) if folder in ("", "specs") and not os.path.lexists(given) and shipped.is_file() else given
 
 
 def read_spec(path: str | os.PathLike, place: Place | None = None) -> Node:
@@ -100,9 +113,7 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
                 if tree.value is None
                 else f"expected a mapping of keys, got {shown(plain(tree))}; "
             )
-            raise SpecErrors(
-                [problem_at(tree.place, (), message + "python cli.py new NAME writes a spec to start from")]
-            )
+            raise SpecErrors([problem_at(tree.place, (), message + f"{typed('new NAME')} writes a spec to start from")])
         chain.append(tree)
         parent = tree.get("extends")
         if parent is None:

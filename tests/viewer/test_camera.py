@@ -21,7 +21,7 @@ COUNT = 12
 @pytest.fixture(scope="session")
 def video(tmp_path_factory):
     """A video without loss whose frames are told apart by their grey, and by a white square that wanders."""
-    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: see requirements-camera.txt")
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: install the extra 'camera'")
     path = tmp_path_factory.mktemp("video") / "a walk.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 25, (28, 28))
     for number in range(COUNT):
@@ -66,7 +66,7 @@ def test_a_video_plays_in_order_and_again_and_all_see_the_same(video):
 
 
 def test_colours_and_large_frames(tmp_path):
-    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: see requirements-camera.txt")
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed: install the extra 'camera'")
     path = tmp_path / "red.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 25, (2560, 64))
     writer.write(np.full((64, 2560, 3), (0, 0, 255), np.uint8))
@@ -90,13 +90,13 @@ def test_without_opencv_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cv2", None)
     (tmp_path / "x.mp4").write_bytes(b"")
     for path in ("0", tmp_path / "x.mp4"):
-        with pytest.raises(RequestError, match=r"OpenCV: .*pip install -r requirements-camera.txt"):
+        with pytest.raises(RequestError, match=r"OpenCV: .*pip install -e '.\[camera\]'"):
             Camera().frame(source(path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems name their devices otherwise")
 def test_without_a_device_it_says_so():
-    pytest.importorskip("cv2", reason="OpenCV is not installed: see requirements-camera.txt")
+    pytest.importorskip("cv2", reason="OpenCV is not installed: install the extra 'camera'")
     with pytest.raises(RequestError, match="there is no camera 99 here; type another one's number"):
         Camera().frame(source("99"))
 

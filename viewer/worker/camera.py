@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import RequestError
+from common.program import installed
 from viewer.protocol import ImageSource
 from viewer.worker.shrinking import shrunk
 
@@ -20,7 +21,7 @@ from viewer.worker.shrinking import shrunk
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-_INSTALL = "a camera needs OpenCV: .venv/bin/python -m pip install -r requirements-camera.txt"
+_INSTALL = f"a camera needs OpenCV: {installed('camera')}"
 # A panel that is slower than the others may still ask for a frame that they have left behind.
 _MOST_KEPT = 6
 _IDLE_SECONDS = 3.0

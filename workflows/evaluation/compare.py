@@ -13,6 +13,7 @@ from rich.console import Console
 from builders.spec.nodes import differences
 from common.errors import RequestError
 from common.formatting import duration_text, metric_label, metric_text
+from common.program import typed
 from run_directory.run import Run
 from run_directory.summary import telling_evaluation
 from workflows.console import new_table
@@ -59,7 +60,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
     """
     paths = [run.path.resolve() for run in selected]
     if len(set(paths)) < 2 or len(set(paths)) < len(paths):
-        raise RequestError("compare: give at least two different runs; `python cli.py runs` lists them")
+        raise RequestError(f"compare: give at least two different runs; `{typed('runs')}` lists them")
     check_format(out)
     check_outputs("compare", [Path(out)], _images_read(selected), force)
     labels = _labels(selected)
@@ -129,7 +130,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print("The specs are equal.")
     for label, evaluation in zip(comparison.labels, comparison.evaluations):
         if evaluation is None:
-            console.print(f"{label} has no figures yet: ./validator.sh measures it")
+            console.print(f"{label} has no figures yet: {typed('validate')} measures it")
     if comparison.curves is not None:
         console.print(f"curves: {comparison.curves}")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.files import yaml_text
 from common.formatting import metric_label, metric_text
+from common.program import typed
 from run_directory.run import folder_name
 from workflows.export.card_calls import calls
 
@@ -109,7 +110,7 @@ def _product(shape: list[int]) -> int:
 def _figures(content: Mapping[str, Any]) -> str:
     evaluation = _evaluation(content)
     if not evaluation:
-        return "This state of the run was not evaluated; `./validator.sh RUN` measures it."
+        return f"This state of the run was not evaluated; `{typed('validate RUN')}` measures it."
     split = next(name for name, found in content["evaluations"].items() if found is evaluation).partition("-")[0]
     lines = [
         f"Over {evaluation['count']} {split} images, beside the same figure for each image's mean colour:",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.program import typed
 from run_directory.run import folder_name
 
 
@@ -17,7 +18,7 @@ def calls(content: Mapping[str, Any]) -> str:
     if litert := [model for model in models if model["format"] == "litert"]:
         sections.append(_litert(content, litert))
     else:
-        sections.append("### LiteRT\n\n`python exporter.py RUN --format litert` adds it to this folder.")
+        sections.append(f"### LiteRT\n\n`{typed('export RUN --format litert')}` adds it to this folder.")
     if onnx := [model for model in models if model["format"] == "onnx"]:
         sections.append(_onnx(content, onnx))
     return "\n\n".join(sections)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from common.errors import RequestError
 from common.formatting import printable
+from common.program import installed
 from run_directory.checkpoints import Checkpoint
 from run_directory.run import Run
 from workflows.export.formats import format_called, format_names
@@ -102,6 +104,8 @@ def choose_target(
             f"--precision {precision}: {format} offers only {', '.join(offered.PRECISIONS)}; "
             "float16 and int8 weights come with --format litert"
         )
+    if missing := [name for name in offered.PACKAGES if find_spec(name.replace("-", "_")) is None]:
+        raise RequestError(f"--format {format}: needs {', '.join(missing)}: {installed('export')}")
     found, remark = run.hold_checkpoint(checkpoint)
     parts = PARTS if part == "all" else (part,)
     origin = {"spec": hash_of(run.load_spec().resolved), "checkpoint": _content_hash(found.path)}

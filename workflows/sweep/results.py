@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from common.files import write_atomically, yaml_text
+from common.program import typed
 from run_directory.run import is_run
 from workflows.console import lines, new_table
 from workflows.sweep.folder import SweepFolder
@@ -146,10 +147,10 @@ def _cell(value: Any) -> str:
 
 
 def write_best(best: Result, objective: Objective, folder: SweepFolder) -> None:
-    """Writes the sweep's spec with the values of its best trial, for ./trainer.sh."""
+    """Writes the sweep's spec with the values of its best trial, to train."""
     head = (
         f"# The best of the sweep: trial {best.number}, {objective.column} {best.objective:.6g}.\n"
-        f"#   ./trainer.sh {folder.best_path}\n"
+        f"#   {typed(f'train {folder.best_path}')}\n"
     )
     write_atomically(folder.best_path, head + yaml_text(trial_spec(folder, best.values).merged))
 

@@ -11,7 +11,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from builders.spec import LoadedSpec, load_spec
 from common.errors import RequestError
+from common.program import ROOT, typed
 from workflows.sweep.begin import begin
 from workflows.sweep.execution import Execution, SweepStopped, TrialFailed, TrialPruned
 from workflows.sweep.figures import save_figures
@@ -39,7 +39,7 @@ from workflows.sweep.space import SearchSpace, value_text
 from workflows.sweep.trials import Taken, Trials
 
 # What trains a run, in a process of its own: the run's path follows.
-TRAINER = (sys.executable, str(Path(__file__).resolve().parents[2] / "cli.py"), "train")
+TRAINER = (sys.executable, str(ROOT / "cli.py"), "train")
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 # So many trials that fail before their first step, and none that got further, mean that the values are not to blame.
@@ -88,9 +88,9 @@ def sweep(
         try:
             work.run(signals)
         except SweepStopped as stopped:
-            again = ["python", "cli.py", "sweep", str(spec), *(f"--set={item}" for item in overrides)]
+            again = [str(spec), *(f"--set={item}" for item in overrides)]
             again += [] if str(runs_dir) == "runs" else ["--runs-dir", str(runs_dir)]
-            text = f"the sweep has stopped, and all is saved; continue with {shlex.join(again)}"
+            text = f"the sweep has stopped, and all is saved; continue with {typed('sweep')} {shlex.join(again)}"
             raise SweepStopped(text, stopped.number) from None
     return work.conclude()
 
@@ -220,6 +220,6 @@ class _Sweep:
         for picture in pictures:
             self._console.print(f"picture: {picture}", soft_wrap=True)
         self._console.print(
-            f"best: trial {best.number}; train it with ./trainer.sh {self._folder.best_path}", soft_wrap=True
+            f"best: trial {best.number}; train it with {typed(f'train {self._folder.best_path}')}", soft_wrap=True
         )
         return True

@@ -13,16 +13,18 @@ import tensorflow as tf
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Splits
 from builders.spec import Spec
+from common.program import ROOT
 from workflows.training.checkpoints import weights_hash
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "scikit-image", "tensorflow-datasets")
+_PACKAGES = ("retrace", "tensorflow", "keras", "numpy", "pillow", "scikit-image", "tensorflow-datasets")
 
 
 def _git(*arguments: str) -> str | None:
-    root = Path(__file__).resolve().parents[2]
+    if not (ROOT / ".git").exists():  # an installed copy: a repository around it is not ours
+        return None
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=5, check=True
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

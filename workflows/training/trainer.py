@@ -31,6 +31,7 @@ from builders.reasons import is_out_of_memory, reason
 from builders.spec import LoadedSpec, SpecErrors
 from common.errors import RequestError, WorkFailed
 from common.formatting import duration_text
+from common.program import typed
 from run_directory.folder import RunGone
 from run_directory.record import record_of
 from run_directory.run import Run, is_run
@@ -161,7 +162,9 @@ class Trainer:
             raise failure from None
         run.update_state(status="finished")
         if self.stop:  # too late to stop it, not for what would follow
-            raise self.stop.interrupted(f"finished when it was to stop; measure it with ./validator.sh {run.path}")
+            raise self.stop.interrupted(
+                f"finished when it was to stop; measure it with {typed(f'validate {run.path}')}"
+            )
         return run
 
     def _failure(self, error: BaseException) -> BaseException:
@@ -222,7 +225,7 @@ class _Session:
     def _stop_before_the_first_step(self) -> None:
         """Raises Interrupted where a signal asked for it."""
         if stop := self.trainer.stop:
-            raise stop.interrupted(f"stopped while computing features; continue with ./trainer.sh {self.run.path}")
+            raise stop.interrupted(f"stopped while computing features; continue with {typed(f'train {self.run.path}')}")
 
     @property
     def seconds(self) -> float:
@@ -334,7 +337,7 @@ class _Session:
         self._prune()
         total = self.spec.training.epochs * self.trainer.steps_per_epoch
         raise self.trainer.stop.interrupted(
-            f"stopped after step {self.step} of {total} and saved; continue with ./trainer.sh {self.run.path}"
+            f"stopped after step {self.step} of {total} and saved; continue with {typed(f'train {self.run.path}')}"
         )
 
     def _reset_means(self) -> None:

@@ -8,6 +8,7 @@ from builders.spec.checks.view import View
 from builders.spec.nodes import Path, plain
 from builders.spec.problems import Problem, listed, shown, suggestion
 from builders.spec.types import Decoder, Discriminator, Duration, Encoder
+from common.program import typed
 
 WEIGHT_FILES = (".h5", ".hdf5", ".safetensors", ".pth", ".pt")
 _MOST_TAPS = 50
@@ -87,7 +88,7 @@ def _taps(view: View, path: Path, name: str, known: list[str], taps: object) -> 
     for tap in words[:_MOST_TAPS]:
         if tap not in known:
             hint = suggestion(tap, known)
-            message = f"unknown tap {shown(tap)} of {name}{hint}; `python cli.py taps {name}` lists all"
+            message = f"unknown tap {shown(tap)} of {name}{hint}; `{typed(f'taps {name}')}` lists all"
             yield view.problem((*path, "taps", tap), message.replace("?; `", "? `"))
         if tap in seen:
             yield view.problem((*path, "taps", tap), f"tap {shown(tap)} stands here twice; remove one")

@@ -3,6 +3,7 @@
 import dearpygui.dearpygui as dpg
 
 from common.formatting import duration_text, metric_label, metric_text, shortened
+from common.program import typed
 from viewer.detail import RunDetail
 from viewer.panels.runs.curves import Curves
 from viewer.panels.runs.samples import Samples
@@ -135,7 +136,7 @@ class RunsPanel:
         rows = [row for path in runs.selected if (row := runs.row(path)) is not None]
         dpg.configure_item("runs actions", show=bool(rows))
         if not rows:
-            empty = "No runs here yet: train one with ./trainer.sh specs/quickstart.yaml"
+            empty = f"No runs here yet: train one with {typed('train specs/quickstart.yaml')}"
             set_text("runs title", "Select a run." if runs.rows or not runs.complete else empty, looks.text("quiet"))
             set_text("runs progress", "")
             return

@@ -12,16 +12,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
     from workflows.export.parts import Part
 
 # Name of an input or output → its values.
-Arrays = Mapping[str, np.ndarray]
-Call = Callable[[str, Arrays], dict[str, np.ndarray]]
+Arrays = Mapping[str, "np.ndarray"]
+Call = Callable[[str, Arrays], "dict[str, np.ndarray]"]
 
 
 class Format(Protocol):
