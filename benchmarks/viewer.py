@@ -16,7 +16,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.viewer_window import ViewerWindow, viewer_window
-from viewer.state.view import View
+from viewer.core.drawing import View
 
 
 class Bench:

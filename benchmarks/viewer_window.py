@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from viewer.display import missing_display
+from viewer.launch import missing_display
 
 WIDTH, HEIGHT = 1200, 700
 _MOST_SECONDS = 180
@@ -31,8 +31,8 @@ class ViewerWindow:
         if missing is not None:
             raise click.ClickException(missing)
         began = time.perf_counter()
-        from viewer.settings import Settings
-        from viewer.window.app import App
+        from viewer.core.application import App
+        from viewer.core.settings import Settings
 
         settings = Settings(width=WIDTH, height=HEIGHT, x=0, y=0, scale=1.0)
         self.app = App(str(runs_dir), None if run is None else str(run), settings)

@@ -1,5 +1,10 @@
 """The errors whose message is written for the user: commands print it as it is."""
 
+import sys
+import traceback
+
+from common.formatting import printable
+
 
 class RequestError(Exception):
     """The request was wrong: a spec, a path, a name. One line: what was given, what was expected, how to fix it.
@@ -18,3 +23,9 @@ class WorkFailed(Exception):
 
     Commands exit with status 1.
     """
+
+
+def print_traceback(error: BaseException) -> None:
+    """Prints an error's traceback to standard error, with control characters from file names escaped."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)

@@ -26,8 +26,11 @@ ALLOWED = {
 }
 # Parts that must open in milliseconds, or share a process with Mesa's drivers.
 LIGHT = ("common", "builders/spec", "run_directory", "cli.py", "exporter.py", "viewer")
+
+
 # The viewer's inference process is the one place where it may reach a model.
-WORKER = "viewer/worker/"
+def is_worker(path):
+    return path.relative_to(ROOT).parts[0] == "viewer" and path.name.startswith("worker")
 
 
 def sources(part):
@@ -65,7 +68,7 @@ def test_imports_run_one_way(part):
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources(part)
-        if not str(path.relative_to(ROOT)).startswith(WORKER)
+        if not is_worker(path)
         for name in imports(path)
         if name.split(".")[0] in OURS and not allowed(name)
     ]
@@ -77,9 +80,21 @@ def test_light_parts_never_name_tensorflow(part):
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources(part)
-        if not str(path.relative_to(ROOT)).startswith(WORKER)
+        if not is_worker(path)
         for name in imports(path)
         if name.split(".")[0] in HEAVY
+    ]
+    assert wrong == []
+
+
+def test_only_the_viewer_imports_its_own_packages():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for part in ALLOWED
+        if part != "viewer"
+        for path in sources(part)
+        for name in imports(path)
+        if name.split(".")[0] in {"dearpygui", "fontTools", "platformdirs"}
     ]
     assert wrong == []
 

@@ -6,13 +6,12 @@ Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N st
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from common.errors import RequestError, WorkFailed
+from common.errors import RequestError, WorkFailed, print_traceback
 from common.formatting import printable
 from common.program import IN_CLONE
 from common.registry import nearest
@@ -97,8 +96,7 @@ def _usage_line(error: click.UsageError, program: str) -> str:
 
 def _report(error: BaseException, lines: Sequence[str], status: int, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
-        for line in "".join(traceback.format_exception(error)).splitlines():
-            say(line, err=True)
+        print_traceback(error)
     try:
         for line in lines:
             say(line, err=True)

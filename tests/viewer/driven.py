@@ -17,10 +17,10 @@ def main() -> None:
     began = time.perf_counter()
     import dearpygui.dearpygui as dpg
 
-    from viewer.settings import load_settings
-    from viewer.window import pace
-    from viewer.window.app import App
-    from viewer.window.items import rect
+    from viewer.core import input as pace
+    from viewer.core.application import App
+    from viewer.core.items import rect
+    from viewer.core.settings import load_settings
 
     app = App(sys.argv[1], None, load_settings())
     app.frame()

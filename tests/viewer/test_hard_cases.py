@@ -6,7 +6,7 @@ from PIL import Image
 
 from run_directory.run import list_runs
 from tests.viewer.driver import needs_display
-from tests.viewer.test_reconstruct_panel import compare, result, shown_at
+from tests.viewer.reconstruct.test_panel import compare, result, shown_at
 
 pytestmark = needs_display
 

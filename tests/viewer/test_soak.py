@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.viewer.driver import needs_display
-from tests.viewer.test_reconstruct_panel import DONE, begin
+from tests.viewer.reconstruct.test_panel import DONE, begin
 
 pytestmark = [needs_display, pytest.mark.slow]
 

@@ -14,9 +14,8 @@ from PIL import Image
 from run_directory.run import Run
 from tests.viewer.driver import needs_display
 from tests.viewer.fake_runs import make_run
-from viewer.detail import read_detail
-from viewer.settings import Settings, load_settings
-from viewer.watch import RunsWatcher
+from viewer.core.settings import Settings, load_settings
+from viewer.runs.watch import RunsWatcher, read_detail
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n0 0 40 40 rectfill\nshowpage\n%%EOF\n"
 SAMPLES = "samples/epoch-0006.png"
@@ -195,7 +194,7 @@ def test_what_cannot_be_foreseen_leaves_the_list_alive(tmp_path, monkeypatch, ca
         return (1,)
 
     monkeypatch.setattr(Run, "stamp", stamp)
-    monkeypatch.setattr("viewer.watch._PAUSE", 0.01)
+    monkeypatch.setattr("viewer.runs.watch._PAUSE", 0.01)
     watcher = RunsWatcher(str(tmp_path), lambda: None)
     watcher.start()
     until = time.monotonic() + 10

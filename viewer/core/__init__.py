@@ -1,0 +1,1 @@
+"""What all panels share: application, worker process, shared state, drawing."""

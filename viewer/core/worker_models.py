@@ -1,0 +1,112 @@
+"""Restored runs, and latents that were searched for their images."""
+
+import hashlib
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from builders.dataset_builder import Split
+from common.errors import RequestError
+from run_directory.checkpoints import Checkpoint
+from run_directory.run import Run
+from viewer.core.cache import Recent
+from workflows.training.checkpoints import load_weights
+from workflows.training.restore import Restored, restore
+
+# Each may hold a backbone of 100 MB, and its compiled function.
+_MOST_RUNS = 6
+
+
+class Models:
+    """Run → its model, with the weights of whichever checkpoint was asked for last."""
+
+    def __init__(self):
+        self._restored: OrderedDict[str, Restored] = OrderedDict()
+        self._loaded: dict[str, tuple[int, int]] = {}
+        self._splits: dict[tuple[str, str], Split] = {}
+
+    def get(self, run_path: str, which: str) -> tuple[Restored, Checkpoint]:
+        """A run's model as it was at a checkpoint. The network is built once; other checkpoints only bring weights.
+
+        Args:
+            run_path: The run's directory.
+            which: `best`, `last` or a step.
+
+        Raises:
+            RequestError: No such run or checkpoint, or a damaged one.
+        """
+        run = Run.open(run_path)
+        checkpoint, _ = run.hold_checkpoint(which)
+        version = (checkpoint.step, _changed(checkpoint.path))
+        restored = self._restored.get(run_path)
+        if restored is None:
+            restored = restore(run, checkpoint)
+            self._restored[run_path] = restored
+            self._drop_oldest()
+        elif self._loaded[run_path] != version:
+            load_weights(restored.model, checkpoint.path, checked=True)
+        self._loaded[run_path] = version
+        self._restored.move_to_end(run_path)
+        return restored, checkpoint
+
+    def has_split(self, run_path: str, name: str) -> bool:
+        """Whether a split has been opened already."""
+        return (run_path, name) in self._splits
+
+    def split(self, run_path: str, name: str) -> Split:
+        """The images of one split of a run's dataset."""
+        key = (run_path, name)
+        if key not in self._splits:
+            # A model that is there keeps the weights of its checkpoint.
+            restored = self._restored.get(run_path) or self.get(run_path, "last")[0]
+            splits = restored.splits([name])
+            if name not in splits:
+                raise RequestError(f"{run_path}: its dataset has no {name} split")
+            self._splits[key] = splits[name]
+        return self._splits[key]
+
+    def _drop_oldest(self) -> None:
+        while len(self._restored) > _MOST_RUNS:
+            path, _ = self._restored.popitem(last=False)
+            del self._loaded[path]
+            for key in [key for key in self._splits if key[0] == path]:
+                del self._splits[key]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        raise RequestError(f"{path}: the checkpoint is gone; choose another one") from None
+
+
+_MOST_KEPT = 512
+
+
+def version_of(run: str, checkpoint: Checkpoint) -> tuple:
+    """Tells the weights of a run at a checkpoint from all others: the run, the step, when the file was written."""
+    return run, checkpoint.step, checkpoint.path.stat().st_mtime_ns
+
+
+def digest(image: np.ndarray) -> bytes:
+    """Tells an image from all others, wherever it comes from."""
+    return hashlib.sha256(np.ascontiguousarray(image).data).digest()
+
+
+class Searches:
+    """Image and weights → latent."""
+
+    def __init__(self):
+        self._found: Recent[np.ndarray] = Recent(_MOST_KEPT)
+
+    def latent(self, model: LatentDecoder, version: tuple, image: np.ndarray) -> np.ndarray:
+        """The latent of an image, float32 [dimensions], by the model's whole protocol.
+
+        Args:
+            model: The decoder, with the weights of `version`.
+            version: See `version_of`.
+            image: float32 [height, width, channels] in [0, 1].
+        """
+        return self._found.get((version, digest(image)), lambda: model.search(image[np.newaxis])[0][0])

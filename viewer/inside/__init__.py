@@ -1,0 +1,1 @@
+"""The Inside panel: feature maps, changed channels, and the network's diagram."""

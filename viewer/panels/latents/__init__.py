@@ -1,1 +1,0 @@
-"""The Latent space panel."""

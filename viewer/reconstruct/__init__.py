@@ -1,0 +1,1 @@
+"""The Reconstruct panel: one image through several runs and checkpoints."""

@@ -1,0 +1,1 @@
+"""The Runs panel: the list of runs, followed on disk."""

@@ -1,1 +1,0 @@
-"""What the window shows and what was chosen in it, without DearPyGui."""

@@ -1,1 +1,0 @@
-"""What the Latent space panel shows."""

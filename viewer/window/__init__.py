@@ -1,1 +1,0 @@
-"""DearPyGui as such: the loop, its pace, textures, themes, pictures that zoom."""

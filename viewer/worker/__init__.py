@@ -1,1 +1,0 @@
-"""The process that infers: the one part of the viewer that may import TensorFlow."""

@@ -1,1 +1,0 @@
-"""What the worker answers about latent space."""
