@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from builders.calibration import spread_images
 from builders.images import to_float
 from common.registry import METRICS
 from run_directory.run import Run
 from workflows.plotting.latent_space import save_tiles
 from workflows.training.restore import restore
-from workflows.training.samples import sample_images
 from workflows.training.train import train
 
 SPEC = "specs/compress_adversarial_mini.json"
@@ -49,7 +49,7 @@ def measure(run: Run) -> dict[str, float]:
 def examples(run: Run, count: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """Some test images and their reconstructions, float32 [count, height, width, channels]."""
     restored = restore(run, "last")
-    originals = sample_images(restored.splits(only=["test"])["test"], count)
+    originals = spread_images(restored.splits(only=["test"])["test"], count)
     return originals, restored.model.reconstruct(originals)["image"]
 
 

@@ -365,3 +365,22 @@ def _pad(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent
 def to_float(array: np.ndarray) -> np.ndarray:
     """uint8 → float32 in [0, 1]; floating point passes through as float32."""
     return array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array.astype(np.float32)
+
+
+def shrunk(image: np.ndarray, side: int) -> np.ndarray:
+    """An image whose longer side is at most `side` pixels, each the mean of the pixels it covers.
+
+    Args:
+        image: uint8 [height, width, 1 or 3].
+        side: In pixels.
+
+    Returns:
+        uint8, with as many channels; the image itself where it is small enough.
+    """
+    height, width, channels = image.shape
+    factor = side / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    picture = Pillow.fromarray(image[..., 0] if channels == 1 else image).resize(size, Pillow.Resampling.BOX)
+    return np.asarray(picture).reshape(size[1], size[0], channels)

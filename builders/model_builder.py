@@ -16,49 +16,73 @@ from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks.stack import expand_architecture
 from builders.adversary_builder import build_adversary
+from builders.calibration import calibrate, training_split
 from builders.feature_builder import build_features
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
 from builders.spec import Choice, Spec
+from builders.split import Splits
 from builders.trial import require_learning, try_out
 from common.errors import RequestError
 
 
 class ModelBuilder:
-    """Compiles a spec into a subclassed Keras model, ready to train or to take a checkpoint's weights.
+    """Compiles a spec into a subclassed Keras model.
+
+    `ModelBuilder(spec).build(splits)` is ready to train. Without data, give the sizes: the model then takes the weights
+    of a checkpoint, or shows its structure.
 
     Args:
         spec: The experiment.
-        image_shape: (height, width, channels) of the dataset's images.
-        steps_per_epoch: Turns durations in epochs into steps; the dataset's own.
+        image_shape: (height, width, channels) of the images. Not needed with splits.
+        steps_per_epoch: Turns durations in epochs into steps. Not needed with splits.
         weights: False builds the same network with random frozen weights and loads nothing, for `show`.
-        train_count: Images of the training split: learned latents need a row for each.
+        train_count: Images of the training split: learned latents need a row for each. Not needed with splits.
     """
 
     def __init__(
         self,
         spec: Spec,
-        image_shape: Sequence[int],
+        image_shape: Sequence[int] = (),
         steps_per_epoch: int = 1,
         weights: bool = True,
         train_count: int = 1,
     ):
         self.spec = spec
-        height, width, channels = image_shape
-        self.image_shape = height, width, channels
+        self.image_shape = tuple(image_shape)
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
         self.train_count = train_count
         self.layers = LayerBuilder(spec.training.optimizer.name)
 
-    def build(self) -> Reconstructor:
+    def build(self, splits: Splits | None = None, calibrated: bool = True) -> Reconstructor:
         """The reconstructor with its optimizer built.
+
+        Args:
+            splits: The spec's data, as DatasetBuilder builds it. Unset: the builder's own sizes count.
+            calibrated: Measure tap scales and first latents on the training split. False where a checkpoint has them.
 
         Raises:
             RequestError: Some part cannot be built or parts do not fit; names the place in the spec.
+            ValueError: There are neither splits nor an image shape.
         """
+        if splits is not None:
+            split = training_split(splits)
+            self.image_shape = splits.image_shape
+            self.steps_per_epoch, self.train_count = split.steps_per_epoch, split.count
+        elif len(self.image_shape) != 3:
+            raise ValueError(
+                "ModelBuilder: received neither data nor an image shape; call build(splits), or give image_shape as "
+                "(height, width, channels)"
+            )
+        self.model = self._build()
+        if splits is not None and calibrated:
+            calibrate(self.model, split, self.spec)
+        return self.model
+
+    def _build(self) -> Reconstructor:
         spec = self.spec
         # Initial weights come from the seed alone, whatever this process built before.
         keras.utils.set_random_seed(spec.seed)
@@ -104,15 +128,14 @@ class ModelBuilder:
             )
             self._require_trained(model)
             model.build_optimizers()
-        self.model = model
         return model
 
     def try_out(self, images: np.ndarray | None = None) -> None:
-        """Sends random images through the layers that `build` made, there and back, so that no fault waits for a run.
+        """Sends random images through the layers that `build` made, forward and backward, to find faults before a run.
 
         Args:
             images: Some of the training split, float32 in [0, 1] or uint8, [count, height, width, channels]: where
-                given, the model is calibrated on them and all that is trained must receive a gradient from them.
+                given, everything that is trained must receive a gradient from them.
 
         Raises:
             RequestError: A layer cannot take what it receives, mixes images or would never learn; names its place.

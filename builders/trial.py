@@ -54,12 +54,12 @@ def try_out(layers: LayerBuilder, batch_size: int) -> None:
 def require_learning(
     model: Reconstructor, images: np.ndarray, latents: Latents | None, place_of: Callable[[keras.Variable], str]
 ) -> None:
-    """Sends images of the training split through the whole model and back; changes nothing but the taps' scales.
+    """Sends images of the training split through the whole model and back; changes nothing.
 
-    Where that moves too little, random images have the last word: the few of the split may be blank or all the same.
+    Where too little moves, random images decide: the few of the split may be blank or all the same.
 
     Args:
-        model: The model, as it was built.
+        model: The model, calibrated.
         images: float32 in [0, 1] or uint8, [count, height, width, channels].
         latents: The spec's latents, if it has any.
         place_of: Trained variable → its place in the spec.
@@ -70,21 +70,14 @@ def require_learning(
     if len(images) < 2:
         return  # a normalised batch of one is constant, so that nothing can be said
     batch = {"image": tf.convert_to_tensor(images), "index": tf.zeros(len(images), tf.int64)}
-    with unchanged(model.image_variables):
-        if isinstance(model, LatentDecoder):
-            count, dimensions = model.latents.shape
-            drawn = np.random.default_rng(0).normal(size=(count, dimensions)).astype(np.float32)
-            first = drawn * 0 if latents.initializer == "zeros" else drawn
-            model.begin(np.arange(count), np.full(count, -1), first)
-            batch["index"] = tf.range(len(images), dtype=tf.int64) % count
-        model.calibrate(batch["image"])
-        still = never_learning(model, batch)
-        if still:
-            drawn = np.random.default_rng(0).random(images.shape, np.float32)
-            again = never_learning(model, batch | {"image": tf.convert_to_tensor(drawn)})
-            still = [variable for variable in still if any(variable is other for other in again)]
-        places = list(dict.fromkeys(map(place_of, still)))
-    if places:
+    if isinstance(model, LatentDecoder):
+        batch["index"] = tf.convert_to_tensor(model.image_indices[: len(images)])
+    still = never_learning(model, batch)
+    if still:
+        drawn = np.random.default_rng(0).random(images.shape, np.float32)
+        again = never_learning(model, batch | {"image": tf.convert_to_tensor(drawn)})
+        still = [variable for variable in still if any(variable is other for other in again)]
+    if places := list(dict.fromkeys(map(place_of, still))):
         others = f" (nor would {', '.join(places[1:3])}{' and others' if len(places) > 3 else ''})" * (len(places) > 1)
         raise RequestError(f"{places[0]}: would never learn{others}: {_why(places[0], latents)}")
 

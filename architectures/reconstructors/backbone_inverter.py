@@ -14,9 +14,9 @@ class BackboneInverter(Reconstructor):
         image ── taps_model ── ÷ tap_scales ── fuse_model ── code_stack ──► code ── decoder ──► image
 
     Activations of pretrained networks differ in size by orders of magnitude, from layer to layer and from network to
-    network. Left as they are they saturate a freshly initialised decoder, which then never learns. So each tap is
-    divided by one number, its root mean square over training images, measured once (`calibrate`) and kept with the
-    weights. Nothing is lost by it, and fused taps weigh alike.
+    network. Unscaled, they saturate a freshly initialised decoder, which then never learns. So each tap is divided by
+    one number, its root mean square over training images, measured once (`calibrate`) and saved with the weights. This
+    loses no information, and fused taps weigh alike.
 
     Mahendran & Vedaldi, "Understanding deep image representations by inverting them", arXiv 1412.0035;
     Dosovitskiy & Brox, "Inverting visual representations with convolutional networks", arXiv 1506.02753.
@@ -25,6 +25,8 @@ class BackboneInverter(Reconstructor):
         features: The frozen network, cut at its taps, and their fusion.
         **kwargs: See Reconstructor.
     """
+
+    not_ready = "its tap scales are not measured; call calibrate(images) on some training images"
 
     def __init__(self, features: FeatureExtractor, **kwargs):
         super().__init__(**kwargs)
@@ -48,6 +50,7 @@ class BackboneInverter(Reconstructor):
         scales = [tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tap, tf.float32)))) for tap in taps]
         # A tap that is dead on every image stays as it is.
         self.tap_scales.assign([tf.where(scale > 0, scale, 1.0) for scale in scales])
+        self.ready = True
 
     def scaled(self, taps: list[tf.Tensor]) -> list[tf.Tensor]:
         """Taps divided by their scales: what is fused."""
@@ -62,7 +65,7 @@ class BackboneInverter(Reconstructor):
         return self._code_of(self.tap(images), training)
 
     def training_code(self, batch, images):
-        """From the features a batch brings along as `taps`, where they were computed before; else from its images."""
+        """From the batch's `taps`, where features were computed before; else from its images."""
         taps = batch["taps"] if "taps" in batch else self.tap(images)
         return self._code_of(taps, training=True)
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,8 +23,8 @@ class Reconstructor(keras.Model, ABC):
         image ── target_for ─────────────────► loss terms, metrics, adversary
 
     `loss` is the weighted sum of the terms that compare an image with its original. An adversarial term is reported
-    beside it, with its weight: what a discriminator says means something else after each of its own steps, so that a
-    sum with it in could not tell which epoch was best.
+    separately, with its weight: the discriminator changes with every step, so a sum that includes its judgement could
+    not decide which epoch was best.
 
     Args:
         image_shape: (height, width, channels) of the images.
@@ -35,7 +36,13 @@ class Reconstructor(keras.Model, ABC):
             training steps, validation or only evaluation measure it.
         skip_bad_steps: Leave weights as they are where a step's loss or gradients are not finite.
         adversary: A discriminator and its term of the loss, or None.
+
+    Attributes:
+        ready: Whether all is measured that training needs. `train_step` refuses to begin without it.
     """
+
+    # What a model lacks that is not ready.
+    not_ready = ""
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class Reconstructor(keras.Model, ABC):
         self.loss_terms = self.comparisons if adversary is None else (*self.comparisons, adversary.term)
         self.metrics_by_name = dict(metrics)
         self.skip_bad_steps = skip_bad_steps
+        self.ready = not self.not_ready
         self.steps_taken = self.add_weight(
             name="steps_taken", shape=(), dtype="int64", trainable=False, aggregation="only_first_replica"
         )
@@ -71,7 +79,7 @@ class Reconstructor(keras.Model, ABC):
         self._compiled_reconstruct = tf.function(self._reconstruct_batch, reduce_retracing=True)
         self.built = True
 
-    # What a subclass answers.
+    # What a subclass implements.
 
     @abstractmethod
     def encode(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -92,15 +100,15 @@ class Reconstructor(keras.Model, ABC):
         return {}
 
     def validation_code(self, batch: Mapping[str, tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-        """The code of a validation batch. Override where a batch brings along what `encode` would have to search."""
+        """The code of a validation batch. Override where a batch holds what `encode` would have to search."""
         return self.encode(images)
 
     def penalties(self, batch: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        """Scalars that join what is minimised besides the loss; layers bring their own."""
+        """Scalars that are minimised besides the loss; layers add their own."""
         return []
 
     def after_step(self, batch: Mapping[str, tf.Tensor]) -> None:
-        """What must hold again after every step, such as a constraint."""
+        """Restores what must hold after every step, such as a constraint."""
 
     @property
     @abstractmethod
@@ -109,11 +117,11 @@ class Reconstructor(keras.Model, ABC):
 
     @property
     def image_variables(self) -> list[keras.Variable]:
-        """Variables that belong to the training images, and mean nothing for others."""
+        """Variables that belong to the training images and have no meaning for others."""
         return []
 
     def calibrate(self, images: tf.Tensor) -> None:
-        """Measures on sample images what must be known before the first step; see the subclass."""
+        """Measures on sample images what must be known before the first step; see the subclasses."""
 
     @property
     def frozen_parts(self) -> list[keras.Model]:
@@ -157,7 +165,7 @@ class Reconstructor(keras.Model, ABC):
             group.optimizer.build(list(group.variables))
 
     def through_code_stack(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """What an encoder gave, made what the decoder takes."""
+        """Applies the code stack to the encoder's output."""
         return code if self.code_stack is None else self.code_stack(code, training=training)
 
     def decode(self, code: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
@@ -203,68 +211,79 @@ class Reconstructor(keras.Model, ABC):
         return {name: tracker.result() for name, tracker in self._trackers.items() if name not in skipped}
 
     def train_step(self, batch):
-        """One step on a batch `{"image": …, "index": …, "label": …}`; returns the epoch's running means by name.
-
-        Images are rebuilt from the batch's codes and compared; what made them is moved, then the discriminator, where
-        there is one, against the same images.
-        """
+        """One step on a batch `{"image": …, "index": …, "label": …}`; returns the epoch's running means by name."""
+        if not self.ready:
+            raise RuntimeError(
+                f"{type(self).__name__}: {self.not_ready}, or build it with ModelBuilder(spec).build(splits)"
+            )
         images = to_unit_range(batch["image"])
-        step = self.steps_taken.value
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        scale = self.optimizer.scale_loss(tf.ones(())) / replicas
-        adversary, groups = self.adversary, self.trained_groups
         # What the forward pass itself changes, such as BatchNormalization's averages.
         moving = [v for part in self.trained_parts for v in part.non_trainable_variables if "float" in v.dtype]
         statistics = [(variable, tf.identity(variable.value)) for variable in moving if self.skip_bad_steps]
-        variables = [variable for group in groups for variable in group.variables]
-        with tf.GradientTape(persistent=adversary is not None) as tape:
-            outputs = self.decode(self.training_code(batch, images), training=True)
-            total, values = self._loss_of_each_image(images, outputs)
-            # Layers' own losses (regularizers, a rate) are not per image: they join the mean.
-            own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
-            own += self.penalties(batch)
-            objective = tf.reduce_mean(total) + sum(own)
-            scaled = scale * objective
-            if adversary is not None:
-                judgement = adversary.judge(outputs, training=True, step=step)
-                scaled_judgement = scale * tf.reduce_mean(judgement)
-        figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
-        opposing: list[tf.Tensor] = []
-        if adversary is None:
-            gradients = tape.gradient(scaled, variables)
-        else:
-            gradients, weight = adversary.against(tape, scaled, scaled_judgement, outputs, variables, step, scale)
-            del tape
-            opposing, compared = adversary.own_gradients(images, outputs, replicas, step)
-            figures |= {f"loss/{adversary.term.name}": judgement, "discriminator": compared}
-            figures["adversarial_weight"] = weight
+        step = self._plain_step(batch, images) if self.adversary is None else self._adversarial_step(batch, images)
 
         def move() -> None:
             first = 0
-            for group in groups:
-                group.apply(gradients[first : first + len(group.variables)])
+            for group in self.trained_groups:
+                group.apply(step.gradients[first : first + len(group.variables)])
                 first += len(group.variables)
-            if adversary is not None:
-                adversary.learn(opposing, step)
+            if self.adversary is not None:
+                self.adversary.learn(step.opposing, self.steps_taken.value)
             self.after_step(batch)
-            self._track(images, outputs, figures, training=True)
+            self._track(images, step.outputs, step.figures, training=True)
 
         if self.skip_bad_steps:
             # Under float16 infinite gradients are how the loss scale is found: its optimizer skips those itself.
             scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-            checked = [objective] if scales else [objective, *gradients, *opposing]
+            checked = [step.objective] if scales else [step.objective, *step.gradients, *step.opposing]
             tf.cond(_all_finite(checked), move, lambda: _restore(statistics))
         else:
             move()
         self.steps_taken.assign_add(1)
         return self._results(training=True)
 
+    def _forward(self, batch, images) -> tuple[dict[str, tf.Tensor], tf.Tensor, dict[str, tf.Tensor]]:
+        """A training pass: the decoder's images, the scalar to minimise, and the figures of each image."""
+        outputs = self.decode(self.training_code(batch, images), training=True)
+        total, values = self._loss_of_each_image(images, outputs)
+        # Layers' own losses (regularizers, a rate) are not per image: they join the mean.
+        own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
+        objective = tf.reduce_mean(total) + sum(own + self.penalties(batch))
+        return outputs, objective, _named(total, values)
+
+    def _plain_step(self, batch, images) -> "_Step":
+        """The gradients of a step without a discriminator."""
+        scale = self._gradient_scale()
+        with tf.GradientTape() as tape:
+            outputs, objective, figures = self._forward(batch, images)
+            scaled = scale * objective
+        return _Step(outputs, objective, figures, tape.gradient(scaled, self.trained_variables))
+
+    def _adversarial_step(self, batch, images) -> "_Step":
+        """The gradients of a step in which a discriminator judges the images, and then learns from the same ones."""
+        adversary, step, scale = self.adversary, self.steps_taken.value, self._gradient_scale()
+        with tf.GradientTape(persistent=True) as tape:
+            outputs, objective, figures = self._forward(batch, images)
+            scaled = scale * objective
+            judgement = adversary.judge(outputs, training=True, step=step)
+            scaled_judgement = scale * tf.reduce_mean(judgement)
+        gradients, weight = adversary.against(
+            tape, scaled, scaled_judgement, outputs, self.trained_variables, step, scale
+        )
+        del tape
+        opposing, compared = adversary.own_gradients(images, outputs, _replicas(), step)
+        figures |= {f"loss/{adversary.term.name}": judgement, "discriminator": compared, "adversarial_weight": weight}
+        return _Step(outputs, objective, figures, gradients, opposing)
+
+    def _gradient_scale(self) -> tf.Tensor:
+        """The factor that keeps small gradients inside float16, divided by the replicas that add theirs."""
+        return self.optimizer.scale_loss(tf.ones(())) / _replicas()
+
     def test_step(self, batch):
         """Measures a batch without changing anything; returns the running means by name."""
         images = to_unit_range(batch["image"])
         outputs = self.decode(self.validation_code(batch, images))
-        total, values = self._loss_of_each_image(images, outputs)
-        figures = {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
+        figures = _named(*self._loss_of_each_image(images, outputs))
         if self.adversary is not None:
             figures[f"loss/{self.adversary.term.name}"] = self.adversary.judge(outputs, training=False)
             figures["discriminator"] = self.adversary.compare(images, outputs, training=False)
@@ -281,12 +300,8 @@ class Reconstructor(keras.Model, ABC):
         variables = self.trained_variables
         moving = [variable for part in self.trained_parts for variable in part.variables]
         with unchanged(moving), tf.GradientTape() as tape:
-            outputs = self.decode(self.training_code(batch, images), training=True)
-            total, _ = self._loss_of_each_image(images, outputs)
-            own = [tf.cast(loss, tf.float32) for part in self.trained_parts for loss in part.losses]
-            objective = tf.reduce_mean(total) + sum(own + self.penalties(batch))
-        gradients = tape.gradient(objective, variables)
-        pairs = zip(variables, gradients)
+            _, objective, _ = self._forward(batch, images)
+        pairs = zip(variables, tape.gradient(objective, variables))
         return {variable.path: _as_array(gradient) for variable, gradient in pairs if gradient is not None}
 
     def _reconstruct_batch(self, images):
@@ -307,6 +322,24 @@ class Reconstructor(keras.Model, ABC):
             for start in range(0, len(images), batch_size)
         ]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+class _Step(NamedTuple):
+    """What a step found: the decoder's images, the scalar minimised, figures by name, and gradients of both sides."""
+
+    outputs: dict[str, tf.Tensor]
+    objective: tf.Tensor
+    figures: dict[str, tf.Tensor]
+    gradients: Sequence[tf.Tensor]
+    opposing: Sequence[tf.Tensor] = ()
+
+
+def _named(total: tf.Tensor, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
+
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:

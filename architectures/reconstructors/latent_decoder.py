@@ -27,13 +27,15 @@ class LatentDecoder(Reconstructor):
     Args:
         count: Training images: rows of the table.
         dimensions: Numbers in a latent.
-        constraint: Where latents may lie.
+        constraint: On latents.
         l2: Weight of the squared length of a latent in what is minimised.
         held_out_optimizer: Moves the latents of images that never trained.
         held_out_steps: Its steps.
         held_out_restarts: Its starting points for each image.
         **kwargs: See Reconstructor.
     """
+
+    not_ready = "its training images have no latents; call begin(indices, labels, latents)"
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class LatentDecoder(Reconstructor):
         self.latent_optimizer = latent_optimizer or RowwiseAdam()
 
     def begin(self, indices: np.ndarray, labels: np.ndarray, latents: np.ndarray) -> None:
-        """Gives each training image its row before the first step.
+        """Gives each training image its row; needed once before the first step.
 
         Args:
             indices: int64 [count], ascending: the images' indices in the dataset.
@@ -83,6 +85,7 @@ class LatentDecoder(Reconstructor):
         self.image_indices.assign(indices)
         self.image_labels.assign(labels)
         self.latents.assign(constrained(tf.convert_to_tensor(latents, tf.float32), self.constraint))
+        self.ready = True
 
     @property
     def trained_parts(self) -> list[keras.Model]:
@@ -114,7 +117,7 @@ class LatentDecoder(Reconstructor):
         return [tf.reduce_mean(self._penalty(tf.gather(self.latents.value, self._rows(batch))))]
 
     def after_step(self, batch):
-        """Brings the latents that moved back to where they may lie."""
+        """Applies the constraint to the latents that moved."""
         if self.constraint == "none":
             return
         table = self.latents.value
@@ -141,7 +144,7 @@ class LatentDecoder(Reconstructor):
         return self.through_code_stack(self.find(images, steps).latents, training)
 
     def validation_code(self, batch, images):
-        """From the latents that a batch brings along, found before; else as `encode`, but from one starting point."""
+        """From the batch's `latents`, where they were found before; else as `encode`, but from one starting point."""
         latents = batch["latents"] if "latents" in batch else self.find(images, restarts=1).latents
         return self.through_code_stack(latents)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from workflows.evaluation.latents.thumbnails import shrunk
 
 from common.errors import RequestError
 from common.program import installed
 from viewer.core.protocol import ImageSource
-from workflows.evaluation.latents.thumbnails import shrunk
 
 # No model takes so many pixels.
 LONGEST_SIDE = 2048

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
+from workflows.evaluation.latents.thumbnails import shrunk
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.image_store import free_memory
@@ -22,7 +23,6 @@ from viewer.core.cache import Recent
 from viewer.core.protocol import Answer, ImageSource
 from viewer.core.worker_camera import LONGEST_SIDE, Camera
 from viewer.core.worker_models import Models
-from workflows.evaluation.latents.thumbnails import shrunk
 from workflows.training.restore import Restored
 
 _MOST_KEPT = 16

@@ -131,6 +131,7 @@ def load_checkpoint(model: Reconstructor, path: Path, checked: bool = False) -> 
         if ours:
             lines.append(f"{group.replace('_', ' ')}: is not the one that wrote the checkpoint, so it starts fresh")
     _assign(variables, arrays, path)
+    model.ready = True
     return lines
 
 
@@ -152,6 +153,7 @@ def load_weights(model: Reconstructor, path: Path, checked: bool = False) -> Non
     variables = {name: variable for name, variable in state_variables(model).items() if name.startswith("model/")}
     weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
     _assign(variables, _averaged(weights, arrays), path)
+    model.ready = True
 
 
 def _optimizer_classes(model: Reconstructor) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A run → its model, as it was at a checkpoint."""
+"""A run → its model, as it was at a checkpoint: to reconstruct images, or to go on training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from builders.dataset_builder import DatasetBuilder, Splits
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, Spec
 from common.errors import RequestError
-from run_directory.checkpoints import Checkpoint
+from run_directory.checkpoints import Checkpoint, DamagedCheckpoint, whole_or_other
 from run_directory.record import repair_if_idle
 from run_directory.run import Run
 from workflows.placing import placed
-from workflows.training.checkpoints import load_weights, weights_hash
+from workflows.training.checkpoints import load_checkpoint, load_weights, weights_hash
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,46 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
     loaded = run.load_spec()
     state = run.state()
     with placed(loaded):
+        train_count = run.image_counts().get("train", 0)
         model = ModelBuilder(
-            loaded.spec,
-            run.image_shape(),
-            state.steps_per_epoch or 1,
-            train_count=run.image_counts().get("train", 0),
+            loaded.spec, run.image_shape(), state.steps_per_epoch or 1, train_count=train_count
         ).build()
     check_frozen_weights(run, model)
     load_weights(model, held.path, checked=True)
     return Restored(run, loaded, model, held, tuple(remarks))
+
+
+def resume(run: Run, model: Reconstructor, steps_per_epoch: int) -> tuple[int, list[str]] | None:
+    """Puts the state of a run's newest whole checkpoint into its model, to go on training.
+
+    Damaged checkpoints after it are renamed to `….damaged`: the run writes those steps again.
+
+    Returns:
+        The steps that are finished, and lines for the user about what is not as expected; None without a checkpoint.
+
+    Raises:
+        RequestError: No checkpoint is whole, they belong to another network, or history.csv lacks epochs.
+    """
+    found = run.checkpoints()
+    newest = found[-1].held() if found else None
+    if newest is None:
+        return None
+    try:
+        checkpoint, remark = whole_or_other(newest, found[:-1])
+    except DamagedCheckpoint as error:
+        raise RequestError(f"{error}; no checkpoint of this run is whole, so train again") from None
+    fresh = load_checkpoint(model, checkpoint.path, checked=True)
+    for damaged in found:
+        if damaged.step > checkpoint.step:
+            damaged.path.replace(damaged.path.with_name(f"{damaged.path.name}.damaged"))
+    epochs = checkpoint.step // steps_per_epoch
+    run.truncate_history(epochs)
+    if len(run.history_rows()) < epochs:
+        raise RequestError(
+            f"{run.history_path}: lacks epochs that checkpoint {checkpoint.path.name} has behind it, so neither the "
+            "best epoch nor early stopping is known; restore it from a copy of the run"
+        )
+    return checkpoint.step, [*([remark] if remark else []), *fresh]
 
 
 def check_frozen_weights(run: Run, model: Reconstructor) -> None:

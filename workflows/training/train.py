@@ -89,7 +89,7 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
             f"{run.path}: has finished its {state.epoch} epochs; to go on add "
             f"--set training.epochs={state.epoch + loaded.spec.training.epochs}"
         )
-    trainer = Trainer(loaded, verbose)
+    trainer = Trainer(loaded, verbose, resumes=bool(run.checkpoints()))
     began_with = run.environment().get("dataset", {})
     trained_on = began_with.get("fingerprint")
     if trained_on is not None and trained_on != trainer.splits.fingerprint:

@@ -13,7 +13,7 @@ from workflows.training.checkpoints import read_arrays
 from workflows.training.restore import restore
 from workflows.training.stopping import Interrupted
 from workflows.training.train import train
-from workflows.training.trainer import _Session
+from workflows.training.trainer import Trainer
 
 # Everything that has a state: three optimizers, batch statistics, dropout on both sides, averages, late starts.
 ADVERSARIAL = """
@@ -71,7 +71,7 @@ def test_history_shows_both_sides_and_the_weight(whole):
 
 def test_a_stopped_run_ends_as_it_would_have(whole, tmp_path, monkeypatch):
     asked = []
-    count = _Session._finite
+    count = Trainer._finite
 
     def stop_in_time(session, loss):
         if session.step == 3 and not asked:
@@ -79,7 +79,7 @@ def test_a_stopped_run_ends_as_it_would_have(whole, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         return count(session, loss)
 
-    monkeypatch.setattr(_Session, "_finite", stop_in_time)
+    monkeypatch.setattr(Trainer, "_finite", stop_in_time)
     monkeypatch.setattr("workflows.training.progress._SECONDS_BETWEEN_UPDATES", 0.0)
     with pytest.raises(Interrupted):
         run_spec(tmp_path)

@@ -26,7 +26,7 @@ from workflows.export.manifest import problems_of, read_manifest
 from workflows.export.target import choose_target
 from workflows.training.restore import restore
 from workflows.training.train import train
-from workflows.training.trainer import _Session
+from workflows.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -162,9 +162,9 @@ def test_a_folder_in_the_place_of_a_run_is_not_written_to(run):
             shutil.copytree(moved, run.path)
         return finite(session, *arguments)
 
-    finite = _Session._finite
+    finite = Trainer._finite
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RunGone):
-        patch.setattr(_Session, "_finite", replace_and_go_on)
+        patch.setattr(Trainer, "_finite", replace_and_go_on)
         train(run.path, ["training.epochs=3"], verbose=0)
     assert run.history()["epoch"] == [1, 2]
 
@@ -312,9 +312,9 @@ def test_an_image_deleted_or_changed_while_training_ends_in_its_name(tmp_path, m
             path.unlink() if how == "deleted" else path.write_bytes(b"no image")
         return prune(session, *arguments)
 
-    prune = _Session._prune
+    prune = Trainer._prune
     with pytest.MonkeyPatch.context() as patch, pytest.raises(RequestError, match=r"unreadable image '\d\d\.png'"):
-        patch.setattr(_Session, "_prune", spoil)
+        patch.setattr(Trainer, "_prune", spoil)
         train(write_spec(tmp_path, IMAGES), [], tmp_path / "runs", verbose=0)
     [run] = list_runs(tmp_path / "runs")
     assert run.state().status == "failed" and ".png" in run.state().message

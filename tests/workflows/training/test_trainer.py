@@ -12,7 +12,7 @@ from tests.specs import AUTOENCODER, write_spec
 from workflows.training.checkpoints import read_arrays
 from workflows.training.stopping import Interrupted
 from workflows.training.train import train
-from workflows.training.trainer import TrainingFailed, _Session
+from workflows.training.trainer import Trainer, TrainingFailed
 
 AUGMENT = "dataset.augment=[random_flip]"
 
@@ -55,7 +55,7 @@ def test_a_run_stopped_anywhere_ends_as_it_would_have(tmp_path, monkeypatch, sto
     )
     whole = run_spec(tmp_path, *overrides)
     asked = []
-    count = _Session._finite
+    count = Trainer._finite
 
     def stop_in_time(session, loss):
         if session.step == stop_after and not asked:
@@ -63,7 +63,7 @@ def test_a_run_stopped_anywhere_ends_as_it_would_have(tmp_path, monkeypatch, sto
             os.kill(os.getpid(), signal.SIGINT)
         return count(session, loss)
 
-    monkeypatch.setattr(_Session, "_finite", stop_in_time)
+    monkeypatch.setattr(Trainer, "_finite", stop_in_time)
     monkeypatch.setattr("workflows.training.progress._SECONDS_BETWEEN_UPDATES", 0.0)
     with pytest.raises(Interrupted, match=f"stopped after step {stop_after} of 10 and saved; continue with"):
         run_spec(tmp_path, *overrides, where="stopped")

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector import ProjectorConfig
 
+from builders.calibration import initial_latents
 from builders.dataset_builder import DatasetBuilder
 from builders.images import fit_image, to_float
 from builders.spec import Image as ImageShape
@@ -22,11 +23,10 @@ from workflows.evaluation.latents.neighbours import neighbour_accuracy
 from workflows.evaluation.latents.plane import Plane
 from workflows.evaluation.reconstruct import reconstruct
 from workflows.evaluation.validate import validate
-from workflows.training.latent_start import initial_latents
 from workflows.training.restore import restore
 from workflows.training.stopping import Interrupted
 from workflows.training.train import train
-from workflows.training.trainer import Trainer, _Session
+from workflows.training.trainer import Trainer
 
 LOGGING = "logging={histograms: {every: 1 epoch}, gradient_norms: {every: 1 epoch}, latent_space: {every: 1 epoch}}"
 
@@ -86,14 +86,14 @@ def test_new_images_are_rebuilt_by_the_same_search(run, tmp_path):
 
 def test_a_stopped_run_ends_as_it_would_have(run, tmp_path, monkeypatch):
     """Latents, their moments and each row's steps come back bit for bit."""
-    count = _Session._finite
+    count = Trainer._finite
 
     def stop_in_time(session, loss):
         if session.step == 6:
             os.kill(os.getpid(), signal.SIGINT)
         return count(session, loss)
 
-    monkeypatch.setattr(_Session, "_finite", stop_in_time)
+    monkeypatch.setattr(Trainer, "_finite", stop_in_time)
     monkeypatch.setattr("workflows.training.progress._SECONDS_BETWEEN_UPDATES", 0.0)
     with pytest.raises(Interrupted):
         train(write_spec(tmp_path, LATENTS), [LOGGING], tmp_path / "runs", verbose=0)
@@ -202,7 +202,6 @@ def test_where_latents_start(initializer, tmp_path):
 def test_latents_that_no_spec_places_move_with_the_first_step(activation, tmp_path):
     text = LATENTS.replace("initializer: pca, ", "").replace("batch_normalization: true", f"activation: {activation}")
     trainer = Trainer(loaded(tmp_path, text=text), verbose=0)
-    trainer.begin_latents()
     before = trainer.model.latents.numpy()
     trainer.rehearse()
     assert (trainer.model.latents.numpy() != before).any()

@@ -1,0 +1,80 @@
+"""What is measured on training images before the first step: the scales of taps, and where latents start."""
+
+import numpy as np
+import tensorflow as tf
+from sklearn.decomposition import PCA
+
+from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.latent_decoder import LatentDecoder
+from builders.images import shrunk, to_float
+from builders.spec import Latents, Spec
+from builders.split import Split, Splits
+from common.errors import RequestError
+
+# Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.
+_IMAGES = 64
+# PCA is fitted on no more images than this, evenly spread over the split; all are then projected. Larger images are
+# shrunk first: starting points need no detail.
+_FITTED = 5000
+_BATCH = 256
+_SIDE = 32
+
+
+def training_split(splits: Splits) -> Split:
+    """The training images. Raises RequestError where the spec has none."""
+    if "train" not in splits:
+        raise RequestError("dataset.split: has no train; add one, such as `train: rest`")
+    return splits["train"]
+
+
+def calibrate(model: Reconstructor, split: Split, spec: Spec) -> None:
+    """Measures tap scales and first latents on the training images, where the model has any."""
+    model.calibrate(tf.convert_to_tensor(spread_images(split, _IMAGES)))
+    if isinstance(model, LatentDecoder) and spec.encoder.latents is not None:
+        model.begin(split.indices, split.labels, initial_latents(split, spec.encoder.latents, spec.seed))
+
+
+def spread_images(split: Split, count: int) -> np.ndarray:
+    """`count` images spread evenly over a split, always the same: float32 [count, height, width, channels]."""
+    positions = np.linspace(0, split.count - 1, min(count, split.count)).astype(int)
+    return np.stack([to_float(split.image(int(position))) for position in positions])
+
+
+def initial_latents(split: Split, latents: Latents, seed: int) -> np.ndarray:
+    """The first latent of every image of a split.
+
+    `normal` is drawn from N(0, 1); `pca` is the image's principal components, divided by one number so that their root
+    mean square is 1. Dimensions beyond the number of components are 0.
+
+    Args:
+        split: The training images.
+        latents: The spec's latents.
+        seed: The spec's seed.
+
+    Returns:
+        float32 [images, dimensions].
+    """
+    shape = (split.count, latents.dimensions)
+    if latents.initializer == "zeros":
+        return np.zeros(shape, np.float32)
+    if latents.initializer == "normal":
+        return np.random.default_rng(seed).standard_normal(shape, np.float32)
+    if split.count < 2:
+        return np.zeros(shape, np.float32)  # one image has no variance
+    spread = np.linspace(0, split.count - 1, min(_FITTED, split.count)).astype(int)
+    fitted = np.concatenate([_pixels(split, rows) for rows in np.array_split(spread, -(-len(spread) // _BATCH))])
+    components = min(latents.dimensions, *fitted.shape)
+    pca = PCA(components, svd_solver="covariance_eigh" if fitted.shape[1] <= 4096 else "randomized", random_state=seed)
+    pca.fit(fitted)
+    scores = np.zeros(shape, np.float32)
+    for start in range(0, split.count, _BATCH):
+        rows = np.arange(start, min(start + _BATCH, split.count))
+        scores[rows, :components] = pca.transform(_pixels(split, rows))
+    return scores / max(float(np.sqrt(np.mean(np.square(scores)))), 1e-12)
+
+
+def _pixels(split: Split, rows: np.ndarray) -> np.ndarray:
+    images = split.images(rows)
+    if max(images.shape[1:3]) > _SIDE:
+        images = np.stack([shrunk(image, _SIDE) for image in images])
+    return to_float(images).reshape(len(rows), -1)
