@@ -26,7 +26,7 @@ def load_spec(path: "str | PathLike", overrides: "Sequence[str]" = ()) -> "Spec"
         overrides: `path.to.key=value` with values in YAML, applied in order.
 
     Returns:
-        The typed spec. `builders.spec.load_spec` also returns where each value was written.
+        The typed spec. The `load_spec` of `builders.spec` also returns where each value was written.
 
     Raises:
         SpecErrors: With every mistake that was found.

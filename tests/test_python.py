@@ -8,10 +8,14 @@ import pytest
 
 import builders
 from builders import DatasetBuilder, ModelBuilder, load_spec
-from tests.specs import INVERTER, LATENTS, write_spec
+from tests.specs import AUTOENCODER, INVERTER, LATENTS, write_spec
 from workflows.training.train import train
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "python.md"
+ADVERSARIAL = AUTOENCODER.replace(
+    "loss: {mse: 1}",
+    "loss: {mse: 1, adversarial: 0.01}\ndiscriminator: {layers: [Flatten, Dense: {units: 1}]}",
+)
 SPEC = INVERTER.replace("crops: 6", "crops: 40")
 
 
@@ -51,6 +55,19 @@ def test_a_model_that_was_built_without_data_says_what_it_lacks(text, line, tmp_
     assert np.ptp(measured.numpy()) > 0 or measured.numpy()[0] != 1
     with pytest.raises(ValueError, match=r"received neither data nor an image shape; call build\(splits\)"):
         ModelBuilder(spec).build()
+
+
+@pytest.mark.parametrize("text", [INVERTER, AUTOENCODER, LATENTS, ADVERSARIAL])
+def test_fit_ends_with_averaged_weights(text, tmp_path):
+    averaged = "training.optimizer={Adam: {learning_rate: 0.01, use_ema: true, ema_momentum: 0.5}}"
+    spec = load_spec(write_spec(tmp_path, text), [averaged])
+    splits = DatasetBuilder(spec).build()
+    model = ModelBuilder(spec).build(splits)
+    model.fit(splits["train"].epoch(0), verbose=0)
+    pairs = model.trained_groups[0].averages()
+    assert pairs
+    for weight, average in pairs:
+        np.testing.assert_array_equal(weight.numpy(), average.numpy())
 
 
 def test_the_package_has_no_other_names():

@@ -155,6 +155,15 @@ class Reconstructor(keras.Model, ABC):
         return [variable for group in self.trained_groups for variable in group.variables]
 
     @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """See Keras. Those of `optimizer` come first, in its order: `fit` pairs them so with their moving averages."""
+        weights = super().trainable_weights
+        if self.optimizer is None:
+            return weights
+        order = {id(variable): place for place, variable in enumerate(self.trained_variables)}
+        return sorted(weights, key=lambda variable: order.get(id(variable), len(order)))
+
+    @property
     def optimizer_groups(self) -> list[OptimizerGroup]:
         """Every optimizer with what it moves."""
         return self.trained_groups + ([] if self.adversary is None else [self.adversary.group])

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from workflows.evaluation.latents.thumbnails import shrunk
 
+from builders.images import shrunk
 from common.errors import RequestError
 from common.program import installed
 from viewer.core.protocol import ImageSource

@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
-from workflows.evaluation.latents.thumbnails import shrunk
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.image_store import free_memory
-from builders.images import FORMATS, BadImageError, ValueRange, file_value_range, fit_image, open_image, to_float
+from builders.images import (
+    FORMATS,
+    BadImageError,
+    ValueRange,
+    file_value_range,
+    fit_image,
+    open_image,
+    shrunk,
+    to_float,
+)
 from builders.spec import Image
 from common.errors import RequestError
 from common.registry import METRICS
