@@ -17,7 +17,6 @@ from tests.specs import LATENTS, write_spec
 from workflows.evaluation import validate
 from workflows.evaluation.latents import pictures
 from workflows.training import epoch_measures
-from workflows.training import latent_space as while_training
 from workflows.training.train import train
 
 CLASSES = ["$$in", "a_$x^{", b"caf\xe9", "[/x]", "_x", "<script>", "two\nlines\x1b[31m", "العربية"]
@@ -54,9 +53,9 @@ def run(work):
         raise MemoryError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(while_training, "draw_epoch", sometimes)
-        patch.setattr(while_training, "animate", never)
-        patch.setattr(epoch_measures, "write_samples", never)
+        patch.setattr(epoch_measures, "draw_epoch", sometimes)
+        patch.setattr(epoch_measures, "animate", never)
+        patch.setattr(epoch_measures, "sample_grid", never)
         return train(write_spec(work, text), [every], work / "runs", verbose=0)
 
 
