@@ -121,19 +121,24 @@ def new(name: str, kind: str) -> None:
 
 
 @commands.command()
-@click.option("--write", is_flag=True, help="Write what is stale.")
-def schema(write: bool) -> int:
-    """Report whether the JSON Schema of specs is up to date."""
-    from workflows.import_tensorflow import import_tensorflow
+@click.option("--write", is_flag=True, help="Write what is not up to date.")
+@click.option("--out", metavar="FILE.json", help="The file of the schema. [default: specs/schema/spec.schema.json]")
+@click.option(
+    "--keras", is_flag=True, help="Also the committed part about Keras: after a change of the lock or a backbone."
+)
+def schema(write: bool, out: str | None, keras: bool) -> int:
+    """Report whether the JSON Schema of specs, for editors, is up to date."""
+    if keras:
+        from workflows.import_tensorflow import import_tensorflow
 
-    import_tensorflow()
-    from workflows.schema import stale_files, write_schema
+        import_tensorflow()
+    from workflows.schema import SCHEMA_PATH, stale_files, write_schema
 
-    stale = write_schema() if write else list(stale_files())
+    stale = (write_schema if write else stale_files)(keras, Path(out) if out else SCHEMA_PATH)
     for path in stale:
-        say(f"{path}: {'written' if write else 'stale; write it with `' + typed('schema --write') + '`'}")
+        say(f"{path}: {'written' if write else 'not up to date; add --write to write it'}")
     if not stale:
-        say("the schema and the catalogue are up to date")
+        say("the schema is up to date")
     return FAILED if stale and not write else DONE
 
 

@@ -125,6 +125,7 @@ def modules_loaded_by(arguments):
     [
         ["check", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "specs").glob("*.yaml")))],
         ["runs"],
+        ["schema"],
         ["--help"],
         ["train", "--help"],
     ],

@@ -1,40 +1,26 @@
-"""Everything a spec can name, with its arguments: read from catalogue.json, without Keras or the registries.
+"""Everything a spec can name, with its arguments, known without importing Keras or an entry.
 
-`builders/catalogue_builder.py` writes the file; `python cli.py schema --write` runs it.
+Keras' part is committed in catalogue.json, which `builders/catalogue_builder.py` writes: it changes only with the lock.
+The entries of our registries are read from their source files.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from builders.spec.shapes import (
-    MISSING,
-    Anything,
-    Field,
-    Flag,
-    Items,
-    Length,
-    Named,
-    Nothing,
-    Number,
-    Record,
-    Shape,
-    Table,
-    Text,
-    Words,
-    either,
-    options_of,
-)
+from builders.spec.entries import Definition, own_definitions, read_entry
+from builders.spec.json_shapes import shape_from_json
+from builders.spec.shapes import MISSING, Field, Record
+from builders.spec.source_code import SourceError
+from common.registry import REGISTRIES
 
 CATALOGUE_PATH = Path(__file__).parent / "catalogue.json"
 
 # Kinds that Keras takes as text, such as `he_normal`, besides `{Name: {arguments}}`.
 KERAS_OBJECTS = ("initializer", "regularizer", "constraint")
-_SIMPLE = {"any": Anything(), "null": Nothing(), "bool": Flag(), "duration": Length()}
-_BOUNDS = ("minimum", "maximum", "above", "below")
 
 
 @dataclass(frozen=True)
@@ -59,10 +45,10 @@ class Catalogue:
     """Entries by kind and name.
 
     Args:
-        data: What catalogue.json holds: kind → name → entry.
+        data: Kind → name → entry, as JSON data, or a function that reads it on first use.
     """
 
-    def __init__(self, data: Mapping[str, Mapping[str, Any]]):
+    def __init__(self, data: Mapping[str, Mapping[str, Mapping[str, Any] | Callable[[], Mapping[str, Any]]]]):
         self._data = data
         self._entries: dict[tuple[str, str], Entry] = {}
 
@@ -77,29 +63,59 @@ class Catalogue:
 
     def identifiers(self, kind: str) -> list[str]:
         """The words that Keras takes as text, such as `he_normal`, of one of its own kinds."""
-        return sorted({word for item in self._data.get(kind, {}).values() for word in item.get("identifiers", ())})
+        return sorted({word for name in self.names(kind) for word in self._read(kind, name).get("identifiers", ())})
 
     def entry(self, kind: str, name: Any) -> Entry | None:
         """One entry, None where there is none."""
         if not isinstance(name, str) or name not in self._data.get(kind, {}):
             return None
         if (kind, name) not in self._entries:
-            self._entries[kind, name] = _entry(name, self._data[kind][name])
+            self._entries[kind, name] = _entry(name, self._read(kind, name))
         return self._entries[kind, name]
+
+    def data(self) -> dict[str, dict[str, Any]]:
+        """All entries, as JSON data."""
+        return {kind: {name: dict(self._read(kind, name)) for name in self.names(kind)} for kind in self.kinds}
 
     def reported_terms(self) -> dict[str, list[str]]:
         """Loss terms that layers report, such as `rate` → the layers that do."""
         found: dict[str, list[str]] = {}
-        for name, item in self._data.get("layer", {}).items():
-            for term in item.get("terms", ()):
+        for name in self.names("layer"):
+            for term in self._read("layer", name).get("terms", ()):
                 found.setdefault(term, []).append(name)
         return found
+
+    def _read(self, kind: str, name: str) -> Mapping[str, Any]:
+        data = self._data[kind][name]
+        return data() if callable(data) else data
 
 
 @lru_cache(maxsize=1)
 def load_catalogue() -> Catalogue:
-    """The committed catalogue."""
-    return Catalogue(json.loads(CATALOGUE_PATH.read_text(encoding="utf-8")))
+    """Everything that can be named: by Keras, and by the registries' files as they are now."""
+    return read_catalogue(json.loads(CATALOGUE_PATH.read_text(encoding="utf-8")))
+
+
+def read_catalogue(committed: Mapping[str, Any]) -> Catalogue:
+    """The catalogue of a committed part about Keras, with the entries of our registries.
+
+    Raises:
+        SourceError: A file of a registry cannot be read, or two entries have one name.
+    """
+    data: dict[str, dict[str, Any]] = {kind: dict(entries) for kind, entries in committed.items() if kind != "taps"}
+    for definition in own_definitions():
+        entries = data.setdefault(definition.kind, {})
+        if definition.name in entries:
+            raise SourceError(f"{definition.place}: {definition.kind} '{definition.name}' is there already; rename it")
+        entries[definition.name] = cache(partial(_read, definition, committed["taps"]))
+    return Catalogue({**{kind: {} for kind in REGISTRIES}, **data})
+
+
+def _read(definition: Definition, taps: Mapping[str, Any]) -> dict[str, Any]:
+    known = taps.get(definition.name) if definition.kind == "backbone" else None
+    # Taps are known only by building the network: those listed belong to the code with this digest.
+    found = {"taps": known["names"]} if known and known["code"] == definition.cls.digest() else {}
+    return {**read_entry(definition), **found}
 
 
 def _entry(name: str, data: Mapping[str, Any]) -> Entry:
@@ -112,62 +128,3 @@ def _entry(name: str, data: Mapping[str, Any]) -> Entry:
 def _field(data: Mapping[str, Any]) -> Field:
     required = bool(data.get("required"))
     return Field(shape_from_json(data["type"]), data.get("doc", ""), required, data.get("default", MISSING))
-
-
-def shape_to_json(shape: Shape) -> Any:
-    """A shape as catalogue.json holds it; `shape_from_json` reads it back."""
-    for word, simple in _SIMPLE.items():
-        if shape == simple:
-            return word
-    options = list(options_of(shape))
-    if len(options) > 1:
-        return [shape_to_json(option) for option in options]
-    if isinstance(shape, Number):
-        word = "int" if shape.whole else "float"
-        bounds = {name: getattr(shape, name) for name in _BOUNDS if getattr(shape, name) is not None}
-        return {"number": word, **bounds} if bounds else word
-    if isinstance(shape, Text):
-        return {"text": shape.pattern, "hint": shape.hint} if shape.pattern else "str"
-    if isinstance(shape, Words):
-        return {"words": list(shape.values)}
-    if isinstance(shape, Items):
-        count = {"minimum": shape.minimum} if shape.minimum else {}
-        count |= {"maximum": shape.maximum} if shape.maximum is not None else {}
-        return {"list": shape_to_json(shape.item), **count}
-    if isinstance(shape, Table):
-        return {"map": shape_to_json(shape.value)}
-    if isinstance(shape, Named):
-        return {"choice": shape.kind}
-    if isinstance(shape, Record):
-        return {"record": shape.name}
-    raise TypeError(f"the catalogue cannot hold {shape!r}")
-
-
-def shape_from_json(data: Any) -> Shape:
-    """What `shape_to_json` was given."""
-    if isinstance(data, str):
-        if data in _SIMPLE:
-            return _SIMPLE[data]
-        return {"int": Number(whole=True), "float": Number(), "str": Text()}[data]
-    if isinstance(data, list):
-        return either(*map(shape_from_json, data))
-    if "number" in data:
-        return Number(data["number"] == "int", **{name: data[name] for name in _BOUNDS if name in data})
-    if "text" in data:
-        return Text(data["text"], data["hint"])
-    if "words" in data:
-        return Words(tuple(data["words"]))
-    if "list" in data:
-        return Items(shape_from_json(data["list"]), data.get("minimum", 0), data.get("maximum"))
-    if "map" in data:
-        return Table(shape_from_json(data["map"]))
-    if "choice" in data:
-        return Named(data["choice"])
-    return _record(data["record"])
-
-
-def _record(name: str) -> Record:
-    from builders.spec import types as spec_types
-    from builders.spec.annotations import record_of
-
-    return record_of(getattr(spec_types, name))

@@ -1,12 +1,11 @@
 """Specs to test with, and the catalogue with what those specs name and this version may not have yet."""
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
 
-from builders.spec.catalogue import CATALOGUE_PATH, Catalogue
+from builders.spec.catalogue import Catalogue, load_catalogue
 
 TARGETS = Path(__file__).parent / "targets"
 SPECS = Path(__file__).parents[3] / "specs"
@@ -53,8 +52,8 @@ _PLANNED = {
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    """The committed catalogue, completed with entries that the target specs name."""
-    data = copy.deepcopy(json.loads(CATALOGUE_PATH.read_text(encoding="utf-8")))
+    """The catalogue, completed with entries that the target specs name."""
+    data = copy.deepcopy(load_catalogue().data())
     for kind, entries in _PLANNED.items():
         for name, entry in entries.items():
             data.setdefault(kind, {}).setdefault(name, entry)

@@ -1,23 +1,23 @@
 """Docstrings in Google style → what a class is, and what each argument is."""
 
-import inspect
 import re
-from typing import Any
 
 _ITEM = re.compile(r"(\w+(?:\s*,\s*\w+)*)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 _LONGEST = 300
 
 
-def first_line(entry: Any) -> str:
+def first_sentence(doc: str) -> str:
     """The first sentence of a docstring."""
-    return _sentence(inspect.getdoc(entry) or "")
+    paragraph = " ".join(doc.strip().split("\n\n")[0].split())
+    match = re.match(r"(.+?[.!?])(\s|$)", paragraph)
+    return _shortened(match[1] if match else paragraph)
 
 
-def argument_docs(cls: Any) -> dict[str, str]:
-    """Argument → its description, from the `Args:` section of a class or its constructor."""
+def argument_docs(*docs: str) -> dict[str, str]:
+    """Argument → its description, from the `Args:` sections of docstrings; the first that describes it counts."""
     found: dict[str, str] = {}
-    for owner in (cls, cls.__init__):
-        for name, text in _section(inspect.getdoc(owner) or "").items():
+    for doc in docs:
+        for name, text in _section(doc).items():
             found.setdefault(name, text)
     return found
 
@@ -43,17 +43,7 @@ def _section(doc: str) -> dict[str, str]:
             items[current] = [match[2]]
         elif current is not None:
             items[current].append(line.strip())
-    found = {}
-    for names, texts in items.items():
-        for name in names.split(","):
-            found[name.strip()] = _shortened(" ".join(texts))
-    return found
-
-
-def _sentence(text: str) -> str:
-    paragraph = " ".join(text.strip().split("\n\n")[0].split())
-    match = re.match(r"(.+?[.!?])(\s|$)", paragraph)
-    return _shortened(match[1] if match else paragraph)
+    return {name.strip(): _shortened(" ".join(texts)) for names, texts in items.items() for name in names.split(",")}
 
 
 def _shortened(text: str) -> str:

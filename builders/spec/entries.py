@@ -1,0 +1,224 @@
+"""Entries of registries, read from their source files without running them, as the catalogue holds them."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builders.spec.annotations import record_of, shape_of, to_plain
+from builders.spec.docstrings import argument_docs, first_sentence
+from builders.spec.json_shapes import shape_to_json
+from builders.spec.keras_types import BASE_LAYER_ARGUMENTS, Activation, stated_type
+from builders.spec.shapes import Named, Nothing, Shape, either, options_of
+from builders.spec.source_code import (
+    ROOT,
+    KerasLayer,
+    Parameter,
+    SourceClass,
+    SourceError,
+    SourceFile,
+    UnreadableError,
+    opened,
+    read_source,
+)
+from builders.spec.types import Features
+from common import registry as registries
+from common.formatting import printable
+from common.registry import REGISTRIES
+
+# Name of a registry in a source file → its kind.
+_KINDS = {
+    name: kind for kind, registry in REGISTRIES.items() for name, value in vars(registries).items() if value is registry
+}
+_FEATURES = ("backbone", "weights", "taps", "input_size")
+_REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class that a source file registers."""
+
+    kind: str
+    name: str
+    cls: SourceClass
+
+    @property
+    def place(self) -> str:
+        """`file:line`, for messages."""
+        return self.cls.place
+
+
+def own_definitions() -> list[Definition]:
+    """What the modules of all registries' packages register. Raises SourceError where one cannot be read."""
+    files: dict[Path, SourceFile] = {}
+    found = []
+    for kind, registry in REGISTRIES.items():
+        folder = ROOT.joinpath(*str(registry.package).split("."))
+        for path in sorted(folder.glob("*.py")):
+            if b".register(" in read_source(path):  # most files only help
+                found += [item for item in definitions(opened(path, ROOT, files)) if item.kind == kind]
+    return found
+
+
+def definitions(file: SourceFile) -> list[Definition]:
+    """What a file registers: classes at its top level below `@REGISTRY.register("name")`.
+
+    Raises:
+        SourceError: A name is no constant.
+    """
+    found = []
+    for node in file.classes():
+        for decorator in node.decorator_list:
+            kind = _kind(file, decorator)
+            if kind is not None and isinstance(decorator, ast.Call):
+                cls = SourceClass(file, node)
+                found.append(Definition(kind, _name(cls, decorator), cls))
+    return found
+
+
+def _kind(file: SourceFile, decorator: ast.expr) -> str | None:
+    """The kind of the registry that a decorator registers with."""
+    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
+        return None
+    module, _, name = (file.meaning(decorator.func.value) or "").rpartition(".")
+    return _KINDS.get(name) if decorator.func.attr == "register" and module == "common.registry" else None
+
+
+def _name(cls: SourceClass, decorator: ast.Call) -> str:
+    try:
+        [name] = map(cls.file.value, decorator.args)
+    except (UnreadableError, ValueError):
+        name = None
+    if not isinstance(name, str) or not name or printable(name) != name:
+        raise SourceError(f"{cls.place}: class {cls.node.name}: expected a name in quotes, as in register('my_name')")
+    return name
+
+
+def read_entry(definition: Definition) -> dict[str, Any]:
+    """The entry of a definition, as the catalogue holds it.
+
+    Raises:
+        SourceError: An argument has no annotation, or an annotation or a constant cannot be read.
+    """
+    cls = definition.cls
+    file, parameters, constructor_doc = cls.parameters()
+    docs = argument_docs(cls.doc(), constructor_doc)
+    looks = any(parameter.name == "backbone" for parameter in parameters)
+    arguments = {}
+    for parameter in parameters:
+        shape = _shape(definition, file, parameter, looks)
+        arguments[parameter.name] = argument(shape, docs.get(parameter.name, ""), _default(file, parameter))
+    if definition.kind == "layer":
+        arguments |= base_layer_arguments(arguments)
+    return {"doc": first_sentence(cls.doc()), "arguments": arguments, **_facts(definition)}
+
+
+def argument(shape: Shape, doc: str, default: Any = _REQUIRED) -> dict[str, Any]:
+    """An argument as the catalogue holds it. A default that is no plain data is left out."""
+    data: dict[str, Any] = {"type": shape_to_json(shape)}
+    if doc:
+        data["doc"] = doc
+    if default is _REQUIRED:
+        data["required"] = True
+    else:
+        plain = to_plain(default)
+        if isinstance(plain, str | int | float | bool | list | dict | None):
+            data["default"] = plain
+    return data
+
+
+def base_layer_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that every layer takes, without those in `known`."""
+    return {
+        name: argument(shape_of(annotation), doc, default)
+        for name, (annotation, default, doc) in BASE_LAYER_ARGUMENTS.items()
+        if name not in known
+    }
+
+
+def _default(file: SourceFile, parameter: Parameter) -> Any:
+    if parameter.default is None:
+        return _REQUIRED
+    try:
+        return file.value(parameter.default)
+    except UnreadableError:
+        return NotImplemented  # there is one, which no spec can show
+
+
+def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks: bool) -> Shape:
+    """The annotated shape of an argument. Activations and features are what they are everywhere else."""
+    if looks and parameter.name in _FEATURES:
+        shape = record_of(Features).fields[parameter.name].shape
+        given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
+        return either(*given) if parameter.default is None else shape
+    stated = stated_type(definition.cls.node.name, parameter.name) if definition.kind == "optimizer" else None
+    if stated is not None:  # an optimizer takes what Keras' own take, a schedule for a rate among them
+        return shape_of(stated)
+    if parameter.annotation is None:
+        raise _mistake(definition, file, parameter, "has no annotation, such as float; add one")
+    try:
+        annotation = file.value(parameter.annotation)
+        if isinstance(annotation, str):  # written in quotes
+            annotation = file.value(ast.parse(annotation, mode="eval").body)
+        if parameter.name == "activation" and annotation in (str, str | None):
+            annotation = Activation if annotation is str else Activation | None
+        return shape_of(annotation, {KerasLayer: Named("layer")})
+    except (UnreadableError, SyntaxError):
+        text = f"'{ast.unparse(parameter.annotation)}' cannot be read without running the file; write the type out"
+        raise _mistake(definition, file, parameter, f"the annotation {text}") from None
+    except TypeError:
+        text = f"no spec can hold a '{ast.unparse(parameter.annotation)}'; expected plain data or a Keras layer"
+        raise _mistake(definition, file, parameter, text) from None
+
+
+def _mistake(definition: Definition, file: SourceFile, parameter: Parameter, text: str) -> SourceError:
+    line = parameter.annotation.lineno if parameter.annotation is not None else definition.cls.node.lineno
+    return SourceError(
+        f"{printable(file.path)}:{line}: {definition.kind} '{definition.name}': argument '{parameter.name}': {text}"
+    )
+
+
+def _facts(definition: Definition) -> dict[str, Any]:
+    """What checks need to know besides arguments."""
+    kind, cls = definition.kind, definition.cls
+    if kind == "backbone":
+        return {"minimum_size": cls.constant("minimum_size")}
+    if kind == "weights":
+        return {"backbone": cls.constant("backbone")}
+    if kind == "discriminator":
+        return {"reads": cls.constant("reads")}
+    if kind == "metric":
+        facts = {name: cls.constant(name) for name in ("in_training", "every_step", "direction", "window")}
+        if facts["direction"] not in ("min", "max"):
+            raise SourceError(f"{cls.place}: metric '{definition.name}': direction must be 'min' or 'max'; set it")
+        return facts
+    if kind == "source":
+        return _source_facts(cls)
+    window = cls.constant("window") if kind == "loss" else None
+    if window is not None:
+        return {"window": window}
+    # A layer may report loss terms, such as an entropy model its rate; a loss may need a part of the spec.
+    words = {name: cls.constant(name) for name in ("terms", "needs") if kind in ("layer", "loss")}
+    return {name: list(value) for name, value in words.items() if isinstance(value, tuple) and value}
+
+
+def _source_facts(cls: SourceClass) -> dict[str, Any]:
+    """What is known of a source without its data; None where only the data tell."""
+    own_splits = cls.constant("own_splits")
+    own_splits = dict(own_splits) if isinstance(own_splits, Mapping) else {}
+    size = cls.constant("size")
+    parts: list[str] | None = list(own_splits.values()) or None
+    return {
+        "labelled": None if _overrides(cls, "labels") else False,
+        "parts": parts if _overrides(cls, "part") else [],
+        "own_splits": own_splits,
+        "binding": cls.constant("binding_splits") is True,
+        "size": list(size) if isinstance(size, tuple) else None,
+    }
+
+
+def _overrides(cls: SourceClass, method: str) -> bool:
+    """Whether a source has a method of its own, not that of the base class of all sources."""
+    found = cls.member(method)
+    return found is not None and found[0].file.path != ROOT / "builders" / "sources" / "source.py"
