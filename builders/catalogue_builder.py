@@ -12,7 +12,7 @@ import keras
 
 from builders.spec.annotations import shape_of
 from builders.spec.docstrings import argument_docs, first_sentence
-from builders.spec.entries import Definition, argument, base_layer_arguments, own_definitions
+from builders.spec.entries import Definition, argument, base_layer_arguments, own_definitions, tap_code
 from builders.spec.keras_types import NOT_IN_SPECS, stated_type
 from builders.spec.shapes import Anything, Flag, Nothing, Number, Shape, Text, either
 from common.json_layout import open_layout
@@ -58,7 +58,7 @@ def _taps(definition: Definition) -> dict[str, Any]:
     """The taps of a backbone, and the digest of the code that has them."""
     backbone = BACKBONES.get(definition.name)()
     size = max(_TAP_IMAGE, backbone.minimum_size)
-    return {"code": definition.cls.digest(), "names": [tap.name for tap in backbone.taps((size, size, 3))]}
+    return {"code": tap_code(definition), "names": [tap.name for tap in backbone.taps((size, size, 3))]}
 
 
 def _keras_classes(

@@ -11,7 +11,7 @@ from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from builders.spec.entries import Definition, own_definitions, read_entry
+from builders.spec.entries import Definition, own_definitions, read_entry, tap_code
 from builders.spec.json_shapes import shape_from_json
 from builders.spec.shapes import MISSING, Field, Record
 from builders.spec.source_code import SourceError
@@ -113,8 +113,8 @@ def read_catalogue(committed: Mapping[str, Any]) -> Catalogue:
 
 def _read(definition: Definition, taps: Mapping[str, Any]) -> dict[str, Any]:
     known = taps.get(definition.name) if definition.kind == "backbone" else None
-    # Taps are known only by building the network: those listed belong to the code with this digest.
-    found = {"taps": known["names"]} if known and known["code"] == definition.cls.digest() else {}
+    # Only building a network finds its taps: those that are committed belong to the code with their digest.
+    found = {"taps": known["names"]} if known and known["code"] == tap_code(definition) else {}
     return {**read_entry(definition), **found}
 
 

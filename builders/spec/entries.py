@@ -49,6 +49,14 @@ class Definition:
         return self.cls.place
 
 
+def tap_code(definition: Definition) -> str:
+    """Digest of the code that decides a backbone's taps: of its file and of those it inherits from.
+
+    The base of all backbones is left out: a test reports where the committed taps are not those of today.
+    """
+    return definition.cls.digest(ROOT / "architectures" / "backbones" / "base.py")
+
+
 def own_definitions() -> list[Definition]:
     """What the modules of all registries' packages register. Raises SourceError where one cannot be read."""
     files: dict[Path, SourceFile] = {}

@@ -16,6 +16,9 @@ from common.files import read_regular
 from common.formatting import printable
 
 LARGEST_FILE = 4 << 20
+# What imports of ours start from: the clone, or the folder that the program is installed in.
+ROOT = Path(__file__).resolve().parents[2]
+_OURS = ("architectures", "builders", "common")
 # Modules that are cheap to import and whose names mean what they mean at run time.
 _KNOWN_MODULES = ("typing", "collections.abc", "common.registry", "builders.spec.notes", "builders.spec.types")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
@@ -116,13 +119,6 @@ class SourceFile:
         file = self._module(module) if original else None
         return file.find(original) if file and original else None
 
-    def imported_files(self) -> "Iterator[SourceFile]":
-        """The readable files that this one imports names from."""
-        for module, name in self._imports.values():
-            file = self._module(module) if name else None
-            if file is not None:
-                yield file
-
     def value(self, node: ast.expr) -> Any:
         """The value of a constant expression or an annotation. Raises UnreadableError where only running it tells."""
         try:
@@ -185,19 +181,14 @@ class SourceFile:
 
     def _module(self, name: str) -> "SourceFile | None":
         """The file of a module of ours or of this file's own package."""
-        for root in dict.fromkeys((self.root, ROOT)):
-            first = root / name.partition(".")[0]
-            base = root / name.replace(".", "/")
-            if not name or (root == ROOT and not (first / "__init__.py").is_file()):
-                continue
-            for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
-                if path.is_file():
-                    return opened(path, root, self._files)
-        return None
-
-
-# What imports of ours start from: the clone, or the folder that the program is installed in.
-ROOT = Path(__file__).resolve().parents[2]
+        first = name.partition(".")[0]
+        own = self.path.relative_to(self.root).parts[0]
+        root = ROOT if first in _OURS else self.root
+        if first not in _OURS and first != own:
+            return None
+        base = root / name.replace(".", "/")
+        path = next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+        return opened(path, root, self._files) if path else None
 
 
 def opened(path: Path, root: Path, files: dict[Path, SourceFile]) -> SourceFile:
@@ -292,14 +283,9 @@ class SourceClass:
         parameters = [Parameter(item.arg, item.annotation, default) for item, default in pairs]
         return owner.file, parameters, ast.get_docstring(node) or ""
 
-    def digest(self) -> str:
-        """sha256 of the code that the class is made of, in its own folder: without comments, layout and docstrings."""
-        waiting, files = [owner.file for owner in self.line()], dict[Path, SourceFile]()
-        while waiting:
-            file = waiting.pop()
-            if file.path not in files and file.path.parent == self.file.path.parent:
-                files[file.path] = file
-                waiting += file.imported_files()
+    def digest(self, besides: Path) -> str:
+        """sha256 of the code of the files that the class and its base classes are in, one file left out."""
+        files = {owner.file.path: owner.file for owner in self.line() if owner.file.path != besides}
         return hashlib.sha256(" ".join(files[path].code for path in sorted(files)).encode()).hexdigest()
 
 

@@ -37,6 +37,7 @@ def read(tmp_path):
 
     def read_text(text, name="plugin.py"):
         path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(HEAD + text)
         [definition] = definitions(SourceFile(path, tmp_path, {}))
         return {"kind": definition.kind, "name": definition.name, **read_entry(definition)}
@@ -124,9 +125,12 @@ def test_backbones_list_their_taps_and_sizes():
 
 
 def test_a_file_is_read_with_what_it_imports_and_inherits(read, tmp_path):
-    (tmp_path / "kinds.py").write_text("LARGE = 2**4 - 1\nfrom typing import Literal\nKind = Literal['a', 'b']\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "kinds.py").write_text(
+        "LARGE = 2**4 - 1\nfrom typing import Literal\nKind = Literal['a', 'b']\n"
+    )
     entry = read(
-        "from kinds import LARGE, Kind\n"
+        "from .kinds import LARGE\nfrom package.kinds import Kind\n"
         "from keras.layers import Layer\n"
         "class Base(keras.losses.Loss):\n"
         "    window = LARGE\n"
@@ -134,7 +138,8 @@ def test_a_file_is_read_with_what_it_imports_and_inherits(read, tmp_path):
         "                 activation: str = 'relu', odd: int | None = max(1, 2), **kwargs): ...\n"
         "@LOSSES.register('sparkling')\n"
         "class Sparkling(Base):\n"
-        '    """A loss that sparkles. Nothing else.\n\n    Args:\n        shine: How much, from 0 to 1.\n    """\n'
+        '    """A loss that sparkles. Nothing else.\n\n    Args:\n        shine: How much, from 0 to 1.\n    """\n',
+        "package/entries.py",
     )
     arguments = entry.pop("arguments")
     assert entry == {"kind": "loss", "name": "sparkling", "doc": "A loss that sparkles.", "window": 15}
@@ -183,7 +188,7 @@ def test_what_cannot_be_read_is_reported_with_its_line(read, tmp_path, text, mes
 def test_comments_layout_and_docstrings_do_not_change_a_digest(tmp_path):
     def digest(text):
         (tmp_path / "x.py").write_text(text)
-        return next(iter(definitions(SourceFile(tmp_path / "x.py", tmp_path, {})))).cls.digest()
+        return next(iter(definitions(SourceFile(tmp_path / "x.py", tmp_path, {})))).cls.digest(besides=tmp_path)
 
     head = "from common.registry import BACKBONES\n\n\n@BACKBONES.register('x')\nclass X:\n"
     before = digest(head + "    '''One.'''\n    size = 3\n")
