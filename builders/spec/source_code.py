@@ -20,9 +20,9 @@ LARGEST_FILE = 4 << 20
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("architectures", "builders", "common")
 # Modules that are cheap to import and whose names mean what they mean at run time.
-_KNOWN_MODULES = ("typing", "collections.abc", "common.registry", "builders.spec.notes", "builders.spec.types")
+_KNOWN_MODULES = ("typing", "collections.abc", "common.registry", "builders.spec.shapes", "builders.spec.types")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
-_NOTES = ("Choice", "Doc", "Duration", "Key", "Named", "Pattern", "Range")
+_NOTES = ("Choice", "Duration", "Named", "Range", "Text")
 _LARGEST_NUMBER = 10**18
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
