@@ -152,8 +152,8 @@ def state(tmp_path, worker):
     def follow_disk(app, times=1):
         for _ in range(times):
             watcher.want(app.wanted_details())
-            watcher.look()
-            app.step(watcher.seen)
+            watcher.scan()
+            app.step(watcher.snapshot)
 
     follow_disk(app)
     for row in app.runs.shown():

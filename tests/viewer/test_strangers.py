@@ -82,10 +82,10 @@ def test_a_file_that_is_none_ends_in_a_line_and_soon(tmp_path, monkeypatch, name
     began = time.monotonic()
     watcher = RunsWatcher(str(tmp_path), lambda: None)
     watcher.want([str(run.path), str(sound.path)])
-    watcher.look()
+    watcher.scan()
     detail = read_detail(Run(run.path))
     assert time.monotonic() - began < 5
-    assert watcher.seen.details[str(sound.path)].message == "" and detail.message.isprintable()
+    assert watcher.snapshot.details[str(sound.path)].message == "" and detail.message.isprintable()
     if name == SAMPLES:
         assert SAMPLES in detail.message and detail.samples is None and len(detail.history["loss"]) == 5
     if name in ("spec.resolved.json", "history.csv") and make is not device:
@@ -198,9 +198,9 @@ def test_what_cannot_be_foreseen_leaves_the_list_alive(tmp_path, monkeypatch, ca
     watcher = RunsWatcher(str(tmp_path), lambda: None)
     watcher.start()
     until = time.monotonic() + 10
-    while not watcher.seen.complete and time.monotonic() < until:
+    while not watcher.snapshot.complete and time.monotonic() < until:
         time.sleep(0.01)
     watcher.stop()
-    assert [row.name for row in watcher.seen.rows] == ["sound"]
+    assert [row.name for row in watcher.snapshot.rows] == ["sound"]
     said = capfd.readouterr().err
     assert said.count("Traceback") == 1 and "\x1b" not in said

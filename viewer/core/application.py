@@ -13,7 +13,7 @@ from viewer.core.exports import Exports
 from viewer.core.frame import Frame, HelpOverlay
 from viewer.core.image_panel import ImageSide
 from viewer.core.input import InputWatch, Keys, Pace
-from viewer.core.items import Panel, text_fields
+from viewer.core.items import Panel, Screen, text_fields
 from viewer.core.pane import Textures
 from viewer.core.settings import SCALES, Settings, save_settings
 from viewer.core.state import PANELS, AppState
@@ -74,8 +74,8 @@ class App:
             no_bring_to_front_on_focus=True,
             no_saved_settings=True,
         ):
-            self._frame = Frame(self.state, self._looks, self._save_panel)
-            arguments = (self.state, self._looks, self._textures)
+            arguments = (self.state, Screen(self._looks, self._textures))
+            self._frame = Frame(*arguments, self._save_panel)
             with dpg.group(horizontal=True):
                 self._side = ImageSide(*arguments)
                 self._panels: dict[str, Panel] = {
@@ -85,7 +85,7 @@ class App:
                     "latents": LatentsPanel(*arguments),
                 }
             self._frame.add_status()
-        self._help = HelpOverlay(self.state, self._looks)
+        self._help = HelpOverlay(*arguments)
         self._fields = text_fields()
         state = self.state
         self._actions: dict[str, Callable[[], object]] = {
@@ -143,7 +143,7 @@ class App:
         dpg.render_dearpygui_frame()
         self._textures.after_frame()
         self._exports.step()
-        self.pace.end(self._lively())
+        self.pace.end(self._needs_redraw())
 
     def close(self) -> None:
         """Ends the worker and keeps the settings."""
@@ -179,7 +179,7 @@ class App:
                 self.state.say(text, failure=True)
 
     def _follow(self) -> None:
-        self.state.step(self._watcher.seen)
+        self.state.step(self._watcher.snapshot)
         self._watcher.want(self.state.wanted_details())
 
     def _draw(self) -> None:
@@ -189,7 +189,7 @@ class App:
         if laid_out != self._laid_out:
             if self._laid_out is not None and self._laid_out[-1] != self.state.panel:
                 # The button may be let go while another panel is open, and then nobody would take note of it.
-                self._panels[self._laid_out[-1]].let_go()
+                self._panels[self._laid_out[-1]].on_leave()
             self._laid_out = laid_out
             self._lay_out(*size)
         self._frame.draw()
@@ -226,7 +226,7 @@ class App:
             dpg.configure_item(f"{name} panel", show=self.state.panel == name)
         self._panels[self.state.panel].layout(*inner)
 
-    def _lively(self) -> bool:
+    def _needs_redraw(self) -> bool:
         """Whether something happened in the last frame that the next should show soon."""
         state = self.state
         parts = (state, state.runs, state.images, state.reconstruct, state.inside, state.latents)

@@ -114,7 +114,7 @@ class WorkerClient:
     def _take_news(self, news: str) -> None:
         if news == READY:
             self.status = "ready"
-            self._outbox.begin_anew()
+            self._outbox.restart_timers()
         else:
             self._outbox.clear()
             self.status, self.why_dead = "dead", news

@@ -21,7 +21,7 @@ class View:
     y: float = 0.5
     zoom: float = 1.0
 
-    def placed(self, pane: Size, image: Size) -> tuple[float, float, float]:
+    def placement(self, pane: Size, image: Size) -> tuple[float, float, float]:
         """Where the image lies.
 
         Args:
@@ -36,12 +36,12 @@ class View:
 
     def to_share(self, pane: Size, image: Size, point: Point) -> Point:
         """A point of the pane in shares of the image's width and height; outside of 0 to 1 beside the image."""
-        scale, left, top = self.placed(pane, image)
+        scale, left, top = self.placement(pane, image)
         return (point[0] - left) / (scale * image[0]), (point[1] - top) / (scale * image[1])
 
     def to_pane(self, pane: Size, image: Size, share: Point) -> Point:
         """The opposite of `to_share`."""
-        scale, left, top = self.placed(pane, image)
+        scale, left, top = self.placement(pane, image)
         return left + share[0] * image[0] * scale, top + share[1] * image[1] * scale
 
     def zoomed(self, factor: float, pane: Size, image: Size, point: Point) -> "View":
@@ -57,7 +57,7 @@ class View:
 
     def panned(self, pane: Size, image: Size, by: Point) -> "View":
         """Dragged by so many pixels of the screen."""
-        scale = self.placed(pane, image)[0]
+        scale = self.placement(pane, image)[0]
         return replace(self, x=self.x - by[0] / (scale * image[0]), y=self.y - by[1] / (scale * image[1])).kept_inside()
 
     def kept_inside(self) -> "View":
@@ -201,7 +201,7 @@ def draw(
 def _paint(target: np.ndarray, picture: Picture, view: View, first: float, last: float) -> None:
     """Paints the columns of a picture from `first` to `last`, both shares of its width."""
     pane = (target.shape[1], target.shape[0])
-    scale, left, top = view.placed(pane, (picture.width, picture.height))
+    scale, left, top = view.placement(pane, (picture.width, picture.height))
     image = picture.level(scale)
     height, width = image.shape[:2]
     across, down = scale * picture.width, scale * picture.height

@@ -1,45 +1,44 @@
 """What surrounds the panels: buttons above, status line below, help overlay, and the choice of a run."""
 
 import time
+from collections.abc import Callable
 
 import dearpygui.dearpygui as dpg
 
 from viewer.core.input import SHORTCUTS
-from viewer.core.items import Choice, fitting, label_of, set_text, text_width
+from viewer.core.items import Choice, Part, Screen, add_combo, fitting, label_of, set_text, text_width
 from viewer.core.settings import SCALES
 from viewer.core.state import PANELS, TITLES, AppState
-from viewer.core.theme import Looks
 
 _WIDTH = 190
-# What the list's arrow, its number and its edges take of that.
+# Pixels of it for the list's arrow, number and edges.
 _ARROW = 52
 
 CHOOSE_RUNS = "Choose runs in the Runs panel first."
 
 
-class Subject:
-    """A list of the compared runs, and a slider through the checkpoints of the one that is looked at.
+class Subject(Part[AppState]):
+    """A list of the compared runs, and a slider through the checkpoints of the active one.
 
     Args:
         state: The whole state.
-        looks: Themes and sizes.
+        screen: What it is drawn with.
         tag: Beginning of the items' tags: `tag run`, `tag checkpoint`, `tag hint`.
     """
 
-    def __init__(self, state: AppState, looks: Looks, tag: str):
-        self._state, self._looks, self._tag = state, looks, tag
+    def __init__(self, state: AppState, screen: Screen, tag: str):
+        super().__init__(state, screen)
+        self._tag = tag
         dpg.add_combo(tag=f"{tag} run", callback=self._chosen)
         dpg.add_slider_int(tag=f"{tag} checkpoint", callback=self._moved, no_input=True)
         dpg.add_text("", tag=f"{tag} hint")
 
     def layout(self) -> None:
-        """Takes its place."""
         dpg.configure_item(f"{self._tag} run", width=self._looks.px(_WIDTH))
         dpg.configure_item(f"{self._tag} checkpoint", width=self._looks.px(210))
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
-        variant, tag = self._state.looked_at(), self._tag
+        variant, tag = self._state.active_variant(), self._tag
         dpg.configure_item(f"{tag} run", show=variant is not None)
         several = variant is not None and len(variant.checkpoints) > 1
         dpg.configure_item(f"{tag} checkpoint", show=several)
@@ -48,7 +47,7 @@ class Subject:
             titles = self._titles()
             dpg.configure_item(f"{tag} run", items=titles)
             dpg.set_value(f"{tag} run", titles[self._state.reconstruct.variants.index(variant)])
-            # A percent sign would be read as the place of a number.
+            # DearPyGui reads a percent sign as a number's format.
             words = variant.checkpoint_text.replace("%", "")
             last = max(1, len(variant.checkpoints) - 1)
             dpg.configure_item(f"{tag} checkpoint", min_value=0, max_value=last, format=words)
@@ -57,92 +56,80 @@ class Subject:
         set_text(f"{tag} hint", hint, self._looks.text("quiet"))
 
     def _titles(self) -> list[str]:
-        """One for each column, all different: a run may be there with several checkpoints."""
+        """One title for each column, all different even where a run has several columns."""
         variants = enumerate(self._state.reconstruct.variants)
         room = self._looks.px(_WIDTH - _ARROW)
         return [label_of(f"{index + 1}: {fitting([variant.title], room)}") for index, variant in variants]
 
     def _chosen(self, sender, title: str) -> None:
-        self._state.look_at(self._titles().index(title))
+        self._state.set_active(self._titles().index(title))
 
     def _moved(self, sender, position: int) -> None:
-        variant = self._state.looked_at()
+        variant = self._state.active_variant()
         if variant is not None and position < len(variant.checkpoints):
             index = self._state.reconstruct.variants.index(variant)
             self._state.reconstruct.set_checkpoint(index, variant.checkpoints[position][0])
 
 
 _MESSAGE_SECONDS = 12
-# After so many seconds at one piece of work a new worker is offered.
+# Seconds of one request after which a new worker is offered.
 _PATIENCE = 10
-# And after so many while it loads, which on a slow disk takes a minute.
+# The same while the worker loads, which takes a minute on a slow disk.
 _PATIENCE_AT_START = 120
-_USUAL = "by display"
+_SCALE_TITLES = {0.0: "by display"} | {scale: f"{scale:.0%}" for scale in SCALES}
 _RIGHT = ("save panel", "scale", "theme", "help")
 
 
-class Frame:
-    """See the module.
+class Frame(Part[AppState]):
+    """The row of buttons above the panels, and the status line below them.
 
     Args:
         state: The whole state.
-        looks: Themes and sizes.
+        screen: What it is drawn with.
         export: Called to save the open panel as a picture.
     """
 
-    def __init__(self, state: AppState, looks: Looks, export):
-        self._state, self._looks = state, looks
-        self._shown: tuple | None = None
+    def __init__(self, state: AppState, screen: Screen, export: Callable[[], None]):
+        super().__init__(state, screen)
         self._scale = state.settings.scale
         self._width = self._gap = 0
         with dpg.group(horizontal=True, tag="top"):
             self._panels = Choice("open", [(panel, TITLES[panel]) for panel in PANELS], state.open_panel)
             dpg.add_spacer(tag="top gap")
             dpg.add_button(label="Save picture", tag="save panel", callback=lambda: export())
-            dpg.add_combo(
-                [_USUAL, *(f"{scale:.0%}" for scale in SCALES)],
-                tag="scale",
-                callback=lambda sender, text: state.set_scale(_scale_of(text)),
-            )
+            add_combo("scale", _SCALE_TITLES, state.set_scale)
             dpg.add_button(label="Light", tag="theme", callback=lambda: state.toggle_theme())
             dpg.add_button(label="Help", tag="help", callback=lambda: state.toggle_help())
 
     def add_status(self) -> None:
-        """Makes the line below; called after the panels."""
+        """Makes the status line; called after the panels are made."""
         with dpg.group(horizontal=True, tag="status line"):
             dpg.add_text("", tag="worker status")
             dpg.add_button(
-                label="Restart the worker",
-                tag="restart worker",
-                show=False,
-                callback=lambda: self._state.restart_worker(),
+                label="Restart the worker", tag="restart worker", show=False, callback=self._state.restart_worker
             )
             dpg.add_text("", tag="message")
 
     def layout(self, width: int) -> None:
-        """Takes its place: the window is so wide, in pixels."""
-        px = self._looks.px
-        dpg.configure_item("scale", width=px(104))
+        """Fits the row of buttons into a window of so many pixels."""
+        dpg.configure_item("scale", width=self._looks.px(104))
         self._width = width
         self._shown = None
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         self._align()
         state, looks = self._state, self._looks
         words, kind = self._worker_words()
         message = state.message
         if message is not None and not message.kind and time.monotonic() - message.since > _MESSAGE_SECONDS:
-            message = None  # one of a request stays until another of its kind succeeds
+            message = None  # a failed request's message stays until one of its kind succeeds
         room = self._room(words)
-        shown = (state.version, words, message, room, self._offers_restart)
-        if shown == self._shown:
+        if not self._changed(state.version, words, message, room, self._offers_restart):
             return
-        self._shown = shown
         self._panels.show(state.panel, looks)
         dpg.configure_item("theme", label="Light" if state.settings.theme == "dark" else "Dark")
         scale = state.settings.scale
-        dpg.set_value("scale", f"{scale:.0%}" if scale else _USUAL)
+        dpg.set_value("scale", _SCALE_TITLES[scale])
         if scale != self._scale:
             self._scale = scale
             if scale > looks.scale:
@@ -154,18 +141,18 @@ class Frame:
 
     @property
     def _offers_restart(self) -> bool:
-        """Where the worker died, and where it is at something that seems to have no end."""
+        """Whether the worker died, or has worked on one request for too long."""
         worker = self._state.worker
         patience = _PATIENCE_AT_START if worker.status == "starting" else _PATIENCE
         return worker.status == "dead" or (worker.waiting() or 0) > patience
 
     def _room(self, words: str) -> int:
-        """Pixels that the worker's words leave for a message."""
+        """Pixels left for a message."""
         button = dpg.get_item_rect_size("restart worker")[0] if self._offers_restart else 0
         return self._width - text_width(words) - round(button) - self._looks.px(24 + 2 * 8)
 
     def _align(self) -> None:
-        """Keeps the buttons on the right at the right edge; how wide they are is known only once they were drawn."""
+        """Keeps the right buttons at the right edge; their width is known only after they were drawn."""
         px = self._looks.px
         others = sum(dpg.get_item_rect_size(tag)[0] for tag in ("open", *_RIGHT))
         gap = max(8, self._width - others - px(24) - px(8) * (1 + len(_RIGHT)))
@@ -182,29 +169,19 @@ class Frame:
             return "Worker: loading TensorFlow …", "warning"
         if waiting is not None:
             seconds = f" ({waiting:.0f} s)" if waiting >= 2 else ""
-            return f"Worker: at work{seconds}", "accent"
+            return f"Worker: busy{seconds}", "accent"
         return ("Worker: ready", "quiet") if worker.status == "ready" else ("", "quiet")
 
 
-def _scale_of(text: str) -> float:
-    return 0.0 if text == _USUAL else float(text.rstrip("%")) / 100
-
-
-# Two halves side by side need so much of the window, at the usual scale.
+# Width of the window, at the usual scale, from which shortcuts are in two columns.
 _WIDE = 960
 _MARGIN = 10
 
 
-class HelpOverlay:
-    """See the module.
+class HelpOverlay(Part[AppState]):
+    """The overlay that lists all shortcuts."""
 
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-    """
-
-    def __init__(self, state: AppState, looks: Looks):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
         with dpg.window(
             tag="help overlay",
             show=False,
@@ -222,7 +199,7 @@ class HelpOverlay:
             dpg.add_text("F1 or Escape closes this.", tag="help foot")
 
     def _add_table(self, name: str, columns: int) -> None:
-        """The shortcuts in so many columns, each read downwards."""
+        """Adds the shortcuts in so many columns, each in reading order."""
         rows = -(-len(SHORTCUTS) // columns)
         with dpg.table(tag=f"help {name}", header_row=False, policy=dpg.mvTable_SizingFixedFit, no_host_extendX=True):
             for _ in range(2 * columns):
@@ -234,7 +211,7 @@ class HelpOverlay:
                         dpg.add_text(f"{shortcut.does}      ")
 
     def draw(self, width: int, height: int) -> None:
-        """Shows or hides it, in the middle of a window of so many pixels."""
+        """Shows it in the middle of a window of so many pixels, or hides it."""
         shown = dpg.is_item_shown("help overlay")
         if shown != self._state.help_open:
             dpg.configure_item("help overlay", show=self._state.help_open)
@@ -248,7 +225,7 @@ class HelpOverlay:
             for shortcut in SHORTCUTS:
                 dpg.configure_item(f"help {name} {shortcut.keys}", color=(*self._looks.text("accent"), 255))
         dpg.configure_item("help foot", color=(*self._looks.text("quiet"), 255))
-        # Where it is larger than the window it scrolls.
+        # It scrolls where it is larger than the window.
         largest = width - 2 * _MARGIN, height - 2 * _MARGIN
         own = dpg.get_item_rect_size("help overlay")
         place = [max(_MARGIN, (whole - part) // 2) for whole, part in zip((width, height), own)]

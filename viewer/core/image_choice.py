@@ -65,7 +65,7 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpe
 Ask = Callable[..., None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gallery:
     """Images of a run's dataset.
 
@@ -231,7 +231,7 @@ class ImageChoice:
 
     # The worker
 
-    def infer_again(self) -> None:
+    def request_again(self) -> None:
         """After a worker was started anew, which has none of the frames that were seen: opens the camera again."""
         if self.playing is not None and self.source is not None:
             paused = self.playing.paused
@@ -255,7 +255,7 @@ class ImageChoice:
         self.run = self.message = ""
         self.version += 1
 
-    def forget_failure(self) -> None:
+    def retry_failed(self) -> None:
         """Where there was no gallery, it is asked for again when it is wanted next."""
         if self.message:
             self.run = self.message = ""

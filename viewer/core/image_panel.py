@@ -12,10 +12,10 @@ import numpy as np
 from common.formatting import metric_text, printable
 from viewer.core.drawing import Picture, View, mosaic
 from viewer.core.image_choice import GALLERY_ORDERS, VIDEO_SUFFIXES, ImageChoice
-from viewer.core.items import set_text
-from viewer.core.pane import Pane, Textures
+from viewer.core.items import Part, add_combo, set_text
+from viewer.core.pane import Pane
 from viewer.core.state import AppState
-from viewer.core.theme import Looks, shares
+from viewer.core.theme import shares
 from viewer.core.typeface import TYPEFACE
 
 _COLUMNS = 4
@@ -24,35 +24,21 @@ _OF = {"test": "Test images", "validation": "Validation", "train": "Training"}
 _TITLES = dict(zip(GALLERY_ORDERS, ("worst first", "best first", "in order")))
 
 
-class GalleryView:
-    """See the module.
+class GalleryView(Part[ImageChoice]):
+    """Thumbnails of a run's dataset."""
 
-    Args:
-        state: Which image is chosen.
-        looks: Themes and sizes.
-        textures: Where its pixels come from.
-    """
-
-    def __init__(self, state: ImageChoice, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
-        self._shown: tuple | None = None
+    def _build(self) -> None:
+        state = self._state
         self._picture: Picture | None = None
         self._page = 1
         self._width = 1
         with dpg.group(horizontal=True):
             dpg.add_text("Test images", tag="gallery title")
-            dpg.add_combo(
-                list(_TITLES.values()),
-                tag="gallery order",
-                callback=lambda sender, title: state.set_order(
-                    next(order for order, text in _TITLES.items() if text == title)
-                ),
-            )
-        self.pane = Pane(textures, "gallery")
+            add_combo("gallery order", _TITLES, state.set_order)
+        self.pane = Pane(self._screen.textures, "gallery")
         dpg.add_text("", tag="gallery hint", wrap=1)
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         px = self._looks.px
         self._width = width
         cell = width / _COLUMNS
@@ -82,16 +68,12 @@ class GalleryView:
         return number is not None
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         state, gallery = self._state, self._state.gallery
         self._draw_hint()
         # A camera's frames change nothing here.
         chosen = state.source if state.source is not None and state.source.kind == "split" else None
-        place = (state.order, state.first, chosen, self._page, self._width)
-        shown = (gallery, place, self._looks.theme)
-        if self._shown is not None and shown[0] is self._shown[0] and shown[1:] == self._shown[1:]:
+        if not self._changed(gallery, state.order, state.first, chosen, self._page, self._width, self._looks.theme):
             return
-        self._shown = shown
         dpg.set_value("gallery order", _TITLES[state.order])
         dpg.configure_item("gallery", show=gallery is not None)
         dpg.set_value("gallery title", _OF[gallery.split] if gallery is not None else _OF["test"])
@@ -157,21 +139,15 @@ _NAMES_AT_ONCE = 20
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
-class ImageSide:
-    """See the module.
-
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+class ImageSide(Part[AppState]):
+    """The left side: the image's path, buttons to open one, and the gallery.
 
     Attributes:
-        actions: What keys do here, by the names that shortcuts give it.
+        actions: Name of a shortcut's action → what it does here.
     """
 
-    def __init__(self, state: AppState, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
-        self._shown: tuple | None = None
+    def _build(self) -> None:
+        state = self._state
         # What the path field was filled with last: anything else in it was typed, and not opened yet.
         self._path = ""
         # What the dialog lists, and which of its names have not been made visible yet.
@@ -198,13 +174,8 @@ class ImageSide:
             with dpg.group(horizontal=True):
                 dpg.add_button(label="Open …", tag="open image", callback=lambda: self.open_dialog())
                 dpg.add_button(label="Camera", tag="camera", callback=lambda: images.toggle_camera())
-            self._gallery = GalleryView(images, looks, textures)
-        with dpg.file_dialog(
-            tag="image dialog",
-            show=False,
-            callback=self._opened,
-            label="Open an image or a video",
-        ):
+            self._gallery = GalleryView(images, self._screen)
+        with dpg.file_dialog(tag="image dialog", show=False, callback=self._opened, label="Open an image or a video"):
             for title, suffixes in (
                 ("Pictures", _SUFFIXES + VIDEO_SUFFIXES),
                 ("Images", _SUFFIXES),
@@ -226,17 +197,14 @@ class ImageSide:
         return width
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         self._gallery.draw()
         TYPEFACE.learn(dpg.get_value("image path"))
         if self.asking:
             self._learn_names()
         images = self._state.images
         typing = dpg.is_item_active("image path")
-        shown = (images.version, self._looks.theme, self._looks.scale, typing)
-        if shown == self._shown:
+        if not self._changed(images.version, self._looks.theme, self._looks.scale, typing):
             return
-        self._shown = shown
         source, playing = images.source, images.playing
         if not typing:
             self._show_path(source.path if source else "")

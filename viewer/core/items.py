@@ -1,36 +1,41 @@
-"""DearPyGui items that every panel uses, and what the window needs of a panel."""
+"""What every panel is built of: texts and choices that fit, and the base of all parts of the window."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import dearpygui.dearpygui as dpg
 
 from common.formatting import shortened
-from viewer.core.theme import Looks
+from viewer.core.pane import Textures
+from viewer.core.state import AppState
+from viewer.core.theme import Item, Looks
 from viewer.core.typeface import TYPEFACE
 
-Item = int | str
-# Of a text that is cut to fit: no line is longer.
+# Longest text that is cut to fit; no line is longer.
 _MOST_LETTERS = 400
+
+Key = TypeVar("Key")
+State = TypeVar("State")
 
 
 def rect(tag: Item) -> tuple[float, float, float, float]:
     """(left, top, width, height) of an item in the window, in pixels."""
     state = dpg.get_item_state(tag)
-    # A child window knows its place only as a place in the window that holds it, which here fills everything.
+    # A child window knows only its place in its parent, which here is at the window's corner.
     left, top = state.get("rect_min") or state["pos"]
     return left, top, *state["rect_size"]
 
 
 def inside(tag: Item) -> bool:
-    """Whether the mouse is over an item, whatever of the item's own content lies between."""
+    """Whether the mouse is over an item or its content."""
     x, y = dpg.get_mouse_pos(local=False)
     left, top, width, height = rect(tag)
     return left <= x < left + width and top <= y < top + height
 
 
 def text_fields() -> list[Item]:
-    """All items that a person can type into. A slider takes a number after Ctrl and a click, unless it says no."""
+    """All items that take typed text. A slider takes a number after Ctrl and a click, unless `no_input` is set."""
     return [item for item in dpg.get_all_items() if _takes_text(item)]
 
 
@@ -40,31 +45,31 @@ def _takes_text(item: Item) -> bool:
 
 
 def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -> None:
-    """Changes a text, wherever it comes from, and, where given, its colour."""
+    """Changes a text, which may contain any characters, and its colour where one is given."""
     dpg.set_value(tag, TYPEFACE.drawn(text))
     if colour is not None:
         dpg.configure_item(tag, color=(*colour, 255))
 
 
 def label_of(text: str) -> str:
-    """A text from outside as what is written on an item, where two `#` would end it."""
+    """A text of unknown origin as an item's label, in which two `#` would start the item's identifier."""
     return TYPEFACE.drawn(text).replace("##", "#\u200b#")
 
 
 def type_width() -> int:
-    """Tells sizes of type apart as they are on screen: one that was chosen is there a frame later."""
+    """Identifies the size of the type on screen, which follows the chosen size one frame later."""
     return text_width("0123456789")
 
 
 def text_width(text: str) -> int:
-    """How wide a text is in the type that is bound, in pixels; 0 before the first frame."""
+    """The width of a text in the current font, in pixels; 0 before the first frame."""
     own, further = TYPEFACE.width(text)
     size = dpg.get_text_size(own)
     return round(size[0] + further) if size else 0
 
 
 def fitting(texts: Sequence[str], width: int) -> str:
-    """The first of some texts that so many pixels hold, or else as much of the last one's end.
+    """The first of some texts that fits, or else the end of the last one.
 
     Args:
         texts: At least one, the longest first.
@@ -80,7 +85,7 @@ def fitting(texts: Sequence[str], width: int) -> str:
 
 
 def beginning(text: str, width: int) -> str:
-    """The text, or as much of its beginning as so many pixels hold."""
+    """The text, or as much of its beginning as fits into so many pixels."""
     if text_width(text) <= width:
         return text
     text = text[:_MOST_LETTERS]
@@ -90,7 +95,7 @@ def beginning(text: str, width: int) -> str:
 
 
 def first_fitting(texts: Sequence[str], width: int) -> str:
-    """The first of several ways to say something for which so many pixels are enough; empty where none is."""
+    """The first of several texts that fits into so many pixels; empty where none does."""
     return next((text for text in texts if text_width(text) <= width), "")
 
 
@@ -109,10 +114,7 @@ class Choice:
         with dpg.group(horizontal=True, horizontal_spacing=2, tag=tag):
             for key, title in choices:
                 dpg.add_button(
-                    label=title,
-                    tag=f"{tag} {key}",
-                    user_data=key,
-                    callback=lambda sender, data, key: choose(key),
+                    label=title, tag=f"{tag} {key}", user_data=key, callback=lambda sender, data, key: choose(key)
                 )
 
     def show(self, chosen: str, looks: Looks) -> None:
@@ -121,27 +123,72 @@ class Choice:
             dpg.bind_item_theme(f"{self._tag} {key}", looks.button(key == chosen))
 
 
-class Panel(Protocol):
-    """See the module."""
+def add_combo(tag: str, titles: Mapping[Key, str], choose: Callable[[Key], None]) -> None:
+    """Adds a list of titles; `choose` is called with the key of the one that is chosen."""
+    keys = {title: key for key, title in titles.items()}
+    dpg.add_combo(list(keys), tag=tag, callback=lambda sender, title: choose(keys[title]))
 
-    @property
-    def actions(self) -> Mapping[str, Callable[[], object]]:
-        """What keys do in it, by the names that shortcuts give it."""
+
+@dataclass(frozen=True)
+class Screen:
+    """What is drawn with.
+
+    Args:
+        looks: Themes and sizes.
+        textures: Where pixels come from.
+    """
+
+    looks: Looks
+    textures: Textures
+
+
+class Part(Generic[State]):
+    """A part of the window. It draws a state, and turns clicks into calls of that state.
+
+    Args:
+        state: What is drawn.
+        screen: What it is drawn with.
+    """
+
+    def __init__(self, state: State, screen: Screen):
+        self._state, self._screen, self._looks = state, screen, screen.looks
+        self._shown: tuple | None = None
+        self._build()
+
+    def _build(self) -> None:
+        """Makes the items, in the container that is open."""
+
+    def _changed(self, *shown: Any) -> bool:
+        """Whether what decides the drawing differs from the last call; `_shown = None` makes it differ."""
+        before, self._shown = self._shown, shown
+        return shown != before
+
+
+class Panel(Part[AppState]):
+    """One of the window's panels.
+
+    Attributes:
+        actions: Name of a shortcut's action → what it does in this panel.
+    """
+
+    actions: Mapping[str, Callable[[], object]] = {}
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
+        """Places everything in an area of so many pixels."""
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
+        """Brings the screen up to date; called in each frame."""
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for this panel."""
+        """Handles a turn of the mouse wheel; False where the mouse is over nothing of this panel."""
+        return False
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on something of this panel."""
-
-    def let_go(self) -> None:
-        """The panel is left: what the mouse held in it, it holds no more."""
+        """Handles a press of the left mouse button; False where the mouse is over nothing of this panel."""
+        return False
 
     def double_click(self) -> object:
-        """The mouse was pressed twice."""
+        """Handles a double click."""
+
+    def on_leave(self) -> None:
+        """Ends a drag, because the panel is left."""

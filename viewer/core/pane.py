@@ -298,7 +298,7 @@ class Zoom:
         self._began, self._moved = (self._view(), mouse), False
         return True
 
-    def let_go(self) -> None:
+    def end_drag(self) -> None:
         """The mouse holds nothing any more."""
         self._began = None
 

@@ -140,7 +140,7 @@ class Outbox:
         times = [sent for name, (_, sent) in self._sent.items() if topic in (None, name)]
         return time.monotonic() - min(times) if times else None
 
-    def begin_anew(self) -> None:
+    def restart_timers(self) -> None:
         """What was sent has been waiting for a worker that only now can begin."""
         now = time.monotonic()
         self._sent = {topic: (number, now) for topic, (number, _) in self._sent.items()}

@@ -14,7 +14,7 @@ from viewer.latents.state import LatentSpace
 from viewer.reconstruct.columns import Variant
 from viewer.reconstruct.state import Reconstruction
 from viewer.runs.state import Opening, RunsList
-from viewer.runs.watch import RunDetail, Seen
+from viewer.runs.watch import RunDetail, RunsSnapshot
 
 PANELS = ("runs", "reconstruct", "inside", "latents")
 TITLES = {"runs": "Runs", "reconstruct": "Reconstruct", "inside": "Inside", "latents": "Latent space"}
@@ -103,7 +103,7 @@ class AppState:
         """Selects a run once it is read: the one named on the command line, the last one looked at, or the newest."""
         self._opening = Opening(run or self.settings.run or None)
 
-    def step(self, seen: Seen) -> None:
+    def step(self, seen: RunsSnapshot) -> None:
         """Takes over what disk and worker have brought since the last frame."""
         self.runs.update(seen)
         self._open_by_itself()
@@ -117,9 +117,9 @@ class AppState:
         self.reconstruct.follow()
         # These two ask for what they show only while they are open.
         if self.panel == "inside":
-            self.inside.follow(self.looked_at(), self.images.source)
+            self.inside.follow(self.active_variant(), self.images.source)
         elif self.panel == "latents":
-            self.latents.follow(self.looked_at(), self.images.source)
+            self.latents.follow(self.active_variant(), self.images.source)
 
     def wanted_details(self) -> list[str]:
         """Runs that the watcher should read in detail."""
@@ -143,11 +143,11 @@ class AppState:
         """Shows a panel. All but the list take the selected runs over when there are none to look at."""
         if panel != "runs" and (self._prepared is not None or not self.reconstruct.variants):
             self._compare_when_read()
-        self._forget_failures()
+        self._retry_failed()
         self.panel = panel
         self.version += 1
 
-    def looked_at(self) -> Variant | None:
+    def active_variant(self) -> Variant | None:
         """The run that panels about one run show."""
         variants = self.reconstruct.variants
         return variants[min(self.subject, len(variants) - 1)] if variants else None
@@ -162,7 +162,7 @@ class AppState:
         strange = row is not None and row.path not in {variant.run for variant in self.reconstruct.variants}
         return f"{source.label} of {row.short}" if row is not None and strange else source.label
 
-    def look_at(self, index: int) -> None:
+    def set_active(self, index: int) -> None:
         """Chooses which of the compared runs the panels about one run show."""
         self.subject = index
         self.version += 1
@@ -192,7 +192,7 @@ class AppState:
         if not self._to_compare or len(chosen := self.runs.chosen()) < len(wished):
             return
         self._to_compare = []
-        self._forget_failures()
+        self._retry_failed()
         variants = [variant for detail in chosen if (variant := self._variant(detail)) is not None]
         without = [detail for detail in chosen if not detail.checkpoints]
         self.subject = 0
@@ -205,11 +205,11 @@ class AppState:
             none = f"{without[0].path} has no checkpoint yet, so it cannot reconstruct anything."
             self.say(without[0].message or none, failure=True)
 
-    def _forget_failures(self) -> None:
+    def _retry_failed(self) -> None:
         """What could not be shown may be there by now."""
-        self.images.forget_failure()
-        self.inside.forget_failure()
-        self.latents.forget_failure()
+        self.images.retry_failed()
+        self.inside.retry_failed()
+        self.latents.retry_failed()
 
     def _variant(self, detail: RunDetail) -> Variant | None:
         if not detail.checkpoints:
@@ -224,19 +224,19 @@ class AppState:
 
     def add_checkpoint(self, index: int) -> None:
         """Adds a column with another checkpoint of a column's run, or says why there is none."""
-        looked_at = self.looked_at()
+        active = self.active_variant()
         why_not = self.reconstruct.add_checkpoint(index)
-        self._keep_looking_at(looked_at)
+        self._keep_active(active)
         if why_not:
             self.say(why_not)
 
     def remove_column(self, index: int) -> None:
         """Takes a column away."""
-        looked_at = self.looked_at()
+        active = self.active_variant()
         self.reconstruct.remove(index)
-        self._keep_looking_at(looked_at)
+        self._keep_active(active)
 
-    def _keep_looking_at(self, variant: Variant | None) -> None:
+    def _keep_active(self, variant: Variant | None) -> None:
         columns = [each.column for each in self.reconstruct.variants]
         if variant is not None and variant.column in columns:
             self.subject = columns.index(variant.column)
@@ -270,10 +270,10 @@ class AppState:
     def restart_worker(self) -> None:
         """Starts a new worker and asks again for what is on screen."""
         self.worker.restart()
-        self.images.infer_again()
-        self.reconstruct.infer_again()
-        self.inside.infer_again()
-        self.latents.infer_again()
+        self.images.request_again()
+        self.reconstruct.request_again()
+        self.inside.request_again()
+        self.latents.request_again()
         self.version += 1
 
     def say(self, text: str, failure: bool = False, kind: str = "") -> None:

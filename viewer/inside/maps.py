@@ -8,40 +8,32 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from viewer.core.drawing import Point, View, mapped
-from viewer.core.items import set_text
-from viewer.core.pane import Pane, Textures, Zoom
-from viewer.core.theme import Looks, shares
+from viewer.core.items import Part, Screen, set_text
+from viewer.core.pane import Pane, Zoom
+from viewer.core.theme import shares
 from viewer.inside.channels import Channels, Mosaic
 from viewer.inside.layout import Box
 from viewer.inside.state import Inside, Scales
 
 
-class HintedPane:
-    """See the module.
+class HintedPane(Part[Inside]):
+    """A pane that can be zoomed into, or a sentence in its place.
 
     Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+        state: What is drawn.
+        screen: What it is drawn with.
         kind: What it shows: maps or diagram, a key of the state's views.
-        size: (width, height) of that; None where there is nothing.
+        size: Returns (width, height) of that; None where there is nothing.
     """
 
-    def __init__(
-        self,
-        state: Inside,
-        looks: Looks,
-        textures: Textures,
-        kind: str,
-        size: Callable[[], tuple[float, float] | None],
-    ):
-        self._looks, self._tag = looks, f"inside {kind}"
-        self.pane = Pane(textures, self._tag)
+    def __init__(self, state: Inside, screen: Screen, kind: str, size: Callable[[], tuple[float, float] | None]):
+        super().__init__(state, screen)
+        self._tag = f"inside {kind}"
+        self.pane = Pane(self._screen.textures, self._tag)
         dpg.add_text("", tag=f"{self._tag} hint", wrap=100)
         self.zoom = Zoom(self.pane, size, lambda: state.views[kind], lambda view: state.set_view(kind, view))
 
     def layout(self, box: Box) -> None:
-        """Takes its place, in pixels."""
         px = self._looks.px
         left, top, width, height = box
         dpg.configure_item(self.pane.place, pos=(left, top))
@@ -133,7 +125,7 @@ def paint(
         frame: How thick frames are, in pixels of the screen.
     """
     target[...] = (*colours.ground, 1.0)
-    scale, left, top = view.placed((target.shape[1], target.shape[0]), mosaic.size)
+    scale, left, top = view.placement((target.shape[1], target.shape[0]), mosaic.size)
     values = channels.level(scale)
     _, height, width = values.shape
     across = _axis(target.shape[1], left, scale, mosaic.width, mosaic.gap, mosaic.columns, width)
@@ -221,27 +213,21 @@ def _stroke(across: _Axis, down: _Axis, side: float, thickness: int) -> np.ndarr
 _LEAST_FRAMED = 4
 
 
-class MapsView:
-    """See the module.
+class MapsView(Part[Inside]):
+    """The mosaic of all channels."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: Inside, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._mosaic: Mosaic | None = None
         self._order = np.arange(0)
         self._states: tuple[Scales, np.ndarray] = ((), np.arange(0))
         self._hinted = HintedPane(
-            state, looks, textures, "maps", lambda: self._mosaic.size if self._mosaic is not None else None
+            state, self._screen, "maps", lambda: self._mosaic.size if self._mosaic is not None else None
         )
         self._pane, self.zoom, self.layout = self._hinted.pane, self._hinted.zoom, self._hinted.layout
 
     def draw(self, hint: str, failure: bool) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             hint: What is said where there are no maps.
@@ -302,7 +288,7 @@ class MapsView:
         """Around the pixel, or around the map where pixels are small."""
         mosaic = self._mosaic
         view, size = self._state.views["maps"], (self._pane.width, self._pane.height)
-        large = view.placed(size, mosaic.size)[0] >= _LEAST_FRAMED
+        large = view.placement(size, mosaic.size)[0] >= _LEAST_FRAMED
         box = mosaic.box(position, (x, y) if large else None)
         left, top = view.to_pane(size, mosaic.size, box[:2])
         right, bottom = view.to_pane(size, mosaic.size, box[2:])

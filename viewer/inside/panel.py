@@ -6,10 +6,8 @@ from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, View, scale_bar
 from viewer.core.frame import Subject
 from viewer.core.input import CONTROL, held
-from viewer.core.items import Choice, label_of, set_text, text_width, type_width
-from viewer.core.pane import Pane, Textures, Zoom
-from viewer.core.state import AppState
-from viewer.core.theme import Looks
+from viewer.core.items import Choice, Panel, Part, label_of, set_text, text_width, type_width
+from viewer.core.pane import Pane, Zoom
 from viewer.inside.channels import Channels
 from viewer.inside.layout import Box, Layout, arrange
 from viewer.inside.maps import MapsView
@@ -19,16 +17,11 @@ from viewer.inside.state import LARGEST_FACTOR, MODES, ORDERS, Inside, change_wo
 _SLIDER = "inside factor"
 
 
-class Controls:
-    """See the module.
+class Controls(Part[Inside]):
+    """The line about a channel, and the slider and buttons that change it."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-    """
-
-    def __init__(self, state: Inside, looks: Looks):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._words: Box = (0, 0, 1, 1)
         self._changes: Box | None = None
         self._labelled = False
@@ -46,7 +39,6 @@ class Controls:
         dpg.add_text("", tag="inside changes")
 
     def layout(self, layout: Layout) -> None:
-        """Takes its place, in pixels."""
         places = layout.controls
         self._words, self._changes, self._labelled = layout.words, places.changes, places.label is not None
         dpg.configure_item("inside words", pos=layout.words[:2])
@@ -60,7 +52,7 @@ class Controls:
             dpg.configure_item("inside changes", pos=places.changes[:2])
 
     def draw(self, stale: bool) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             stale: Whether the changes' effect is not known yet.
@@ -108,17 +100,11 @@ _ORDERS = dict(zip(ORDERS, ("by number", "by strength")))
 _COMBO, _LEAST_BAR = 136, 40
 
 
-class Tools:
-    """See the module.
+class Tools(Part[Inside]):
+    """The line above the mosaic: how maps are sorted and coloured, and what the colours mean."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: Inside, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._box: Box = (0, 0, 1, 1)
         self._combo = 1
         self._pictures = PictureCache()
@@ -133,11 +119,10 @@ class Tools:
             callback=lambda sender, title: state.set_shared(title == _RANGES[1]),
         )
         dpg.add_text("", tag="inside low")
-        self._bar = Pane(textures, "inside bar")
+        self._bar = Pane(self._screen.textures, "inside bar")
         dpg.add_text("", tag="inside high")
 
     def layout(self, box: Box) -> None:
-        """Takes its place, in pixels."""
         gap = self._looks.px(8)
         self._box = left, top, width, _ = box
         self._combo = min(self._looks.px(_COMBO), (width - gap) // 2)
@@ -145,7 +130,6 @@ class Tools:
             dpg.configure_item(tag, pos=(left + number * (self._combo + gap), top), width=self._combo)
 
     def draw(self, channels: Channels | None) -> None:
-        """Brings the screen up to date."""
         state = self._state
         dpg.set_value("inside order", _ORDERS[state.order])
         dpg.set_value("inside range", _RANGES[state.shared])
@@ -187,23 +171,13 @@ _MODE_TITLES = dict(zip(MODES, ("Maps", "Diagram")))
 _MAPS = "inside maps area"
 
 
-class InsidePanel:
-    """See the module.
+class InsidePanel(Panel):
+    """The Inside panel: feature maps, changed channels, and the network as a diagram."""
 
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-
-    Attributes:
-        actions: What keys do here, by the names that shortcuts give it.
-    """
-
-    def __init__(self, state: AppState, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._size = (1, 1)
         self._laid_out = ""
-        self._shown: tuple | None = None
         own = state.inside
         self.actions = {"whole": own.show_whole}
         with (
@@ -211,7 +185,7 @@ class InsidePanel:
             dpg.child_window(tag="inside area", no_scrollbar=True, no_scroll_with_mouse=True),
         ):
             with dpg.group(horizontal=True):
-                self._subject = Subject(state, looks, "inside")
+                self._subject = Subject(state, self._screen, "inside")
             self._modes = Choice("inside mode", list(_MODE_TITLES.items()), own.set_mode)
             dpg.add_combo(
                 tag="inside place",
@@ -220,15 +194,14 @@ class InsidePanel:
                 ),
             )
             with dpg.group(tag=_MAPS):
-                self._tools = Tools(own, looks, textures)
-                self._maps = MapsView(own, looks, textures)
-                self._images = ImagesView(own, looks, textures)
-                self._controls = Controls(own, looks)
+                self._tools = Tools(own, self._screen)
+                self._maps = MapsView(own, self._screen)
+                self._images = ImagesView(own, self._screen)
+                self._controls = Controls(own, self._screen)
             with dpg.group(tag="inside diagram area"):
-                self._diagram = DiagramView(own, looks, textures)
+                self._diagram = DiagramView(own, self._screen)
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         dpg.configure_item("inside area", width=width, height=height)
         dpg.bind_item_theme("inside area", self._looks.bare())
         self._subject.layout()
@@ -252,7 +225,6 @@ class InsidePanel:
             self._diagram.layout(layout.whole)
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         own = self._state.inside
         self._maps.drag()
         for zoom in (*self._images.zooms, self._diagram.zoom):
@@ -261,9 +233,7 @@ class InsidePanel:
             self._maps.hover()
         waiting = tuple(self._state.worker.waiting(f"inside{part}") is not None for part in ("", " places", " diagram"))
         versions = own.version, self._state.version, self._state.images.version
-        shown = (*versions, waiting, type_width())
-        if shown != self._shown:
-            self._shown = shown
+        if self._changed(*versions, waiting, type_width()):
             self._draw_all(waiting[0])
         if own.mode == "maps":
             self._controls.draw_words()
@@ -271,7 +241,7 @@ class InsidePanel:
     def _draw_all(self, waiting: bool) -> None:
         own = self._state.inside
         self._subject.draw()
-        there = self._state.looked_at() is not None
+        there = self._state.active_variant() is not None
         maps = own.mode == "maps"
         self._modes.show(own.mode, self._looks)
         dpg.configure_item("inside mode", show=there)
@@ -315,21 +285,17 @@ class InsidePanel:
         return [self._maps.zoom, *self._images.zooms]
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for this panel."""
         return any(zoom.wheel(steps) for zoom in self._zooms())
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on something of this panel."""
         if self._state.inside.mode == "maps" and self._maps.press(held(CONTROL)):
             return True
         return any(zoom.press() for zoom in self._zooms())
 
-    def let_go(self) -> None:
-        """The panel is left: what the mouse held in it, it holds no more."""
+    def on_leave(self) -> None:
         for zoom in (self._maps.zoom, *self._images.zooms, self._diagram.zoom):
-            zoom.let_go()
+            zoom.end_drag()
 
     def double_click(self) -> None:
-        """The mouse was pressed twice."""
         if not held(CONTROL) and any(zoom.under_mouse() is not None for zoom in self._zooms()):
             self._state.inside.show_whole()

@@ -6,9 +6,8 @@ from PIL import Image as Pillow
 
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, View, halvings, mapped
-from viewer.core.items import first_fitting, set_text, text_width
-from viewer.core.pane import Pane, Textures, Zoom
-from viewer.core.theme import Looks
+from viewer.core.items import Part, first_fitting, set_text, text_width
+from viewer.core.pane import Pane, Zoom
 from viewer.inside.layout import IMAGES, Box
 from viewer.inside.maps import HintedPane
 from viewer.inside.state import Inside, Shown, figure_words
@@ -18,24 +17,18 @@ _TITLES = dict(zip(IMAGES, ("Original", "Reconstruction", "Changed", "Difference
 _LONG_TITLES = {"difference": "Difference: red is brighter"}
 
 
-class ImagesView:
-    """See the module.
+class ImagesView(Part[Inside]):
+    """The image, its reconstruction, the one with channels changed, and how these two differ."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: Inside, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._pictures = PictureCache()
         self._panes: dict[str, Pane] = {}
         self.zooms: list[Zoom] = []
         self._boxes: dict[str, Box] = {}
         for name in IMAGES:
             dpg.add_text(_TITLES[name], tag=f"inside {name} title")
-            pane = self._panes[name] = Pane(textures, f"inside {name}")
+            pane = self._panes[name] = Pane(self._screen.textures, f"inside {name}")
             dpg.add_text("", tag=f"inside {name} figures")
             self.zooms.append(
                 Zoom(
@@ -60,7 +53,7 @@ class ImagesView:
                 self._panes[name].resize(width, height - 2 * line)
 
     def draw(self, stale: bool) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             stale: Whether what is shown is not what was chosen.
@@ -119,29 +112,21 @@ def _end_of_scale(shown: Shown) -> float:
 _REACH = 3
 
 
-class DiagramView:
-    """See the module.
+class DiagramView(Part[Inside]):
+    """The network as a diagram."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: Inside, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._sheet: tuple[np.ndarray, _Sheet] | None = None
-        self._hinted = HintedPane(
-            state,
-            looks,
-            textures,
-            "diagram",
-            lambda: None if state.diagram is None else (state.diagram.shape[1], state.diagram.shape[0]),
-        )
+        self._hinted = HintedPane(state, self._screen, "diagram", self._size)
         self._pane, self.zoom, self.layout = self._hinted.pane, self._hinted.zoom, self._hinted.layout
 
+    def _size(self) -> tuple[float, float] | None:
+        diagram = self._state.diagram
+        return None if diagram is None else (diagram.shape[1], diagram.shape[0])
+
     def draw(self, hint: str, failure: bool) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             hint: What is said where there is no diagram.
@@ -180,7 +165,7 @@ class _Sheet:
         target[...] = 1.0  # the drawing's white margin goes on to the edges of the pane
         size, image = (target.shape[1], target.shape[0]), self._levels[0]
         whole = image.shape[1], image.shape[0]
-        scale, left, top = view.placed(size, whole)
+        scale, left, top = view.placement(size, whole)
         x0, x1 = max(0, round(left)), min(size[0], round(left + scale * whole[0]))
         y0, y1 = max(0, round(top)), min(size[1], round(top + scale * whole[1]))
         level = self._level(scale)

@@ -156,11 +156,11 @@ class Inside:
             self._asked[kind] = arguments
             self._ask(kind, kind, **arguments)
 
-    def infer_again(self) -> None:
+    def request_again(self) -> None:
         """Asks for everything that is missing, after a worker was started anew."""
         self._asked.clear()
 
-    def forget_failure(self) -> None:
+    def retry_failed(self) -> None:
         """What could not be shown is asked for again when it is wanted next."""
         if self.message or self.diagram_message:
             self.message = self.diagram_message = ""

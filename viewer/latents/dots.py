@@ -7,8 +7,8 @@ from functools import lru_cache
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.core.items import beginning, text_width
-from viewer.core.theme import FONT_SIZE, Colour, Looks, shares
+from viewer.core.items import Part, Screen, beginning, text_width
+from viewer.core.theme import FONT_SIZE, Colour, shares
 from viewer.core.typeface import TYPEFACE
 from viewer.latents.plane import LatentPlane
 
@@ -149,20 +149,20 @@ _ROW, _MARK, _GAP, _WIDEST = 20, 10, 8, 120
 Point = tuple[float, float]
 
 
-class Legend:
-    """See the module. Drawn over the pane of the plane, at its right edge.
+class Legend(Part[LatentPlane]):
+    """The names of classes at the right edge of the plane, each with its colour; a click hides a class.
 
     Args:
-        plane: What is drawn.
-        looks: Themes and sizes.
+        state: What is drawn.
+        screen: What it is drawn with.
         parent: The drawing that it is a part of.
 
     Attributes:
         first: Number of the first class on screen.
     """
 
-    def __init__(self, plane: LatentPlane, looks: Looks, parent: str):
-        self._plane, self._looks = plane, looks
+    def __init__(self, state: LatentPlane, screen: Screen, parent: str):
+        super().__init__(state, screen)
         self.first = 0
         self._width_of: tuple | None = None
         self._width = 0
@@ -179,26 +179,26 @@ class Legend:
     @property
     def width(self) -> int:
         """How much room it takes at the right of the plane, in pixels."""
-        key = (self._plane.space, self._looks.scale, text_width("0"))
+        key = (self._state.space, self._looks.scale, text_width("0"))
         if self._width_of != key:
             self._width_of, self._width = key, self._measured()
         return self._width
 
     def _measured(self) -> int:
-        plane, px = self._plane, self._looks.px
+        plane, px = self._state, self._looks.px
         if not plane.classes:
             return px(_GAP)
         widest = max(text_width(plane.space.class_name(label)) for label in plane.classes)
         return px(2 * _GAP + _MARK) + min(px(_WIDEST), max(widest, text_width("▾ 99")))
 
     def draw(self, box: tuple[int, int, int, int], width: int) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             box: (left, top, right, bottom) of the plane in its pane.
             width: Of the pane.
         """
-        plane, looks = self._plane, self._looks
+        plane, looks = self._state, self._looks
         px, size = looks.px, looks.px(FONT_SIZE)
         classes = plane.classes
         self._left, self._top = box[2] + px(_GAP), box[1]
@@ -241,15 +241,15 @@ class Legend:
         """The wheel was turned at a point of the pane; whether over the legend."""
         if mouse[0] < self._left:
             return False
-        self.first = max(0, min(self.first - round(steps) * 3, len(self._plane.classes) - self._page))
+        self.first = max(0, min(self.first - round(steps) * 3, len(self._state.classes) - self._page))
         return True
 
     def press(self, mouse: Point) -> bool:
         """The mouse was pressed at a point of the pane; whether on a class."""
         number = self.first + int((mouse[1] - self._top) // self._looks.px(_ROW))
-        classes = self._plane.classes
+        classes = self._state.classes
         shown = min(self._page - (len(classes) > self.first + self._page), len(classes) - self.first)
         if mouse[0] < self._left or not self.first <= number < self.first + shown:
             return False
-        self._plane.toggle_class(classes[number])
+        self._state.toggle_class(classes[number])
         return True

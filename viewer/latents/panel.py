@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import dearpygui.dearpygui as dpg
 
 from viewer.core.frame import Subject
-from viewer.core.items import Choice, first_fitting, inside, set_text, text_width
-from viewer.core.pane import Textures
-from viewer.core.state import AppState
-from viewer.core.theme import Looks
+from viewer.core.items import Choice, Panel, Part, first_fitting, inside, set_text, text_width
 from viewer.latents.geometry import NOTHING, Axis, Space
 from viewer.latents.pictures import Pictures, Strip, number_text, signed
 from viewer.latents.plane_view import PlaneView
@@ -23,17 +20,12 @@ _LONGEST_VALUE = "−0.00 σ"
 _HEADING = ("latent sliders", "latent sliders back", "latent sliders on", "latent sliders range")
 
 
-class Sliders:
-    """See the module.
+class Sliders(Part[LatentSpace]):
+    """Sliders that move the point: along principal components, or along dimensions."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-    """
-
-    def __init__(self, state: LatentSpace, looks: Looks):
-        self._state, self._looks = state, looks
-        self._shown = MOST
+    def _build(self) -> None:
+        state = self._state
+        self._count = MOST
         self._open = True
         self._words_room = 0
         self._places: tuple = ()
@@ -87,7 +79,7 @@ class Sliders:
         self._words_room = x + width - (left - px(_SLIDER_GAP))
         columns = self._columns(width)
         rows = max(1, (height - head) // px(_SLIDER_ROW))
-        self._shown = min(MOST, rows * columns)
+        self._count = min(MOST, rows * columns)
         wide = (width - (columns - 1) * px(_COLUMN_GAP)) // columns
         names = max((text_width(_name(axis)) for axis in self._state.sliders()[-1:]), default=0) + px(_SLIDER_GAP)
         values = text_width(_LONGEST_VALUE) + px(_SLIDER_GAP)
@@ -102,10 +94,9 @@ class Sliders:
 
     def _axes(self) -> list[Axis]:
         first = self._state.first_slider
-        return self._state.sliders()[first : first + self._shown]
+        return self._state.sliders()[first : first + self._count]
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         state, looks = self._state, self._looks
         space, place, axes = state.space, state.place, self._axes()
         there = self._open and space is not None and place is not None
@@ -128,7 +119,7 @@ class Sliders:
         self._kinds.show(state.slider_kind, looks)
         many = len(state.sliders())
         dpg.configure_item("latent sliders back", enabled=state.first_slider > 0)
-        dpg.configure_item("latent sliders on", enabled=state.first_slider + self._shown < many)
+        dpg.configure_item("latent sliders on", enabled=state.first_slider + self._count < many)
         words = f"{state.first_slider + 1}–{state.first_slider + len(axes)} of {many}"
         set_text("latent sliders range", words if text_width(words) <= self._words_room else "", looks.text("quiet"))
         for index in range(MOST):
@@ -151,7 +142,7 @@ class Sliders:
 
     def page(self, by: int) -> None:
         """Shows the next sliders, or those before."""
-        self._state.page(by * self._shown, self._shown)
+        self._state.page(by * self._count, self._count)
 
     def _moved(self, sender, amount: float, index: int) -> None:
         axes = self._axes()
@@ -173,23 +164,13 @@ _PLANE_SHARE, _SLIDERS_SHARE = 0.5, 0.44
 _LEAST_MIDDLE = 300
 
 
-class LatentsPanel:
-    """See the module.
+class LatentsPanel(Panel):
+    """The Latent space panel."""
 
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-
-    Attributes:
-        actions: What keys do here, by the names that shortcuts give it.
-    """
-
-    def __init__(self, state: AppState, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
+        state = self._state
         self._size = (1, 1)
         self._arranged: tuple | None = None
-        self._shown: tuple | None = None
         self._axes_of: tuple | None = None
         self._plane_width = self._below = 1
         own = state.latents
@@ -205,12 +186,12 @@ class LatentsPanel:
             dpg.child_window(tag="latents area", no_scrollbar=True, no_scroll_with_mouse=True),
         ):
             with dpg.group(horizontal=True, tag="latents subject"):
-                self._subject = Subject(state, looks, "latents")
+                self._subject = Subject(state, self._screen, "latents")
             with dpg.group(horizontal=True, tag="latents axes"):
                 for number, word in enumerate(("Across", "Up")):
                     dpg.add_text(word, tag=f"latents axis {number} name")
                     dpg.add_combo(tag=f"latents axis {number}", user_data=number, callback=self._choose_axis)
-            self._plane = PlaneView(own, looks, textures, state.undo.back)
+            self._plane = PlaneView(own, self._screen, state.undo.back)
             dpg.add_text("", tag="latents message", wrap=0)
             dpg.add_text("", tag="latents count")
             dpg.add_checkbox(
@@ -218,14 +199,13 @@ class LatentsPanel:
                 tag="latents held out",
                 callback=lambda sender, shown: own.plane.show_held_out(shown),
             )
-            self._pictures = Pictures(own, looks, textures)
-            self._sliders = Sliders(own, looks)
-            self._strip = Strip(own, looks, textures, self._arrange_anew)
+            self._pictures = Pictures(own, self._screen)
+            self._sliders = Sliders(own, self._screen)
+            self._strip = Strip(own, self._screen, self._arrange_anew)
 
     # Layout
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         dpg.configure_item("latents area", width=width, height=height)
         dpg.bind_item_theme("latents area", self._looks.bare())
         self._size = (width, height)
@@ -279,16 +259,13 @@ class LatentsPanel:
     # Drawing
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         own = self._state.latents
         self._plane.drag()
         self._arrange()
         self._subject.draw()
         self._plane.draw()
-        shown = (own.version, self._looks.theme, self._looks.scale, self._size)
-        if shown == self._shown:
+        if not self._changed(own.version, self._looks.theme, self._looks.scale, self._size):
             return
-        self._shown = shown
         self._draw_axes()
         self._draw_words()
         self._pictures.draw()
@@ -310,7 +287,7 @@ class LatentsPanel:
     def _draw_words(self) -> None:
         own, looks = self._state.latents, self._looks
         message = own.message or ("reading where images lie …" if own.reading else "")
-        if self._state.looked_at() is None:
+        if self._state.active_variant() is None:
             message = ""  # the subject says so
         set_text("latents message", message, looks.text("failure" if own.message else "quiet"))
         dpg.configure_item("latents message", show=bool(message))
@@ -336,19 +313,15 @@ class LatentsPanel:
     # The mouse
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for this panel."""
         return self._plane.wheel(steps) or self._sliders.wheel(steps)
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on something of this panel."""
         return self._plane.press() or self._strip.press()
 
-    def let_go(self) -> None:
-        """The panel is left: what the mouse held in it, it holds no more."""
-        self._plane.let_go()
+    def on_leave(self) -> None:
+        self._plane.end_drag()
 
     def double_click(self) -> None:
-        """The mouse was pressed twice."""
         self._plane.double_click()
 
 

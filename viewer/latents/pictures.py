@@ -9,9 +9,9 @@ import numpy as np
 from common.formatting import metric_text, shortened
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, View, draw
-from viewer.core.items import Choice, first_fitting, set_text, text_width
-from viewer.core.pane import Pane, Textures
-from viewer.core.theme import FONT_SIZE, Looks, shares
+from viewer.core.items import Choice, Part, Screen, first_fitting, set_text, text_width
+from viewer.core.pane import Pane
+from viewer.core.theme import FONT_SIZE, shares
 from viewer.latents.plane_view import POINT
 from viewer.latents.state import STEPS, LatentSpace
 
@@ -65,27 +65,19 @@ def cards(width: int, height: int, line: int, gap: int) -> tuple[Card, Card, Car
     return Card(0, line, wide), Card(wide + gap, line, side), Card(wide + side + 2 * gap, line, side)
 
 
-class Pictures:
-    """See the module.
+class Pictures(Part[LatentSpace]):
+    """What the point decodes to, beside the chosen image and the nearest image."""
 
-    Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: LatentSpace, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
+    def _build(self) -> None:
         self._panes: dict[str, Pane] = {}
         self._pictures = PictureCache()
         self._rooms = dict.fromkeys(_NAMES, 1)
         for name in _NAMES:
             dpg.add_text("", tag=f"latent {name} title")
-            self._panes[name] = Pane(textures, f"latent {name}")
+            self._panes[name] = Pane(self._screen.textures, f"latent {name}")
             dpg.add_text("", tag=f"latent {name} caption")
 
     def layout(self, x: int, y: int, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         px = self._looks.px
         places = cards(width, height, px(_LINE), px(_GAP))
         for name, card in zip(_NAMES, places):
@@ -100,7 +92,6 @@ class Pictures:
             dpg.configure_item(f"latent {name} caption", pos=(left, top + card.side + px(3)))
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         state, ground = self._state, self._looks.palette.picture_ground
         decoded = state.decoded
         arrays = {
@@ -167,18 +158,18 @@ _EMPTY = (
 )
 
 
-class Strip:
-    """See the module. Where there is little room, either the way from A to B is shown or the sliders are.
+class Strip(Part[LatentSpace]):
+    """The way from A to B: a slider, and a film strip. With little room, either this or the sliders are shown.
 
     Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+        state: What is drawn.
+        screen: What it is drawn with.
         turned: Called when a person has chosen which of the two is shown.
     """
 
-    def __init__(self, state: LatentSpace, looks: Looks, textures: Textures, turned: Callable[[], None]):
-        self._state, self._looks, self._turned = state, looks, turned
+    def __init__(self, state: LatentSpace, screen: Screen, turned: Callable[[], None]):
+        super().__init__(state, screen)
+        self._turned = turned
         self._side, self._width = 8, 1
         self._lefts: list[int] = [0] * STEPS
         self._words_at = (0, 0), (0, 0)
@@ -197,7 +188,7 @@ class Strip:
             callback=lambda sender, share: state.set_share(share),
         )
         dpg.add_text("", tag="latent way")
-        self.pane = Pane(textures, "latent strip")
+        self.pane = Pane(self._screen.textures, "latent strip")
         over = self.pane.tag
         self._frame = dpg.draw_rectangle((0, 0), (1, 1), parent=over, color=(*POINT, 255), show=False)
         self._letters = []
@@ -279,7 +270,6 @@ class Strip:
     # Drawing
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         looks, place = self._looks, self._state.place
         both = place is not None and place.ends is not None and self._state.space is not None
         dpg.configure_item("latent part", show=self._compact)

@@ -59,7 +59,7 @@ class Frame:
         self, size: Size, view: View, across: np.ndarray | float, up: np.ndarray | float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Where points of the plane are drawn: pixels from the left and from the top of a pane."""
-        scale, left, top = view.placed(size, size)
+        scale, left, top = view.placement(size, size)
         x = left + (np.asarray(across) - self.left) / (self.right - self.left) * size[0] * scale
         y = top + (self.top - np.asarray(up)) / (self.top - self.bottom) * size[1] * scale
         return x, y

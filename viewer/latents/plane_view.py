@@ -8,9 +8,9 @@ import dearpygui.dearpygui as dpg
 import numpy as np
 
 from viewer.core.drawing import View
-from viewer.core.items import text_width
-from viewer.core.pane import Pane, Textures
-from viewer.core.theme import FONT_SIZE, Looks, shares
+from viewer.core.items import Part, Screen, text_width
+from viewer.core.pane import Pane
+from viewer.core.theme import FONT_SIZE, shares
 from viewer.latents.dots import Legend, class_colour, draw_dots, draw_lines
 from viewer.latents.geometry import Points
 from viewer.latents.plane import ticks
@@ -27,18 +27,19 @@ _CURVE = 33
 Place = tuple[float, float]
 
 
-class Marks:
-    """See the module.
+class Marks(Part[LatentSpace]):
+    """Drawn over the plane: the point, the two ends, and the way between them.
 
     Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
+        state: What is drawn.
+        screen: What it is drawn with.
         parent: The drawing that they are a part of.
-        inside: A place of the plane → where it is drawn; at the edge, what lies beyond.
+        inside: A place of the plane → where it is drawn, at the edge for what is beyond it.
     """
 
-    def __init__(self, state: LatentSpace, looks: Looks, parent: str, inside: Callable[[Place], Place]):
-        self._state, self._looks, self._inside = state, looks, inside
+    def __init__(self, state: LatentSpace, screen: Screen, parent: str, inside: Callable[[Place], Place]):
+        super().__init__(state, screen)
+        self._inside = inside
         self._way_of: tuple = ()
         self._way: list[Place] = []
         self._line = dpg.draw_polyline([(0, 0), (0, 0)], parent=parent, show=False)
@@ -49,7 +50,7 @@ class Marks:
         self._discs = [dpg.draw_circle((0, 0), 1, parent=parent, show=False) for _ in range(2)]
 
     def draw(self, enlarged: float) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             enlarged: How many times their usual size marks have.
@@ -106,28 +107,28 @@ _RIM = 1.5
 Point = tuple[float, float]
 
 
-class PlaneView:
-    """See the module.
+class PlaneView(Part[LatentSpace]):
+    """The plane: images coloured by class, and what the mouse does there.
 
     Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+        state: What is drawn.
+        screen: What it is drawn with.
         take_back: Undoes the last change.
     """
 
-    def __init__(self, state: LatentSpace, looks: Looks, textures: Textures, take_back: Callable[[], Any]):
-        self._state, self._looks, self._take_back = state, looks, take_back
+    def __init__(self, state: LatentSpace, screen: Screen, take_back: Callable[[], Any]):
+        super().__init__(state, screen)
+        self._take_back = take_back
         self._drag: tuple[str, View, Point] | None = None
         self._just_put = False
         self._labelled: tuple | None = None
         self._marked: tuple | None = None
-        self.pane = Pane(textures, "latent plane")
+        self.pane = Pane(self._screen.textures, "latent plane")
         over = self.pane.tag
         self._across = [dpg.draw_text((0, 0), "", parent=over) for _ in range(_MOST_TICKS)]
         self._up = [dpg.draw_text((0, 0), "", parent=over) for _ in range(_MOST_TICKS)]
-        self.legend = Legend(state.plane, looks, over)
-        self._marks = Marks(state, looks, over, self._inside)
+        self.legend = Legend(state.plane, screen, over)
+        self._marks = Marks(state, screen, over, self._inside)
 
     # Layout
 
@@ -169,7 +170,6 @@ class PlaneView:
     # Drawing
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         state, looks, plane = self._state, self._looks, self._state.plane
         key = (plane.version, looks.theme, looks.scale, self.pane.width, self.pane.height, self.legend.width)
         self.pane.paint(key, None, self._fill)
@@ -302,8 +302,7 @@ class PlaneView:
                 self._state.put(*self._from_pane(start))
             self._drag = None
 
-    def let_go(self) -> None:
-        """The mouse holds nothing any more."""
+    def end_drag(self) -> None:
         self._drag, self._just_put = None, False
 
     def double_click(self) -> bool:
@@ -312,7 +311,7 @@ class PlaneView:
             return False
         if self._just_put:
             self._take_back()
-        self.let_go()
+        self.end_drag()
         self._state.plane.show_all()
         return True
 

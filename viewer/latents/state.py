@@ -207,12 +207,12 @@ class LatentSpace:
         if key is not None:
             self._questions.ask_space(*key)
 
-    def infer_again(self) -> None:
+    def request_again(self) -> None:
         """Asks for everything that is missing, after a worker was started anew."""
         self._key = None
         self._questions.forget()
 
-    def forget_failure(self) -> None:
+    def retry_failed(self) -> None:
         """Where there was no space, it is asked for again when it is wanted next."""
         if self.message:
             self._key = None

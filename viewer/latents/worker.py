@@ -60,7 +60,7 @@ class Latents:
             "dimensions": space.dimensions,
             "lows": values.min(axis=0),
             "highs": values.max(axis=0),
-            **space.placed(vectors[shown], space.labels[shown]),
+            **space.point_arrays(vectors[shown], space.labels[shown]),
         }
         return {
             "learned": codec.learned,
@@ -143,13 +143,15 @@ class Latents:
             name, vectors = kept
             rows = _spread(len(vectors), _MOST_HELD_OUT)
             labels = np.full(len(rows), -1) if split is None else split.labels[rows]
-            return {"count": len(rows), "split": name}, space.placed(np.asarray(vectors[rows], np.float32), labels)
+            return {"count": len(rows), "split": name}, space.point_arrays(
+                np.asarray(vectors[rows], np.float32), labels
+            )
         if split is None:
             return {"count": 0, "split": ""}, {}
         rows = _spread(split.count, _MOST_SEARCHED if codec.learned else _MOST_HELD_OUT)
         part = rows[first : first + (_SEARCHED_AT_ONCE if codec.learned else _HELD_OUT_AT_ONCE)]
         vectors = codec.encode(to_float(split.images(part)), restarts=1)
-        return {"count": len(rows), "split": split.name}, space.placed(vectors, split.labels[part])
+        return {"count": len(rows), "split": split.name}, space.point_arrays(vectors, split.labels[part])
 
 
 def _spread(count: int, most: int) -> np.ndarray:

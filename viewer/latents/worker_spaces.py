@@ -193,7 +193,7 @@ class Space:
             return np.arange(size)
         return np.sort(np.argpartition(self.vectors.var(axis=0), -_MOST_DIMENSIONS)[-_MOST_DIMENSIONS:])
 
-    def placed(self, vectors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def point_arrays(self, vectors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """What the window needs to draw points.
 
         Args:

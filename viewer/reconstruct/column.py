@@ -8,8 +8,8 @@ import dearpygui.dearpygui as dpg
 from common.formatting import labelled, shortened
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, mapped
-from viewer.core.items import fitting, set_text
-from viewer.core.pane import Pane, Textures
+from viewer.core.items import Part, Screen, fitting, set_text
+from viewer.core.pane import Pane
 from viewer.core.state import AppState
 from viewer.core.theme import Looks
 from viewer.reconstruct.columns import Result, checkpoint_name, run_names
@@ -113,27 +113,28 @@ _BUTTON, _BUTTON_GAP = 20, 4
 _PARTS = ("title", "add", "remove", "checkpoint", "step", "figures", "message")
 
 
-class ColumnView:
-    """See the module.
+class ColumnView(Part[AppState]):
+    """A run of the comparison: its heading and checkpoint, its reconstruction, where that errs, and its figures.
 
     Args:
-        state: The whole state.
-        index: Which column it is.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+        state: What is drawn.
+        screen: What it is drawn with.
+        index: Number of the column.
         pictures: The comparison's pictures.
     """
 
-    def __init__(self, state: AppState, index: int, looks: Looks, textures: Textures, pictures: PictureCache):
-        self._state, self._index, self._looks, self._pictures = state, index, looks, pictures
+    def __init__(self, state: AppState, screen: Screen, index: int, pictures: PictureCache):
+        super().__init__(state, screen)
+        self._index = index
+        self._pictures = pictures
         self._heading_width = 1
         dpg.add_text("", tag=f"variant title {index}")
         dpg.add_button(label="+", tag=f"variant add {index}", callback=lambda: state.add_checkpoint(index))
         dpg.add_button(label="×", tag=f"variant remove {index}", callback=lambda: state.remove_column(index))
         dpg.add_slider_int(tag=f"variant checkpoint {index}", callback=self._moved, no_input=True)
         dpg.add_text("", tag=f"variant step {index}")
-        self.image = Pane(textures, f"reconstruction {index}")
-        self.error = Pane(textures, f"error {index}")
+        self.image = Pane(self._screen.textures, f"reconstruction {index}")
+        self.error = Pane(self._screen.textures, f"error {index}")
         dpg.add_text("", tag=f"variant figures {index}")
         dpg.add_text("", tag=f"variant message {index}", wrap=100)
 
@@ -145,7 +146,6 @@ class ColumnView:
             dpg.configure_item(pane.place, show=False)
 
     def arrange(self, places: Places) -> None:
-        """Takes its place."""
         px, index = self._looks.px, self._index
         left = places.lefts[1 + index]
         self.image.resize(places.width, places.height)
@@ -170,7 +170,7 @@ class ColumnView:
         dpg.configure_item(f"variant message {index}", wrap=left + places.width - px(10))
 
     def draw(self, waiting: bool, limits: tuple[float, float]) -> None:
-        """Brings the screen up to date.
+        """Draws it again where needed.
 
         Args:
             waiting: Whether an answer is awaited.

@@ -8,10 +8,9 @@ import dearpygui.dearpygui as dpg
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, Point, View, pixel_at, scale_bar
 from viewer.core.frame import CHOOSE_RUNS
-from viewer.core.items import Choice, fitting, set_text, text_width, type_width
-from viewer.core.pane import Pane, Textures, Zoom
+from viewer.core.items import Choice, Panel, Part, Screen, add_combo, fitting, set_text, text_width, type_width
+from viewer.core.pane import Pane, Zoom
 from viewer.core.state import AppState
-from viewer.core.theme import Looks
 from viewer.reconstruct.column import ColumnView, Places, places, put
 from viewer.reconstruct.state import ERROR_MAPS, MOST_VARIANTS, SCALES, TITLES, Reconstruction
 
@@ -40,17 +39,18 @@ class Shown:
         return (self.pane.width, self.pane.height), (self.picture.width, self.picture.height)
 
 
-class ComparisonMouse:
-    """See the module.
+class ComparisonMouse(Part[Reconstruction]):
+    """The mouse over the panes: zoom, pan, the divider, and the pixel it points at.
 
     Args:
-        state: The state of the panel.
-        looks: Themes and sizes.
-        panes: All panes that are on screen.
+        state: What is drawn.
+        screen: What it is drawn with.
+        panes: Returns all panes on screen.
     """
 
-    def __init__(self, state: Reconstruction, looks: Looks, panes: Callable[[], Sequence[Shown]]):
-        self._state, self._looks, self._panes = state, looks, panes
+    def __init__(self, state: Reconstruction, screen: Screen, panes: Callable[[], Sequence[Shown]]):
+        super().__init__(state, screen)
+        self._panes = panes
         # What is dragged: a pane's picture, or the divider in it.
         self._held: Zoom | None = None
         self._divides: Pane | None = None
@@ -73,14 +73,13 @@ class ComparisonMouse:
             self._held.press()
         return True
 
-    def let_go(self) -> None:
-        """The mouse holds nothing any more."""
+    def end_drag(self) -> None:
         self._held = self._divides = None
 
     def double_click(self) -> None:
         """The mouse was pressed twice: on a pane, all of the image is shown again."""
         if self._under_mouse() is not None:
-            self.let_go()  # the second press began a drag
+            self.end_drag()  # the second press began a drag
             self._state.set_view(View())
 
     def drag(self) -> None:
@@ -90,14 +89,14 @@ class ComparisonMouse:
             if not self._held.dragging:
                 self._held = None
         if self._divides is not None:
-            shown = self._shown(self._divides)
+            shown = self._shown_in(self._divides)
             if shown is not None:
                 self._state.set_split(self._state.view.to_share(*shown.sizes, shown.pane.mouse_anywhere())[0])
             # Only now: a slow frame may bring the last move together with the button's release.
             if not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
                 self._divides = None
 
-    def _shown(self, pane: Pane) -> Shown | None:
+    def _shown_in(self, pane: Pane) -> Shown | None:
         """What is in a pane; None where that is nothing."""
         return next((shown for shown in self._panes() if shown.pane is pane and shown.picture is not None), None)
 
@@ -105,7 +104,7 @@ class ComparisonMouse:
         """The mouse over one of the panes, which all show the same view."""
 
         def size() -> tuple[float, float] | None:
-            shown = self._shown(pane)
+            shown = self._shown_in(pane)
             return None if shown is None else shown.sizes[1]
 
         return Zoom(pane, size, lambda: self._state.view, self._state.set_view)
@@ -144,7 +143,7 @@ class ComparisonMouse:
             return None
         size, image = shown.sizes
         at = pixel_at(cursor, image)
-        if at is None or view.placed(size, image)[0] < _LEAST_FRAMED:
+        if at is None or view.placement(size, image)[0] < _LEAST_FRAMED:
             return None
         left, top = view.to_pane(size, image, (at[0] / image[0], at[1] / image[1]))
         right, bottom = view.to_pane(size, image, ((at[0] + 1) / image[0], (at[1] + 1) / image[1]))
@@ -156,52 +155,37 @@ class ComparisonMouse:
 _BAR_HEIGHT = 12
 
 
-class Comparison:
-    """See the module. Everything lies at computed places of one area.
+class Comparison(Part[AppState]):
+    """The panes: the original, and for each run its reconstruction and where it errs; all at computed places."""
 
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
-    """
-
-    def __init__(self, state: AppState, looks: Looks, textures: Textures):
-        self._state, self._own, self._looks = state, state.reconstruct, looks
+    def _build(self) -> None:
+        state, self._own = self._state, self._state.reconstruct
         self._pictures = PictureCache()
         self._size = (1, 1)
-        self._shown: tuple | None = None
         with dpg.child_window(tag="comparison", no_scrollbar=True, no_scroll_with_mouse=True):
             dpg.add_text(CHOOSE_RUNS, tag="comparison hint", wrap=0)
             dpg.add_text("Original", tag="original title")
             dpg.add_text("", tag="original name")
-            self._original = Pane(textures, "original")
+            self._original = Pane(self._screen.textures, "original")
             dpg.add_text("", tag="error title")
             dpg.add_text("", tag="error low")
             dpg.add_text("", tag="error high")
-            self._bar = Pane(textures, "error scale")
-            self._columns = [
-                ColumnView(state, index, looks, textures, self._pictures) for index in range(MOST_VARIANTS)
-            ]
+            self._bar = Pane(self._screen.textures, "error scale")
+            self._columns = [ColumnView(state, self._screen, index, self._pictures) for index in range(MOST_VARIANTS)]
             dpg.add_text("", tag="cursor values")
-        self._mouse = ComparisonMouse(self._own, looks, self._panes)
-        self.wheel, self.press, self.double_click = self._mouse.wheel, self._mouse.press, self._mouse.double_click
-        self.let_go = self._mouse.let_go
+        self.mouse = ComparisonMouse(self._own, self._screen, self._panes)
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         dpg.configure_item("comparison", width=width, height=height)
         dpg.bind_item_theme("comparison", self._looks.bare())
         self._size = (width, height)
         self._shown = None
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         own, looks = self._own, self._looks
-        self._mouse.drag()
+        self.mouse.drag()
         waiting = tuple(self._state.worker.waiting(own.topic(index)) is not None for index in range(len(own.variants)))
-        shown = (own.version, looks.theme, type_width(), self._size, waiting)
-        if shown != self._shown:
-            self._shown = shown
+        if self._changed(own.version, looks.theme, type_width(), self._size, waiting):
             there = bool(own.variants)
             dpg.configure_item("comparison hint", show=not there)
             dpg.configure_item("comparison hint", color=(*looks.text("quiet"), 255))
@@ -209,7 +193,7 @@ class Comparison:
                 self._draw_all(waiting)
             else:
                 self._hide_all()
-        self._mouse.draw()
+        self.mouse.draw()
         text = fitting(own.cursor_words(), self._size[0])
         if dpg.get_value("cursor values") != text:
             set_text("cursor values", text, looks.text("quiet"))
@@ -275,25 +259,20 @@ class Comparison:
 
 _MAP_TITLES = {"absolute": "Absolute", "signed": "Signed", "ssim": "SSIM map"}
 _ROW = 38
-_AUTOMATIC = "scale: largest error"
+_SCALE_TITLES = {scale: f"scale: {scale:g}" if scale else "scale: largest error" for scale in SCALES}
 
 
-class ReconstructPanel:
-    """See the module.
+class ReconstructPanel(Panel):
+    """The Reconstruct panel: an image through one or several runs.
 
     Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: Where pixels come from.
+        state: What is drawn.
+        screen: What it is drawn with.
         export: Called to save the comparison as a figure.
-
-    Attributes:
-        actions: What keys do here, by the names that shortcuts give it.
     """
 
-    def __init__(self, state: AppState, looks: Looks, textures: Textures, export):
-        self._state, self._looks = state, looks
-        self._shown: tuple | None = None
+    def __init__(self, state: AppState, screen: Screen, export: Callable[[], None]):
+        super().__init__(state, screen)
         self._size = (1, 1)
         self._wrapped = False
         own = state.reconstruct
@@ -306,21 +285,14 @@ class ReconstructPanel:
             with dpg.group(horizontal=True, tag="reconstruct tools"):
                 with dpg.group(horizontal=True, tag="error tools"):
                     self._maps = Choice("map", [(name, _MAP_TITLES[name]) for name in ERROR_MAPS], own.set_error_map)
-                    dpg.add_combo(
-                        [_scale_title(scale) for scale in SCALES],
-                        tag="error range",
-                        callback=lambda sender, title: own.set_scale(
-                            next(scale for scale in SCALES if _scale_title(scale) == title)
-                        ),
-                    )
+                    add_combo("error range", _SCALE_TITLES, own.set_scale)
                 with dpg.group(horizontal=True, tag="view tools"):
                     dpg.add_checkbox(label="Divider", tag="divider", callback=lambda: self.toggle_divider())
                     dpg.add_button(label="Whole image", tag="whole image", callback=lambda: own.set_view(View()))
                     dpg.add_button(label="Save figure", tag="save figure", callback=lambda: export())
-            self._comparison = Comparison(state, looks, textures)
+            self._comparison = Comparison(state, self._screen)
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         dpg.configure_item("error range", width=self._looks.px(178))
         self._size = (width, height)
         self._arrange()
@@ -340,34 +312,27 @@ class ReconstructPanel:
             self._arrange()
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         own = self._state.reconstruct
         self._wrap()
         self._comparison.draw()
-        shown = (own.version, self._state.version)
-        if shown == self._shown:
+        if not self._changed(own.version, self._state.version):
             return
-        self._shown = shown
         self._maps.show(own.error_map, self._looks)
-        dpg.set_value("error range", _scale_title(own.scale))
+        dpg.set_value("error range", _SCALE_TITLES[own.scale])
         dpg.configure_item("error range", show=own.error_map != "ssim")
         dpg.set_value("divider", own.split is not None)
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for this panel."""
-        return self._comparison.wheel(steps)
+        return self._comparison.mouse.wheel(steps)
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on something of this panel."""
-        return self._comparison.press()
+        return self._comparison.mouse.press()
 
-    def let_go(self) -> None:
-        """The panel is left: what the mouse held in it, it holds no more."""
-        self._comparison.let_go()
+    def on_leave(self) -> None:
+        self._comparison.mouse.end_drag()
 
     def double_click(self) -> None:
-        """The mouse was pressed twice."""
-        self._comparison.double_click()
+        self._comparison.mouse.double_click()
 
     def toggle_divider(self) -> None:
         """Shows the divider in the middle, or takes it away."""
@@ -378,7 +343,3 @@ class ReconstructPanel:
         """Shows the next kind of error map."""
         own = self._state.reconstruct
         own.set_error_map(ERROR_MAPS[(ERROR_MAPS.index(own.error_map) + 1) % len(ERROR_MAPS)])
-
-
-def _scale_title(scale: float) -> str:
-    return f"scale: {scale:g}" if scale else _AUTOMATIC

@@ -166,7 +166,7 @@ class Reconstruction:
         kept = {(variant.run, variant.step): result for variant, result in zip(self.variants, self.results)}
         self.variants = self._columns.numbered(variants[:MOST_VARIANTS], self.variants)
         self.results = [kept.get((variant.run, variant.step)) for variant in self.variants]
-        self._infer()  # before thumbnails, of which there may be hundreds
+        self._request()  # before thumbnails, of which there may be hundreds
         self.images.fetch(self.variants[0] if self.variants else None)
         if len(variants) <= MOST_VARIANTS:
             return ""
@@ -200,7 +200,7 @@ class Reconstruction:
             self.view = View()
             self.results = [None] * len(self.variants)
         self._source = source
-        self._infer()
+        self._request()
 
     @property
     def answered(self) -> bool:
@@ -223,7 +223,7 @@ class Reconstruction:
             column = variant.column
             self._undo.record(("checkpoint", column), variant.step, step, lambda value: self._restore(column, value))
         self.variants[index] = replace(variant, step=step)
-        self._infer(index)
+        self._request(index)
 
     def _restore(self, column: int, step: int) -> bool:
         """Undoes a checkpoint's slider, unless its column or the checkpoint has gone since."""
@@ -243,9 +243,9 @@ class Reconstruction:
             step = variant.step if variant.step in steps else min(steps, key=lambda each: abs(each - variant.step))
             self.variants[index] = replace(variant, checkpoints=checkpoints, best_step=best_step, step=step)
             if step != variant.step:
-                self._infer(index)
+                self._request(index)
                 if index == 0:  # it may have failed for the checkpoint that is gone
-                    self.images.forget_failure()
+                    self.images.retry_failed()
                     self.images.fetch(self.variants[0])
             self.version += 1
 
@@ -313,7 +313,7 @@ class Reconstruction:
     def _index(self, column: int) -> int | None:
         return next((index for index, variant in enumerate(self.variants) if variant.column == column), None)
 
-    def _infer(self, only: int | None = None) -> None:
+    def _request(self, only: int | None = None) -> None:
         self.version += 1
         if self._source is None:
             return
@@ -333,11 +333,11 @@ class Reconstruction:
                     checkpoint=str(variant.step),
                 )
 
-    def infer_again(self) -> None:
+    def request_again(self) -> None:
         """Asks for everything that is missing, after a worker was started anew."""
         self._asked.clear()
         self.follow()
-        self._infer()
+        self._request()
         self.images.fetch(self.variants[0] if self.variants else None, again=self.images.gallery is None)
 
     def take(self, reply: Reply) -> None:

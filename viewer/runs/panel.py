@@ -7,9 +7,8 @@ import dearpygui.dearpygui as dpg
 from common.formatting import duration_text, metric_label, metric_text, shortened
 from common.program import typed
 from viewer.core.drawing import Picture, View
-from viewer.core.items import label_of, set_text
-from viewer.core.pane import Pane, Textures
-from viewer.core.state import AppState
+from viewer.core.items import Panel, Part, label_of, set_text
+from viewer.core.pane import Pane
 from viewer.core.theme import Looks
 from viewer.core.typeface import TYPEFACE
 from viewer.runs.state import MOST_SELECTED, RunsList
@@ -20,16 +19,10 @@ _PLOTS = ("upper", "lower")
 _SERIES = tuple((kind, index) for index in range(MOST_SELECTED) for kind in ("train", "val"))
 
 
-class Curves:
-    """Two plots, each of a column of the history that is chosen above it.
+class Curves(Part[RunsList]):
+    """Two plots, each of a column of the history that is chosen above it."""
 
-    Args:
-        runs: The state of the list.
-        looks: Themes and sizes.
-    """
-
-    def __init__(self, runs: RunsList, looks: Looks):
-        self._runs, self._looks = runs, looks
+    def _build(self) -> None:
         self._column = {"upper": "loss", "lower": "psnr"}
         self._drawn: dict[str, tuple] = {}
         for plot in _PLOTS:
@@ -50,7 +43,7 @@ class Curves:
 
     def draw(self) -> None:
         """Brings the screen up to date."""
-        columns, chosen = self._runs.columns(), self._runs.chosen()
+        columns, chosen = self._state.columns(), self._state.chosen()
         if self._column["lower"] not in columns and columns:
             self._column["lower"] = columns[min(1, len(columns) - 1)]
         for plot in _PLOTS:
@@ -84,7 +77,7 @@ class Curves:
             dpg.bind_item_theme(f"curve {kind} {plot} {index}", theme)
 
     def _choose(self, sender, label: str, plot: str) -> None:
-        for column in self._runs.columns():
+        for column in self._state.columns():
             if _label(column) == label:
                 self._column[plot] = column
         self.draw()
@@ -110,16 +103,12 @@ def _points(history, name: str) -> list[list[float]]:
     return [list(column) for column in zip(*pairs)] if pairs else [[], []]
 
 
-class Samples:
-    """See the module.
+class Samples(Part[RunsList]):
+    """The newest grid of samples of the selected runs: originals above their reconstructions."""
 
-    Args:
-        textures: Where its pixels come from.
-    """
-
-    def __init__(self, textures: Textures):
+    def _build(self) -> None:
         dpg.add_text("", tag="samples title")
-        self._pane = Pane(textures, "samples")
+        self._pane = Pane(self._screen.textures, "samples")
         self._width = self._height = 1
         self._detail: RunDetail | None = None
         self._picture: Picture | None = None
@@ -149,21 +138,11 @@ _MOST_ROWS = 60
 _LIST_SHARE = 0.58
 
 
-class RunsPanel:
-    """See the module.
+class RunsPanel(Panel):
+    """All runs on the left; curves, samples, figures and differing spec values of the selected ones on the right."""
 
-    Args:
-        state: The whole state.
-        looks: Themes and sizes.
-        textures: For the grid of samples.
-
-    Attributes:
-        actions: What keys do here, by the names that shortcuts give it.
-    """
-
-    def __init__(self, state: AppState, looks: Looks, textures: Textures):
-        self._state, self._looks = state, looks
-        self._shown: tuple | None = None
+    def _build(self) -> None:
+        state = self._state
         # The runs on the right: what is drawn of them is costly, and drawn again only when they change.
         self._drawn: list[RunDetail] | None = None
         self.actions = {
@@ -185,7 +164,7 @@ class RunsPanel:
                         escape_clears_all=True,
                     )
                     dpg.add_text("", tag="runs count")
-                self._table = RunTable(state.runs, looks)
+                self._table = RunTable(state.runs, self._screen)
             with dpg.child_window(tag="runs right", always_use_window_padding=True):
                 dpg.add_text("", tag="runs title", wrap=0)
                 dpg.add_text("", tag="runs progress", wrap=0)
@@ -193,8 +172,8 @@ class RunsPanel:
                     dpg.add_button(
                         label="Reconstruct with these", tag="runs compare", callback=lambda: state.compare_selected()
                     )
-                self._curves = Curves(state.runs, looks)
-                self._samples = Samples(textures)
+                self._curves = Curves(state.runs, self._screen)
+                self._samples = Samples(state.runs, self._screen)
                 dpg.add_text("", tag="runs figures title")
                 dpg.add_group(tag="runs figures")
                 dpg.add_text("", tag="runs differences title")
@@ -219,16 +198,6 @@ class RunsPanel:
         """The mouse wheel was turned; whether it was meant for the list."""
         return self._table.wheel(steps)
 
-    def press(self) -> bool:
-        """The mouse was pressed; buttons and rows see that themselves."""
-        return False
-
-    def let_go(self) -> None:
-        """The panel is left; the mouse holds nothing in it."""
-
-    def double_click(self) -> None:
-        """The mouse was pressed twice, which means nothing here."""
-
     @property
     def page(self) -> int:
         """Rows of the list on screen."""
@@ -238,10 +207,8 @@ class RunsPanel:
         """Brings the screen up to date."""
         runs, looks = self._state.runs, self._looks
         self._table.draw()
-        shown = (runs.version, self._state.version)
-        if shown == self._shown:
+        if not self._changed(runs.version, self._state.version):
             return
-        self._shown = shown
         TYPEFACE.learn(runs.query)
         if dpg.get_value("runs search") != runs.query:
             dpg.set_value("runs search", runs.query)

@@ -7,7 +7,7 @@ from typing import Any
 
 from builders.spec.nodes import differences
 from run_directory.summary import RunSummary
-from viewer.runs.watch import RunDetail, Seen
+from viewer.runs.watch import RunDetail, RunsSnapshot
 
 MOST_SELECTED = 8
 
@@ -62,7 +62,7 @@ class RunsList:
 
     # What is there
 
-    def update(self, seen: Seen) -> None:
+    def update(self, seen: RunsSnapshot) -> None:
         """Takes over what was seen on disk."""
         if (seen.rows, seen.complete) == (self.rows, self.complete) and seen.details is self.details:
             return

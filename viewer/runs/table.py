@@ -5,8 +5,7 @@ import dearpygui.dearpygui as dpg
 from common.formatting import age_text, metric_text
 from run_directory.summary import RunSummary
 from viewer.core.input import CONTROL, SHIFT, held
-from viewer.core.items import beginning, inside, label_of, text_width, type_width
-from viewer.core.theme import Looks
+from viewer.core.items import Part, beginning, inside, label_of, text_width, type_width
 from viewer.runs.state import COLUMNS, RunsList
 
 _MOST_ROWS = 100
@@ -26,20 +25,13 @@ _COLOURS = {
 }
 
 
-class RunTable:
-    """See the module.
+class RunTable(Part[RunsList]):
+    """The list: a fixed stock of rows, filled with the runs on screen."""
 
-    Args:
-        runs: The state of the list.
-        looks: Themes and sizes.
-    """
-
-    def __init__(self, runs: RunsList, looks: Looks):
-        self._runs, self._looks = runs, looks
+    def _build(self) -> None:
         self.page = 20
         self._height = 1
         self._name_width = 1
-        self._shown: tuple | None = None
         self._aged = 0.0
         with dpg.group(horizontal=True, horizontal_spacing=4):
             with dpg.table(
@@ -62,7 +54,7 @@ class RunTable:
                             tag=f"runs sort {column.key}",
                             width=-1,
                             user_data=column.key,
-                            callback=lambda sender, data, key: runs.sort_by(key),
+                            callback=lambda sender, data, key: self._state.sort_by(key),
                         )
                 for number in range(_MOST_ROWS):
                     with dpg.table_row(tag=f"runs row {number}", show=False):
@@ -78,7 +70,6 @@ class RunTable:
             )
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         looks = self._looks
         bar = looks.px(14)
         self._height = height
@@ -104,18 +95,15 @@ class RunTable:
         """The mouse wheel was turned; whether it was meant for the list."""
         if not inside("runs left"):
             return False
-        self._runs.scroll(round(-3 * steps), self.page)
+        self._state.scroll(round(-3 * steps), self.page)
         return True
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         self._measure()
         ages = int(dpg.get_total_time() / _SECONDS_BETWEEN_AGES)
-        shown = (self._runs.version, ages, self._looks.theme, self.page, type_width())
-        if shown == self._shown:
+        if not self._changed(self._state.version, ages, self._looks.theme, self.page, type_width()):
             return
-        self._shown = shown
-        runs = self._runs
+        runs = self._state
         for column in COLUMNS:
             arrow = (" ▼" if runs.descending else " ▲") if column.key == runs.sort else ""
             dpg.configure_item(f"runs sort {column.key}", label=column.title + arrow)
@@ -140,7 +128,7 @@ class RunTable:
             self.page = max(1, min(_MOST_ROWS, int(below / (second - first))))
 
     def _fill(self, number: int, row: RunSummary) -> None:
-        looks, selected = self._looks, self._runs.selected
+        looks, selected = self._looks, self._state.selected
         chosen = row.path in selected
         mark = looks.series_colour(selected.index(row.path)) if chosen else (0, 0, 0, 0)
         dpg.configure_item(f"runs mark {number}", color=mark)
@@ -166,13 +154,13 @@ class RunTable:
             dpg.configure_item(f"runs {key} {number}", color=measured)
 
     def _clicked(self, sender, value, number: int) -> None:
-        rows = self._runs.shown()
-        index = self._runs.first + number
+        rows = self._state.shown()
+        index = self._state.first + number
         if index < len(rows):
-            self._runs.select(rows[index].path, toggle=held(CONTROL), reach=held(SHIFT))
+            self._state.select(rows[index].path, toggle=held(CONTROL), reach=held(SHIFT))
 
     def _scroll_to(self, first: int) -> None:
-        self._runs.scroll(first - self._runs.first, self.page)
+        self._state.scroll(first - self._state.first, self.page)
 
 
 def _name(row: RunSummary, width: int) -> str:

@@ -128,7 +128,7 @@ _SHARE = 20
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunsSnapshot:
     """What was on disk at one look.
 
     Args:
@@ -161,7 +161,7 @@ class RunsWatcher:
         self._complete = False
         self._said = ""
         self._thread = threading.Thread(target=self._follow, name="runs-watcher", daemon=True)
-        self.seen = Seen()
+        self.snapshot = RunsSnapshot()
 
     def start(self) -> None:
         """Begins to look."""
@@ -180,7 +180,7 @@ class RunsWatcher:
             self._wanted = tuple(paths)
             self._hurry.set()
 
-    def look(self) -> bool:
+    def scan(self) -> bool:
         """Looks once; whether anything has changed."""
         changed = False
         found = find_run_paths(self._runs_dir)
@@ -200,14 +200,14 @@ class RunsWatcher:
                 self._wake()
             if self._stop:
                 return changed
-        changed |= self._look_closer()
+        changed |= self._scan_details()
         changed |= not self._complete
         self._complete = True
         if changed:
             self._publish()
         return changed
 
-    def _look_closer(self) -> bool:
+    def _scan_details(self) -> bool:
         changed = False
         details = {}
         for path in self._wanted:
@@ -222,7 +222,7 @@ class RunsWatcher:
         return changed
 
     def _publish(self) -> None:
-        self.seen = Seen(
+        self.snapshot = RunsSnapshot(
             tuple(row for _, row in self._rows.values()),
             {path: detail for path, (_, detail) in self._details.items()},
             self._complete,
@@ -232,7 +232,7 @@ class RunsWatcher:
         while not self._stop:
             began = time.perf_counter()
             try:
-                changed = self.look()
+                changed = self.scan()
             except OSError:  # a folder that vanishes between two looks at it
                 changed = False
             except Exception as error:  # a list that stands still without a word would be worse

@@ -31,7 +31,7 @@ def test_every_pixel_of_the_pane_shows_the_pixel_below_it(pane, width, height, z
     target = np.zeros((pane[1], pane[0], 4), np.float32)
     draw(target, Picture(image), view, (0.1, 0.2, 0.3))
     assert (target[..., 3] == 1).all()
-    if view.placed(pane, (width, height))[0] <= 1:
+    if view.placement(pane, (width, height))[0] <= 1:
         return  # reduced pixels are means
     for column, row in ((pane[0] // 2, pane[1] // 2), (3, 4), (pane[0] - 2, pane[1] - 3)):
         share = view.to_share(pane, (width, height), (column + 0.5, row + 0.5))

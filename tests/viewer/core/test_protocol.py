@@ -98,6 +98,6 @@ def test_waiting_begins_with_a_worker_that_can_answer(monkeypatch):
     outbox = Outbox()
     first = outbox.ask("image", "reconstruct", {})
     now[0] += 30  # meanwhile it loads
-    outbox.begin_anew()
+    outbox.restart_timers()
     now[0] += 1
     assert outbox.waiting() == 1 and outbox.accept(reply_to(first)) == (True, None)

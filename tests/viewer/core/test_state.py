@@ -145,7 +145,7 @@ def test_the_run_of_last_time_is_selected_again(state, tmp_path):
     assert begun(str(tmp_path / "gone")).runs.selected == [state.runs.shown()[0].path]
     # A panel that shows a run is open again: it does.
     again = begun(last, "inside")
-    assert again.panel == "inside" and again.looked_at().run == last
+    assert again.panel == "inside" and again.active_variant().run == last
     # Whoever is quicker than the disk has chosen.
     other = AppState(Settings(run=last), PlayedWorker())
     other.begin(None)

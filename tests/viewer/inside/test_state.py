@@ -209,7 +209,7 @@ def test_what_fails_is_said_and_asked_again_after_a_restart(person):
         person.look()
     assert person.worker.sent == []
     person.worker.restart()
-    state.infer_again()
+    state.request_again()
     person.settle()
     assert state.message == "" and state.shown.key[0] == SECOND
 
@@ -268,7 +268,7 @@ def test_what_failed_is_asked_again_when_it_is_wanted_next(person):
     person.answer(error="its weights are gone")
     person.look()
     assert person.worker.sent == [] and own.message
-    own.forget_failure()
+    own.retry_failed()
     person.settle()
     assert own.message == "" and own.shown.key[1] == OTHER.run
 

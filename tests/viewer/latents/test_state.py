@@ -217,7 +217,7 @@ def test_another_run_begins_anew(play):
     play.settle()
     own, state = play.own, play.state
     own.drag_to(2, 2)
-    state.look_at(1)
+    state.set_active(1)
     state.advance()
     assert own.space is None and own.reading and own.place is None
     play.answer_space(size=3)

@@ -87,11 +87,11 @@ def test_answers_and_undo_find_a_column_that_has_moved(one, worker):
 
 
 def test_panels_about_one_run_keep_their_column(one):
-    looked_at = one.looked_at()
+    active_variant = one.active_variant()
     one.add_checkpoint(0)
-    assert one.subject == 1 and one.looked_at() == looked_at
+    assert one.subject == 1 and one.active_variant() == active_variant
     one.remove_column(0)
-    assert one.looked_at() == looked_at
+    assert one.active_variant() == active_variant
 
 
 def test_words_under_the_mouse_fit_any_room(state, worker):

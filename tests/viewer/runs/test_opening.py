@@ -38,8 +38,8 @@ class Window:
     def follow(self):
         for _ in range(3):
             self._watcher.want(self.state.wanted_details())
-            self._watcher.look()
-            self.state.step(self._watcher.seen)
+            self._watcher.scan()
+            self.state.step(self._watcher.snapshot)
 
     def answer_gallery(self, count=3):
         values = {"split": "test", "positions": range(count), "names": ["x"] * count, "psnr": [20.0, 9.0, 30.0][:count]}

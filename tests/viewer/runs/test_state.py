@@ -10,7 +10,7 @@ from run_directory.run import Run
 from run_directory.summary import summarise
 from tests.viewer.fake_runs import add_epoch, make_run
 from viewer.runs.state import MOST_SELECTED, RunsList
-from viewer.runs.watch import RunsWatcher, Seen
+from viewer.runs.watch import RunsSnapshot, RunsWatcher
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def watcher(tmp_path):
 
 @pytest.fixture
 def runs(watcher):
-    watcher.look()
+    watcher.scan()
     state = RunsList()
-    state.update(watcher.seen)
+    state.update(watcher.snapshot)
     return state
 
 
@@ -74,24 +74,24 @@ def test_differences_and_curves_of_the_selected(runs, watcher):
     runs.select(paths[0])
     runs.select(paths[1], toggle=True)
     watcher.want(runs.selected)
-    watcher.look()
-    runs.update(watcher.seen)
+    watcher.scan()
+    runs.update(watcher.snapshot)
     assert runs.columns() == ["loss", "psnr"]
     assert list(runs.differences()) == ["training.optimizer"]
     assert runs.chosen()[0].figures["psnr"][0] == runs.row(paths[0]).psnr
 
 
 def test_reads_only_what_has_changed(tmp_path, watcher, monkeypatch):
-    assert watcher.look()
+    assert watcher.scan()
     read = []
     monkeypatch.setattr("viewer.runs.watch.summarise", lambda run: read.append(run.path) or summarise(run))
-    assert not watcher.look() and read == []
+    assert not watcher.scan() and read == []
     run = Run(next(tmp_path.glob("spec 4/*")))
     add_epoch(run, 6)
-    assert not watcher.look() and read == [run.path]  # read, and its row is what it was
+    assert not watcher.scan() and read == [run.path]  # read, and its row is what it was
     run.metrics_path("test", "best").unlink()
-    assert watcher.look() and read == [run.path] * 2
-    assert next(row for row in watcher.seen.rows if row.path == str(run.path)).psnr is None
+    assert watcher.scan() and read == [run.path] * 2
+    assert next(row for row in watcher.snapshot.rows if row.path == str(run.path)).psnr is None
 
 
 def test_time_left(tmp_path):
@@ -106,7 +106,7 @@ def test_time_left(tmp_path):
 def test_a_selected_run_that_is_deleted_is_named(runs):
     gone = runs.shown()[0].path
     runs.select(gone)
-    runs.update(Seen(tuple(row for row in runs.rows if row.path != gone), {}, complete=True))
+    runs.update(RunsSnapshot(tuple(row for row in runs.rows if row.path != gone), {}, complete=True))
     assert runs.gone() == [gone]
 
 
@@ -129,9 +129,9 @@ def test_one_strange_file_hides_no_run(tmp_path, watcher, name, content):
     strange = next(tmp_path.glob("spec 4/*"))
     (strange / name).write_text(content)
     watcher.want([str(strange)])
-    watcher.look()
+    watcher.scan()
     state = RunsList()
-    state.update(watcher.seen)
+    state.update(watcher.snapshot)
     assert state.complete and len(state.shown()) == 13 and state.row(str(strange)) is not None
     for column in ("status", "epoch", "best", "psnr", "age"):
         state.sort_by(column)
@@ -145,11 +145,11 @@ def test_a_checkpoint_that_is_deleted_is_missed(tmp_path, watcher):
         run.checkpoint_path(step).parent.mkdir(exist_ok=True)
         run.checkpoint_path(step).touch()
     watcher.want([str(run.path)])
-    watcher.look()
-    assert [step for step, _ in watcher.seen.details[str(run.path)].checkpoints] == [10, 20]
+    watcher.scan()
+    assert [step for step, _ in watcher.snapshot.details[str(run.path)].checkpoints] == [10, 20]
     run.delete_checkpoint(10)
-    assert watcher.look()
-    assert [step for step, _ in watcher.seen.details[str(run.path)].checkpoints] == [20]
+    assert watcher.scan()
+    assert [step for step, _ in watcher.snapshot.details[str(run.path)].checkpoints] == [20]
 
 
 def test_reaching_upwards_takes_the_nearest(runs):
