@@ -22,7 +22,18 @@ from common.errors import RequestError
 from common.program import typed
 from common.registry import nearest
 from exporter import command as export_command
-from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, WRONG, debug_option, run_command, say
+from workflows.command_line import (
+    CHECKPOINT,
+    CONTEXT,
+    DONE,
+    FAILED,
+    RUNS_DIR,
+    WRONG,
+    debug_option,
+    import_tensorflow,
+    run_command,
+    say,
+)
 
 
 class Commands(click.Group):
@@ -86,7 +97,7 @@ def check(specs: Sequence[str], overrides: Sequence[str]) -> int:
 def show(spec: str, overrides: Sequence[str], origin: bool, plot: str | None, force: bool) -> None:
     """Print a spec's network as a table: shapes, parameters, cost."""
     from workflows.console import new_console
-    from workflows.show_spec import print_network, print_origins
+    from workflows.show import print_network, print_origins
 
     if origin and plot:
         raise RequestError("--origin and --plot: the values of a spec are not drawn; give one of the two")
@@ -129,8 +140,6 @@ def new(name: str, kind: str) -> None:
 def schema(write: bool, out: str | None, keras: bool) -> int:
     """Report whether the JSON Schema of specs, for editors, is up to date."""
     if keras:
-        from workflows.import_tensorflow import import_tensorflow
-
         import_tensorflow()
     from workflows.schema import SCHEMA_PATH, stale_files, write_schema
 
@@ -148,10 +157,9 @@ def schema(write: bool, out: str | None, keras: bool) -> int:
 def taps(backbone: str, size: int) -> None:
     """List a backbone's layers that a spec can tap."""
     from workflows.console import new_console
-    from workflows.import_tensorflow import import_tensorflow
 
     import_tensorflow()
-    from workflows.taps import list_taps
+    from workflows.show import list_taps
 
     list_taps(backbone, size, new_console())
 
@@ -178,8 +186,7 @@ def train(
     """Train what a spec describes, or continue a run."""
     from builders.spec import load_spec
     from run_directory.run import Run
-    from workflows.find_run import means_run
-    from workflows.import_tensorflow import import_tensorflow
+    from workflows.arguments import means_run
 
     if target is not None:  # a mistake should not wait for TensorFlow
         if resume or means_run(target):
@@ -206,10 +213,9 @@ def train(
 @RUNS_DIR
 def validate(target: str | None, split: str | None, checkpoint: str, samples: int | None, runs_dir: str) -> int:
     """Measure a run on images it never trained on."""
+    from workflows.arguments import find_run
     from workflows.console import new_console
-    from workflows.find_run import find_run
-    from workflows.import_tensorflow import import_tensorflow
-    from workflows.planned_files import check_validation
+    from workflows.outputs import check_validation
 
     run, console = find_run(target, runs_dir), new_console()
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
@@ -235,11 +241,9 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
 def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, checkpoint: str, runs_dir: str) -> int:
     """Reconstruct image files, or all images in folders."""
     from run_directory.run import is_run
+    from workflows.arguments import find_images, find_run
     from workflows.console import new_console
-    from workflows.find_images import find_images
-    from workflows.find_run import find_run
-    from workflows.import_tensorflow import import_tensorflow
-    from workflows.planned_files import check_reconstructions
+    from workflows.outputs import check_reconstructions
 
     named = is_run(images[0])
     run, console = find_run(images[0] if named else None, runs_dir), new_console()
@@ -264,14 +268,12 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, chec
 @FORCE
 @SETTINGS
 def features(target: str, images: Sequence[str], out: str, force: bool, overrides: Sequence[str]) -> None:
-    """Write what a spec's taps answer to image files, or to all images in folders."""
+    """Write the activations of a spec's taps for image files, or for all images in folders."""
     from builders.spec import load_encoder
     from run_directory.run import Run
+    from workflows.arguments import find_images, means_run
     from workflows.console import new_console
-    from workflows.find_images import find_images
-    from workflows.find_run import means_run
-    from workflows.import_tensorflow import import_tensorflow
-    from workflows.planned_files import check_features
+    from workflows.outputs import check_features
 
     run, console = Run.open(target) if means_run(target) else None, new_console()
     loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
@@ -312,10 +314,10 @@ def sweep(spec: str, overrides: Sequence[str], runs_dir: str, reset: bool, yes: 
 @RUNS_DIR
 def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str) -> None:
     """Compare runs: figures, differing spec values, curves."""
+    from workflows.arguments import find_run
     from workflows.console import new_console
     from workflows.evaluation.compare import compare as work
     from workflows.evaluation.compare import print_comparison
-    from workflows.find_run import find_run
 
     found = [find_run(argument, runs_dir) for argument in selected]
     print_comparison(work(found, out or Path(runs_dir) / "comparison.png", force), new_console())
@@ -327,13 +329,13 @@ def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str
 def runs(as_json: bool, runs_dir: str) -> None:
     """List the runs, newest first."""
     from workflows.console import new_console
-    from workflows.evaluation import list_runs
+    from workflows.evaluation.list_runs import list_runs, print_runs, runs_as_json
 
-    found = list_runs.list_runs(runs_dir)
+    found = list_runs(runs_dir)
     if as_json:
-        click.echo(json.dumps(list_runs.as_json(found), indent=2))
+        click.echo(json.dumps(runs_as_json(found), indent=2))
     elif found:
-        list_runs.print_runs(found, new_console())
+        print_runs(found, new_console())
     else:
         say(f"{runs_dir}: no runs here yet; train one with {typed('train specs/quickstart.yaml')}")
 
@@ -344,7 +346,7 @@ def runs(as_json: bool, runs_dir: str) -> None:
 def view(run: str | None, runs_dir: str) -> None:
     """Open the viewer: runs while they train, and every reconstruction."""
     from viewer.launch import view as work
-    from workflows.find_run import find_run
+    from workflows.arguments import find_run
 
     work(runs_dir, find_run(run, runs_dir).path if run is not None else None)
 

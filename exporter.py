@@ -17,7 +17,17 @@ except ModuleNotFoundError as error:
     raise SystemExit(2) from None
 
 from common.errors import RequestError
-from workflows.command_line import CHECKPOINT, CONTEXT, DONE, FAILED, RUNS_DIR, debug_option, run_command, say
+from workflows.command_line import (
+    CHECKPOINT,
+    CONTEXT,
+    DONE,
+    FAILED,
+    RUNS_DIR,
+    debug_option,
+    import_tensorflow,
+    run_command,
+    say,
+)
 from workflows.export.formats import format_names
 
 
@@ -43,7 +53,7 @@ from workflows.export.formats import format_names
 @CHECKPOINT
 @RUNS_DIR
 @click.option("--force", is_flag=True, help="Replace what was exported before.")
-@click.option("--verify", metavar="DIR", help="Only tell whether an export, or a run's, is as it was written.")
+@click.option("--verify", metavar="DIR", help="Only check whether an export, or a run's export, is as it was written.")
 def command(
     run: str | None,
     part: str,
@@ -59,10 +69,9 @@ def command(
         if run is not None:
             raise RequestError(f"--verify {verify}: takes no RUN besides; give one of the two")
         return _verify(Path(verify))
+    from workflows.arguments import find_run
     from workflows.console import new_console
     from workflows.export.target import choose_target
-    from workflows.find_run import find_run
-    from workflows.import_tensorflow import import_tensorflow
 
     # Mistakes should not wait for TensorFlow.
     target = choose_target(find_run(run, runs_dir), part, form, precision, checkpoint, force)

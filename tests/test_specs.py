@@ -20,7 +20,7 @@ def test_every_spec_is_good_and_opens_with_its_command(path):
 
 
 def test_system_a_is_a_small_decoder_on_56_by_56_by_256():
-    from workflows.show import structure
+    from workflows.network import structure
 
     spec = load_spec(ROOT / "specs" / "celeba_small.yaml").spec
     described = structure(spec, (224, 224, 3))

@@ -5,9 +5,13 @@ Exit status: 0 done, 1 failed while working, 2 the request was wrong, 128 + N st
 
 import io
 import os
+import re
 import sys
-from collections.abc import Sequence
-from typing import Any
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +19,9 @@ from common.errors import RequestError, WorkFailed, print_traceback
 from common.formatting import printable
 from common.program import IN_CLONE
 from common.registry import nearest
+
+if TYPE_CHECKING:
+    from builders.spec import LoadedSpec
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -137,3 +144,60 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
+
+
+_ERROR = re.compile(r"[EF]\d{4} ")
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras; of what they say meanwhile, only errors reach standard error.
+
+    TensorFlow 2.21 writes notes about oneDNN and absent GPUs from C++ before its log levels take effect, so no
+    environment variable silences them. Later notes it calls errors (no CUDA, a fallback to another kernel) are
+    silenced by level 3: whatever makes a computation fail is a Python exception as well. Set TF_CPP_MIN_LOG_LEVEL=0 to
+    see all of them. Call this before the first module that imports TensorFlow.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow uses oneDNN's kernels by itself only where the processor has AVX-512 VNNI, BF16 or AMX. Elsewhere they
+    # are faster too, up to twice.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # Else the first process takes all memory of all GPUs, and nobody can look at a run while it trains.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        wanted = re.compile("")  # where the import fails, everything may be the reason
+        try:
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+
+            wanted = _ERROR
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            for line in said.read().decode("utf-8", "replace").splitlines(keepends=True):
+                if wanted.match(line):
+                    sys.stderr.write(line)
+
+
+_PATH = re.compile(r"([a-z]\w*)((?:\.[\w-]+)*): ")
+
+
+@contextmanager
+def placed(loaded: "LoadedSpec") -> Iterator[None]:
+    """Puts `specs/x.yaml:14:7: ` before the message of a RequestError that begins with a path of the spec.
+
+    Builders know paths, such as `decoder.layers.3.Conv2D`; only the loaded spec knows files and lines.
+    """
+    try:
+        yield
+    except RequestError as error:
+        match = _PATH.match(str(error))
+        names = {field.name for field in fields(loaded.spec)}
+        if len(error.lines) != 1 or match is None or match[1] not in names:
+            raise
+        raise RequestError(f"{loaded.locate(match[1] + match[2])}: {error}") from error

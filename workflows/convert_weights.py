@@ -12,8 +12,7 @@ from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
 from common.errors import RequestError
 from common.formatting import printable
-from workflows.outputs import check_outputs, own_file
-from workflows.seals import blank_seal
+from workflows.outputs import blank_seal, check_outputs, own_file
 
 _BY = "convert-weights"
 

@@ -13,9 +13,9 @@ from builders.images import BadImageError
 from builders.sources.source import Values
 from builders.spec import Spec, load_spec
 from builders.value_remarks import sampled_values
+from workflows.command_line import placed
 from workflows.console import new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
-from workflows.placing import placed
 from workflows.training.progress import Counting
 
 _MEASURED = 10_000  # images of a split whose headers are read
@@ -166,7 +166,7 @@ def describe_data(
         data = open_data(spec, None, free_memory() * MEMORY_SHARE, thread_count(), counting.at)
     print_data(data, spec, console)
     if plot is not None:
-        from workflows.import_tensorflow import import_tensorflow
+        from workflows.command_line import import_tensorflow
 
         import_tensorflow()
         from builders.split import Splits

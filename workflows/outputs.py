@@ -1,21 +1,30 @@
-"""Files that a command writes where the user points: it replaces what it wrote itself, and nothing else.
+"""Files that a command writes to a place that the user names: it replaces files that it wrote itself, and no others.
 
-A command names all its files before it writes the first. How it knows its own is said in `workflows.seals`.
+A command names all its files before TensorFlow is loaded and before it writes the first. It recognises its own by
+their seal: a short text where the format has room for remarks (a PNG's text chunk, a comment at the end of an SVG, a
+PDF or a .npz archive, the metadata of safetensors). A seal names the command and holds a sha256 over the command, the
+file's name and its content, so a file that was edited since has none that fits. A .csv or .npy file has no such room:
+the seal of a picture written with it vouches for it.
 """
 
 import contextlib
+import hashlib
 import os
 import stat
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from builders.images import SUFFIXES
 from builders.spec import Spec
 from common.errors import RequestError
-from common.files import atomic_file
+from common.files import atomic_file, open_regular
 from common.formatting import printable
-from workflows.seals import content_hash, seal, vouched_by
+from run_directory.run import Run
 
 # What distinguishes files under whatever names and through whatever links.
 _Identity = tuple[int, int]
@@ -150,3 +159,196 @@ def _is_own(path: Path, by: str, voucher: Path | None) -> bool:
 
 def _first(found: Sequence[Path]) -> str:
     return f"{printable(found[0])}{f' and {len(found) - 1} more' if len(found) > 1 else ''}"
+
+
+_HASH = 64  # hexadecimal digits
+_NO_HASH = "0" * _HASH
+_EMPTY = "?" * _HASH
+_CHUNK = 2**20
+_MOST_METADATA = 2**24
+_PNG_TEXT = b"tEXtComment\0"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_XML_END, _PDF_END = b" -->\n", b"\n"
+
+
+def blank_seal(by: str, vouched: str | None = None) -> str:
+    """A seal without its hash, which a safetensors file holds in its metadata until `seal` fills it in."""
+    return f"retrace {by} {_EMPTY} {vouched or _NO_HASH}"
+
+
+def seal(path: Path, by: str, name: str, vouched: str | None = None) -> None:
+    """Seals a file that was just written.
+
+    Args:
+        path: The file, under its temporary name.
+        by: The command that wrote it, such as `reconstruct`.
+        name: What the file will be called: .png, .svg, .pdf, .npz or .safetensors.
+        vouched: `content_hash` of a file without room for a seal that is written with this one.
+    """
+    blank, suffix = blank_seal(by, vouched).encode(), Path(name).suffix.lower()
+    _add_blank(path, suffix, blank)
+    with path.open("rb+") as file:
+        place = _place(file, suffix, len(blank))
+        text = blank.replace(_EMPTY.encode(), _digest(file, place, by, name, vouched or _NO_HASH).encode())
+        file.seek(place[1])
+        file.write(text)
+        if suffix == ".png":
+            file.write(struct.pack(">I", zlib.crc32(_PNG_TEXT + text)))
+
+
+def vouched_by(path: Path, by: str) -> str | None:
+    """Whether a command wrote a file and nobody changed or renamed it since.
+
+    Returns:
+        None where it did not, or where the file is no regular one; else the `content_hash` of the file that this one
+        vouches for, or zeros where it vouches for none.
+    """
+    suffix, length = path.suffix.lower(), len(blank_seal(by))
+    try:
+        with open_regular(path) as file:
+            place = _place(file, suffix, length)
+            file.seek(place[1])
+            text = file.read(length).decode("ascii")
+            vouched = text[-_HASH:]
+            if not text.startswith(f"retrace {by} "):
+                return None  # before a large file is read
+            if text == blank_seal(by, vouched).replace(_EMPTY, _digest(file, place, by, path.name, vouched)):
+                return vouched
+    except (OSError, ValueError, zipfile.BadZipFile):  # no file that this project writes
+        pass
+    return None
+
+
+def content_hash(by: str, path: Path, name: str) -> str:
+    """The hash of a file without room for a seal, under the name that it will have."""
+    with open_regular(path) as file:
+        return _hash_of(file, [(0, os.fstat(file.fileno()).st_size)], by, name)
+
+
+def _digest(file: BinaryIO, place: tuple[int, int, int], by: str, name: str, vouched: str) -> str:
+    start, text, end = place
+    return _hash_of(file, [(start, text), (end, os.fstat(file.fileno()).st_size)], by, name, vouched)
+
+
+def _hash_of(file: BinaryIO, ranges: list[tuple[int, int]], *words: str) -> str:
+    digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape"))
+    for start, end in ranges:
+        file.seek(start)
+        while start < end and (content := file.read(min(_CHUNK, end - start))):
+            digest.update(content)
+            start += len(content)
+    return digest.hexdigest()
+
+
+def _add_blank(path: Path, suffix: str, blank: bytes) -> None:
+    """Makes room for a seal at the end of a file."""
+    if suffix == ".npz":
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = blank
+        return
+    with path.open("rb+") as file:
+        file.seek(-len(_PNG_END) if suffix == ".png" else 0, os.SEEK_END)
+        if suffix == ".png":
+            file.write(struct.pack(">I", len(_PNG_TEXT) - 4 + len(blank)) + _PNG_TEXT + blank + b"\0\0\0\0" + _PNG_END)
+        elif suffix == ".svg":
+            file.write(b"<!-- " + blank + _XML_END)
+        elif suffix == ".pdf":
+            file.write(b"% " + blank + _PDF_END)
+
+
+def _place(file: BinaryIO, suffix: str, length: int) -> tuple[int, int, int]:
+    """Where the hashed content begins, where the seal begins, and where content goes on that is hashed as well.
+
+    Raises:
+        ValueError, OSError, BadZipFile: The file has no seal.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if suffix == ".png":  # behind the text comes its checksum
+        end = size - len(_PNG_END)
+        return 0, end - 4 - length, end
+    if suffix == ".npz":  # the directory of an archive holds the checksums of all that is in it
+        with zipfile.ZipFile(file) as archive:
+            return archive.start_dir, size - length, size
+    if suffix == ".safetensors":
+        header = file.read(min(_MOST_METADATA, size))
+        place = header.index(b"retrace ")
+        return 0, place, place + length
+    return 0, size - length - len(_XML_END if suffix == ".svg" else _PDF_END), size
+
+
+METRICS, SIDE_BY_SIDE = "metrics.csv", "side_by_side.png"
+COPY_RUN = "copy the run elsewhere"
+
+
+def check_validation(run: Run) -> None:
+    """Raises RequestError where the figures and pictures of a validation cannot be written into a run."""
+    check_writable([run.path, run.inside("evaluation"), run.figures_dir], COPY_RUN)
+
+
+def check_reconstructions(
+    spec: Spec,
+    files: Sequence[Path],
+    out: str | os.PathLike,
+    arrays: bool = False,
+    force: bool = False,
+    folders: Iterable[str | os.PathLike] = (),
+) -> None:
+    """Refuses to reconstruct where that would replace an image, or a file that `reconstruct` did not write.
+
+    Args:
+        spec: The run's spec.
+        files: The images.
+        out: The directory that is written to.
+        arrays: Whether a .npy file is written for each image as well.
+        force: Also replace files that `reconstruct` did not write.
+        folders: Where the images were looked for.
+
+    Raises:
+        RequestError: Nothing was written.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"--out {printable(folder)}: is a file; give a directory, which is made where it is missing")
+    pictures = [folder / f"{name}.png" for name in reconstruction_names(files)]
+    vouchers = {folder / METRICS: folder / SIDE_BY_SIDE}
+    if arrays:
+        vouchers |= {picture.with_name(f"{picture.name[:-4]}.npy"): picture for picture in pictures}
+    check_outputs(
+        "reconstruct",
+        [*pictures, folder / SIDE_BY_SIDE, *vouchers],
+        inputs=[*files, *map(Path, folders), *files_read_by(spec)],
+        force=force,
+        vouchers=vouchers,
+    )
+
+
+def reconstruction_names(files: Iterable[Path]) -> list[str]:
+    """For each image the name, without suffix, of the files that are made of it: its own, with a number where taken.
+
+    Names differ also on file systems that ignore case.
+    """
+    names, taken = [], {Path(SIDE_BY_SIDE).stem}
+    for file in files:
+        name, number = file.stem, 2
+        while name.lower() in taken:
+            name, number = f"{file.stem}-{number}", number + 1
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def check_features(spec: Spec, files: Iterable[Path], out: str | os.PathLike, force: bool = False) -> None:
+    """Refuses to write features where that would replace what is read, or a file that `features` did not write.
+
+    Args:
+        spec: The spec whose taps are read.
+        files: The images.
+        out: The .npz file that is written.
+        force: Also replace a file that `features` did not write.
+
+    Raises:
+        RequestError: Nothing was written.
+    """
+    if Path(out).suffix != ".npz":
+        raise RequestError(f"--out {printable(out)}: expected a file name that ends in .npz")
+    check_outputs("features", [Path(out)], inputs=[*files, *files_read_by(spec)], force=force)

@@ -1,73 +1,98 @@
-"""`show`: a spec's network as a table, built symbolically; no weights are loaded and no image is read."""
+"""`show`, `taps`: a spec's network, its values and where each was written, and a backbone's taps, as tables.
 
-import math
+TensorFlow is imported only where a network is built.
+"""
+
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from builders.layer_builder import shape_text
-from builders.model_builder import ModelBuilder
-from builders.spec import Spec
-from workflows.console import lines
-from workflows.network_rows import Row, Stage, frozen_rows, model_rows, stages
+from builders.spec import Spec, load_spec
+from builders.spec.nodes import leaves
+from common.errors import RequestError
+from workflows.command_line import import_tensorflow
+from workflows.console import lines, new_console, new_table
+from workflows.outputs import check_outputs, files_read_by, own_file
+
+if TYPE_CHECKING:
+    from architectures.backbones.base import Tap
+    from workflows.network import Structure
 
 
-@dataclass(frozen=True)
-class Structure:
-    """What `show` knows of a spec's network.
-
-    `feature_bytes` is the size of one image's frozen features (all taps, before fusion) in float16, as a cache would
-    hold them; 0 without a frozen encoder. `stages` lead through a frozen encoder to its taps, in the order of their
-    depth. Shapes begin with the batch.
-    """
-
-    sections: dict[str, list[Row]]
-    feature_bytes: int
-    code_shape: tuple[int | None, ...]
-    image_shape: tuple[int | None, ...]
-    stages: tuple[Stage, ...] = ()
-
-    @property
-    def rows(self) -> list[Row]:
-        """Rows of all sections that are not inside another row."""
-        return [row for rows in self.sections.values() for row in rows if row.depth == 0]
-
-
-def structure(spec: Spec, image_shape: Sequence[int], tried: bool = False) -> Structure:
-    """Builds a spec's network with random weights and describes it.
+def print_network(
+    path: str | os.PathLike,
+    overrides: Sequence[str],
+    console: Console,
+    plot: str | os.PathLike | None = None,
+    force: bool = False,
+) -> None:
+    """Prints the network that a spec describes, built symbolically: no weights are loaded, no image is read.
 
     Args:
-        spec: The experiment.
-        image_shape: (height, width, channels) of its images.
-        tried: Also try its layers out on random images.
+        path: The spec.
+        overrides: Settings over it, as `path=value`.
+        console: Where to print.
+        plot: Also draw the network to this file: .png, .svg or .pdf.
+        force: Draw it also where a file is that `show` did not draw.
 
     Raises:
-        RequestError: Its parts do not fit, or some of it cannot be trained; begins with the path in the spec.
+        RequestError: The spec is wrong, its parts do not fit, or the file cannot be drawn to.
     """
-    builder = ModelBuilder(spec, image_shape, weights=False)
-    model = builder.build()
-    if tried:
-        builder.try_out()
-    parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
-    parts |= {"code": model.code_stack, "decoder": model.decoder}
-    taps_model = getattr(model, "taps_model", None)
-    taps = list(spec.encoder.taps)
-    sections = {} if taps_model is None else {"encoder": list(frozen_rows(taps_model, taps))}
-    for name, part in parts.items():
-        if part is not None and (rows := list(model_rows(part))):
-            sections[name] = sections.get(name, []) + rows
-    if judges := [row for part in model.frozen_parts if part is not taps_model for row in frozen_rows(part)]:
-        sections["loss"] = judges
-    outputs = [] if taps_model is None else taps_model.outputs
-    return Structure(
-        sections,
-        feature_bytes=sum(math.prod(output.shape[1:]) * 2 for output in outputs),
-        code_shape=tuple(model.decoder.inputs[0].shape),
-        image_shape=(None, *model.image_shape),
-        stages=() if taps_model is None else stages(taps_model, taps),
+    loaded = load_spec(path, overrides)
+    spec = loaded.spec
+    if plot is not None:
+        from workflows.plotting.style import check_format
+
+        check_format(plot)  # a mistake should not wait for TensorFlow
+        check_outputs("show", [Path(plot)], [Path(path), *files_read_by(spec)], force, "--plot")
+    import_tensorflow()
+    from builders.dataset_builder import image_shape
+    from workflows.command_line import placed
+    from workflows.network import structure
+
+    with placed(loaded):
+        described = structure(spec, image_shape(spec), tried=True)
+    print_structure(
+        described, spec, _training_images(spec) if described.feature_bytes or spec.encoder.latents else None, console
     )
+    if plot is not None:
+        from workflows.plotting.architecture import save_architecture
+
+        with own_file(Path(plot), "show") as picture:
+            save_architecture(described, spec, picture)
+        console.print(f"drawn: {plot}")
+
+
+def _training_images(spec: Spec) -> int | None:
+    """How many images train, found without decoding any; None where the data are not on this machine."""
+    from builders.sources import open_source
+    from builders.splits import divide
+
+    try:
+        return len(divide(open_source(spec.dataset.source), spec.dataset, spec.seed).indices["train"])
+    except RequestError:
+        return None
+
+
+def print_origins(path: str | os.PathLike, overrides: Sequence[str], console: Console) -> None:
+    """Prints every value of the resolved spec and where it was written.
+
+    Raises:
+        RequestError: The spec is wrong.
+    """
+    loaded = load_spec(path, overrides)
+    table = new_table("path", "value", "from", left=3)
+    # Long values fold; paths and places stay whole, for they are what one looks for.
+    for column, whole in zip(table.columns, (True, False, True)):
+        column.no_wrap, column.min_width, column.overflow = whole, 12, "fold"
+    for name, value in leaves(loaded.resolved):
+        table.add_row(name, json.dumps(value, ensure_ascii=False), loaded.origins.get(name, "default"))
+    console.print(table)
 
 
 def _bytes_text(count: float) -> str:
@@ -86,7 +111,7 @@ def _multiply_adds_text(count: int) -> str:
     return f"{count / 1e6:,.1f} M" if count else "–"
 
 
-def print_structure(described: Structure, spec: Spec, images: int | None, console: Console) -> None:
+def print_structure(described: "Structure", spec: Spec, images: int | None, console: Console) -> None:
     """Prints the table of a network.
 
     Args:
@@ -95,6 +120,8 @@ def print_structure(described: Structure, spec: Spec, images: int | None, consol
         images: How many training images there are, for the size of a feature cache; None where unknown.
         console: Where to print.
     """
+    from builders.layer_builder import shape_text
+
     table = Table(title=f"{spec.name}: {spec.description}" if spec.description else spec.name, title_justify="left")
     for column in ("layer", "kind", "output"):
         table.add_column(column)
@@ -136,3 +163,35 @@ def print_structure(described: Structure, spec: Spec, images: int | None, consol
         if images is not None:
             line += f"; of all {images:,} training images: {_bytes_text(described.feature_bytes * images)}"
         console.print(line)
+
+
+def list_taps(backbone: str, size: int = 224, console: Console | None = None) -> "list[Tap]":
+    """Prints a table of a backbone's taps, from the first to the last; needs no weights.
+
+    Args:
+        backbone: Registry name of the network.
+        size: Side of the square image the network receives, in pixels.
+        console: Where to print. None: standard output.
+
+    Returns:
+        The taps, as printed.
+
+    Raises:
+        RequestError: There is no such backbone, or the size is too small for it.
+    """
+    from common.registry import BACKBONES, UnknownEntryError
+
+    try:
+        taps = BACKBONES.get(backbone)().taps((size, size, 3))
+    except (UnknownEntryError, ValueError) as error:
+        raise RequestError(str(error)) from error
+    table = Table(title=f"Taps of {backbone} for images of {size}×{size}", title_justify="left")
+    table.add_column("tap", no_wrap=True)
+    table.add_column("output", justify="right", no_wrap=True)
+    table.add_column("stride", justify="right")
+    table.add_column("what")
+    for tap in taps:
+        shape = "×".join(str(length) for length in tap.shape)
+        table.add_row(tap.name, shape, "" if tap.stride is None else str(tap.stride), tap.description)
+    (console or new_console()).print(table)
+    return taps

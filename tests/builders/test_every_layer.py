@@ -14,8 +14,8 @@ from builders.spec import load_spec
 from builders.spec.catalogue import load_catalogue
 from builders.spec.shapes import Anything, Flag, Items, Named, Nothing, Number, Text, Words, options_of
 from common.errors import RequestError
-from workflows.placing import placed
-from workflows.show import structure
+from workflows.command_line import placed
+from workflows.network import structure
 from workflows.training.trainer import Trainer
 
 CATALOGUE = load_catalogue()

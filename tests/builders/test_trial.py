@@ -11,7 +11,7 @@ from builders.spec import memory
 from common.errors import RequestError
 from tests.specs import AUTOENCODER, INVERTER, LATENTS, loaded, write_spec
 from workflows.console import new_console
-from workflows.show_spec import print_network
+from workflows.show import print_network
 from workflows.training.trainer import Trainer
 
 SPEC = """

@@ -59,7 +59,7 @@ def train(folder, spec, name, settings=(), checkpoint=None):
     """Trains a small run, and validates a checkpoint of it where one is named."""
     from rich.console import Console
 
-    from workflows.import_tensorflow import import_tensorflow
+    from workflows.command_line import import_tensorflow
 
     import_tensorflow()
     from workflows.evaluation.validate import validate

@@ -14,8 +14,8 @@ from PIL import Image
 import cli
 from run_directory.run import Run
 from tests.specs import LATENTS, write_spec
+from workflows.evaluation import latent_pictures as pictures
 from workflows.evaluation import validate
-from workflows.evaluation.latents import pictures
 from workflows.training import epoch_measures
 from workflows.training.train import train
 

@@ -7,8 +7,10 @@ import tensorflow as tf
 from rich.console import Console
 
 from builders.model_builder import ModelBuilder
-from tests.specs import loaded
-from workflows.show import print_structure, structure
+from common.errors import RequestError
+from tests.specs import INVERTER, loaded, write_spec
+from workflows.network import structure
+from workflows.show import list_taps, print_network, print_structure
 
 TEXT = """
 version: 1
@@ -77,3 +79,54 @@ def test_a_loss_network_is_no_feature_to_cache(tmp_path):
     assert [row.name for row in found.sections["encoder"] if row.kind == "tap"] == ["block2_pool"]
     assert found.sections["loss"][0].frozen == 38_720
     assert found.sections["loss"][1].name == "block1_conv2"
+
+
+def shown(path, plot=None) -> str:
+    out = io.StringIO()
+    print_network(path, (), Console(file=out, width=200), plot)
+    return out.getvalue()
+
+
+def test_counts_training_images_and_draws(tmp_path):
+    plot = tmp_path / "deep" / "network.svg"
+    text = shown(write_spec(tmp_path), plot)
+    assert "; of all 36 training images: " in text
+    assert f"drawn: {plot}" in text
+    assert "block1_pool" in plot.read_text(encoding="utf-8")
+
+
+def test_needs_no_data_where_the_size_is_given(tmp_path):
+    text = INVERTER.replace("{photos: {crops: 6, held_out_crops: 4}}", "{folder: {path: nowhere}}")
+    assert "training images" not in shown(write_spec(tmp_path, text))
+    without = text.replace("image: {size: 32}", "image: {channels: 3}")
+    with pytest.raises(RequestError, match="nowhere"):
+        shown(write_spec(tmp_path, without))
+
+
+def test_refuses_a_picture_it_cannot_draw(tmp_path):
+    plot = tmp_path / "network.bmp"
+    with pytest.raises(
+        RequestError, match=r"cannot draw a '\.bmp' file; give a name that ends in \.png, \.svg or \.pdf"
+    ):
+        shown(write_spec(tmp_path), plot)
+    assert not plot.exists()
+
+
+def test_every_tap_is_printed_with_shape_and_stride():
+    console = Console(file=io.StringIO(), width=120)
+    taps = list_taps("alexnet", console=console)
+    lines = console.file.getvalue().splitlines()
+    assert len([line for line in lines if "features." in line]) == 13
+    (line,) = (line for line in lines if "features.5 " in line)
+    for part in ("13×13×192", " 16 ", "pool2"):
+        assert part in line
+    assert taps[-1].name == "classifier.6"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "message"),
+    [("alexnett", 224, "unknown backbone 'alexnett'; did you mean 'alexnet'"), ("vgg16", 16, "at least 32×32 pixels")],
+)
+def test_requests_that_cannot_be_met(backbone, size, message):
+    with pytest.raises(RequestError, match=message):
+        list_taps(backbone, size)

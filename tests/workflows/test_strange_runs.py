@@ -126,7 +126,7 @@ CASES += [(name, disguise) for name in JSON_FILES for disguise in (as_wrong_valu
 def call(command: str, run: Run, healthy: Run) -> None:
     """What the command does, as cli.py and exporter.py call it."""
     if command == "runs":
-        from workflows.evaluation.list_runs import as_json, list_runs, print_runs
+        from workflows.evaluation.compare import as_json, list_runs, print_runs
 
         found = list_runs(run.path.parent)
         json.dumps(as_json(found))

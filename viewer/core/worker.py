@@ -27,7 +27,7 @@ def serve(connection: Connection, arena_name: str) -> None:
         os.nice(5)  # a window that reacts matters more than a reconstruction a moment earlier
     return_large_arrays()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        from workflows.import_tensorflow import import_tensorflow
+        from workflows.command_line import import_tensorflow
 
         import_tensorflow()
         arena = Arena(arena_name)

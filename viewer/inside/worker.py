@@ -19,7 +19,7 @@ from viewer.core.worker_models import Models, Searches, digest, version_of
 from viewer.inside.channels import Place
 from viewer.inside.worker_network import Network, Opened
 from viewer.reconstruct.worker import Reconstruction
-from workflows.placing import placed
+from workflows.command_line import placed
 from workflows.training.restore import Restored
 
 # What is larger goes as float16, and where that is too large still, with fewer pixels: a reply may take 16 to 32 MB,
@@ -90,9 +90,9 @@ def _draw(path: str) -> bytes:
     # Matplotlib takes half a second to import, and only a diagram needs it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    from workflows.network import structure
     from workflows.plotting.architecture import draw_architecture
     from workflows.plotting.style import style
-    from workflows.show import structure
 
     run = Run.open(path)
     loaded = run.load_spec()

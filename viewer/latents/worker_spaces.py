@@ -18,7 +18,7 @@ from common.errors import RequestError
 from run_directory.run import Run
 from viewer.core.cache import Recent
 from viewer.core.worker_models import Models, version_of
-from workflows.evaluation.latents.components import Components, principal_components
+from workflows.evaluation.latent_space import Components, principal_components
 
 # Images that pass through a network at once.
 _IMAGES_AT_ONCE = 32

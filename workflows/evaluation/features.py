@@ -20,11 +20,10 @@ from builders.spec import Dataset, LoadedSpec
 from common.errors import RequestError
 from common.formatting import printable
 from run_directory.run import Run
+from workflows.command_line import placed
 from workflows.console import follow, new_console, new_table
-from workflows.evaluation.array_file import ArrayFile
-from workflows.outputs import own_file
-from workflows.placing import placed
-from workflows.planned_files import check_features
+from workflows.evaluation.evaluation import ArrayFile
+from workflows.outputs import check_features, own_file
 from workflows.training.restore import check_frozen_parts
 
 _BATCH = 16

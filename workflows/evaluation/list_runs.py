@@ -1,4 +1,4 @@
-"""The table of runs: what has been trained here, how far, how well."""
+"""The table of runs: what has been trained, how far, how well. Light: `cli.py runs` loads no spec and no image code."""
 
 import os
 from dataclasses import asdict
@@ -18,7 +18,7 @@ def list_runs(runs_dir: str | os.PathLike = "runs") -> list[RunSummary]:
     return [summarise(run) for run in runs.list_runs(runs_dir)]
 
 
-def as_json(summaries: list[RunSummary]) -> list[dict]:
+def runs_as_json(summaries: list[RunSummary]) -> list[dict]:
     """The rows as plain data."""
     return [asdict(summary) for summary in summaries]
 

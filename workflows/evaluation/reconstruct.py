@@ -17,10 +17,16 @@ from run_directory.run import Run
 from workflows.console import follow, new_console
 from workflows.evaluation.evaluation import metrics_to_measure
 from workflows.evaluation.validate import png_bytes
-from workflows.outputs import own_file
-from workflows.planned_files import METRICS, SIDE_BY_SIDE, check_reconstructions, reconstruction_names
+from workflows.outputs import (
+    METRICS,
+    SIDE_BY_SIDE,
+    check_reconstructions,
+    content_hash,
+    own_file,
+    reconstruction_names,
+    vouched_by,
+)
 from workflows.plotting.grid import Example, save_grid
-from workflows.seals import content_hash, vouched_by
 from workflows.training.restore import Restored, restore
 
 _BATCH = 16

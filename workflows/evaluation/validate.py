@@ -21,9 +21,9 @@ from common.formatting import labelled, metric_label, metric_text
 from run_directory.run import LATENTS_FILE, Run
 from workflows.console import lines, new_console, new_table
 from workflows.evaluation.evaluation import MetricResult, evaluate
-from workflows.evaluation.latents.evaluation import LatentProbe
+from workflows.evaluation.latent_pictures import LatentProbe
 from workflows.evaluation.report import write_report
-from workflows.planned_files import check_validation
+from workflows.outputs import check_validation
 from workflows.plotting.curves import save_loss_curve
 from workflows.plotting.grid import Example, pick_examples, save_grid
 from workflows.plotting.histograms import Spread, save_histograms

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
 from common.formatting import metric_text
+from workflows.command_line import placed
 from workflows.console import lines, new_table
 from workflows.export.card import write_card
 from workflows.export.describe import describe_model, describe_run
@@ -23,7 +24,6 @@ from workflows.export.refusal import refuse, refuse_search
 from workflows.export.samples import Answers, Samples, gather_samples
 from workflows.export.staging import staged
 from workflows.export.target import PARTS, Target
-from workflows.placing import placed
 from workflows.training.restore import Restored, restore
 
 

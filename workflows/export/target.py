@@ -18,8 +18,7 @@ from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import CHANGED, NAME, find_problems, hash_of, read_manifest
 from workflows.export.staging import keep_entry, link_or_copy
 from workflows.export.walk import TRAVEL
-from workflows.outputs import check_writable
-from workflows.planned_files import COPY_RUN
+from workflows.outputs import COPY_RUN, check_writable
 
 PARTS = ("encoder", "decoder", "full")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from builders.spec import Spec
+from workflows.network import Structure
 from workflows.plotting import diagram
 from workflows.plotting.architecture_plan import plan
 from workflows.plotting.diagram import count_words
@@ -13,7 +14,6 @@ from workflows.plotting.diagram_rows import ROW_GAP, best_rows
 from workflows.plotting.pen import Line, Pen, block_size, text_width
 from workflows.plotting.style import save, style
 from workflows.plotting.writing import one_line
-from workflows.show import Structure
 
 _MARGIN = 0.35
 _LEGEND = (
@@ -32,7 +32,7 @@ def save_architecture(described: Structure, spec: Spec, path: str | os.PathLike)
     """Draws a network and writes the picture.
 
     Args:
-        described: What `workflows.show.structure` found.
+        described: What `workflows.network.structure` found.
         spec: The same spec.
         path: The file to write: .png, .svg or .pdf.
 

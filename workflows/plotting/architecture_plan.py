@@ -5,14 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from builders.spec import LossTerm, Spec
-from workflows.network_rows import Row, Stage
+from workflows.network import Row, Stage, Structure
 from workflows.plotting import diagram
 from workflows.plotting.diagram import Block, Piece, Scale, count_words, name_lines, shape_words
 from workflows.plotting.diagram_groups import Branches, Chain, Group, Offshoot, Terms
 from workflows.plotting.fusion_diagram import Fusion, Step
 from workflows.plotting.pen import Line
 from workflows.plotting.repeats import given_name, repeats
-from workflows.show import Structure
 
 FROZEN_PANEL, PANEL = "#eef5fa", "#f5f5f7"
 

@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from workflows.network_rows import Row
+from workflows.network import Row
 from workflows.plotting.pen import Line, Pen, block_size
 from workflows.plotting.style import INK
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from workflows.network_rows import Row
+from workflows.network import Row
 
 _LONGEST_PERIOD = 4
 

@@ -17,9 +17,15 @@ from builders.images import shrunk
 from builders.spec import Duration, Every, Spec
 from run_directory.run import Run
 from workflows.command_line import complain
-from workflows.evaluation.latents.neighbours import neighbour_accuracy
-from workflows.evaluation.latents.pictures import HeldOutLatents, animate, draw_epoch
-from workflows.evaluation.latents.projector import MOST_POINTS, THUMBNAIL, write_projector
+from workflows.evaluation.latent_pictures import (
+    MOST_POINTS,
+    THUMBNAIL,
+    HeldOutLatents,
+    animate,
+    draw_epoch,
+    write_projector,
+)
+from workflows.evaluation.latent_space import neighbour_accuracy
 from workflows.plotting.style import attempt
 from workflows.training.tensorboard_log import TensorBoardLog
 

@@ -13,7 +13,7 @@ from common.errors import RequestError
 from run_directory.checkpoints import Checkpoint, DamagedCheckpoint, whole_or_other
 from run_directory.record import repair_if_idle
 from run_directory.run import Run
-from workflows.placing import placed
+from workflows.command_line import placed
 from workflows.training.checkpoints import load_checkpoint, load_weights, weights_hash
 
 

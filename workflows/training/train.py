@@ -7,10 +7,10 @@ from builders.spec import load_spec
 from common.errors import RequestError
 from run_directory.record import repair
 from run_directory.run import Run, newest
+from workflows.arguments import means_run
 from workflows.command_line import complain
 from workflows.console import new_console
 from workflows.describe_data import print_data
-from workflows.find_run import means_run
 from workflows.training.restore import check_frozen_weights
 from workflows.training.trainer import Trainer
 

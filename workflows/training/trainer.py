@@ -35,7 +35,7 @@ from common.program import typed
 from run_directory.folder import RunGone
 from run_directory.record import record_of
 from run_directory.run import Run, is_run
-from workflows.placing import placed
+from workflows.command_line import placed
 from workflows.training.checkpoints import load_initial_weights, state_variables, write_checkpoint
 from workflows.training.environment import describe_environment
 from workflows.training.epoch_measures import EpochMeasures, is_due

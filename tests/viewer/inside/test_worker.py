@@ -75,7 +75,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    from workflows.import_tensorflow import import_tensorflow
+    from workflows.command_line import import_tensorflow
 
     import_tensorflow()
     found = Built(tmp_path_factory.mktemp("built"))

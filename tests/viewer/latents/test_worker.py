@@ -15,7 +15,7 @@ from workflows.training.restore import restore
 
 @pytest.fixture(scope="module")
 def handlers(trained, learned):
-    from workflows.import_tensorflow import import_tensorflow
+    from workflows.command_line import import_tensorflow
 
     import_tensorflow()
     from viewer.core.worker import handlers

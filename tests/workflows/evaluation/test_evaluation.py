@@ -9,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from common.errors import RequestError
 from common.registry import METRICS
 from workflows.console import new_console
-from workflows.evaluation.evaluation import evaluate, mean_colour
+from workflows.evaluation.evaluation import ArrayFile, evaluate, mean_colour
 
 
 class FakeModel:
@@ -91,4 +91,20 @@ def test_what_images_do_not_allow_is_left_out_and_said(tmp_path):
 def test_a_metric_that_the_spec_asks_for_must_work(tmp_path):
     with pytest.raises(RequestError, match=r"metrics\.ssim: .*7 pixels"):
         run(shape=(5, 5, 1), metrics=["ssim"], directory=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_make_the_whole(tmp_path):
+    whole = np.arange(60, dtype=np.float32).reshape(5, 3, 2, 2)
+    with ArrayFile(tmp_path / "a.npy", whole.shape) as file:
+        for start in (0, 2, 4):
+            file.append(whole[start : start + 2])
+    assert np.array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), whole)
+
+
+@pytest.mark.parametrize("rows", [[2], [2, 2, 2]])
+def test_the_wrong_number_of_rows_leaves_no_file(tmp_path, rows):
+    with pytest.raises(ValueError), ArrayFile(tmp_path / "a.npy", (5, 3)) as file:
+        for count in rows:
+            file.append(np.zeros((count, 3), np.float32))
     assert list(tmp_path.iterdir()) == []

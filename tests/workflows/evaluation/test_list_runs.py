@@ -9,7 +9,7 @@ from common.files import write_atomically
 from common.formatting import age_text
 from run_directory.run import Run
 from workflows.console import new_console
-from workflows.evaluation.list_runs import as_json, list_runs, print_runs
+from workflows.evaluation.list_runs import list_runs, print_runs, runs_as_json
 
 
 def measured(run, name, psnr):
@@ -24,7 +24,7 @@ def test_rows_newest_first_with_the_test_figures(tmp_path):
     measured(old, "validation-best", 19.0)
     measured(old, "test-best", 20.0)
     new.update_state(status="training", pid=2**22 + 1)
-    rows = as_json(list_runs(tmp_path))
+    rows = runs_as_json(list_runs(tmp_path))
     assert [(row["name"], row["status"], row["psnr"]) for row in rows] == [
         ("new", "interrupted", None),
         ("old", "finished", 20.0),

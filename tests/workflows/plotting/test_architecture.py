@@ -12,11 +12,10 @@ from matplotlib.transforms import Bbox
 from builders.dataset_builder import image_shape
 from builders.spec import load_spec
 from tests.specs import loaded
-from workflows.network_rows import Row
+from workflows.network import Row, structure
 from workflows.plotting.architecture import draw_architecture, save_architecture
 from workflows.plotting.diagram import count_words, name_lines, shape_words
 from workflows.plotting.repeats import repeats
-from workflows.show import structure
 
 SPECS = Path(__file__).parents[3] / "specs"
 

@@ -35,7 +35,7 @@ def points():
 
 @cache
 def network(folder):
-    from workflows.show import structure
+    from workflows.network import structure
 
     spec = loaded(folder, text=AUTOENCODER).spec
     return spec, structure(spec, (28, 28, 1))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workflows.evaluation.latents.components import principal_components
+from workflows.evaluation.latent_space import principal_components
 
 
 @pytest.mark.parametrize("shape", [(300, 12), (20, 400)])

@@ -18,7 +18,7 @@ def test_convolutions_are_one_dnns_unless_the_user_says_otherwise(given):
         "def find(name, path=None, target=None):\n"
         "    if name.partition('.')[0] in ('keras', 'tensorflow'):\n"
         "        print(os.environ.get('TF_ENABLE_ONEDNN_OPTS')); sys.stdout.flush(); os._exit(0)\n"
-        f"{stub}\nfrom workflows.import_tensorflow import import_tensorflow\nimport_tensorflow()"
+        f"{stub}\nfrom workflows.command_line import import_tensorflow\nimport_tensorflow()"
     )
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     environment |= {"PYTHONPATH": str(ROOT)} | ({"TF_ENABLE_ONEDNN_OPTS": given} if given else {})

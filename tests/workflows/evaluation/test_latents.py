@@ -19,8 +19,7 @@ from common.errors import RequestError
 from run_directory.run import Run
 from tests.specs import LATENTS, loaded, write_spec
 from tests.workflows.training.test_trainer import assert_equal, figures, weights_of
-from workflows.evaluation.latents.neighbours import neighbour_accuracy
-from workflows.evaluation.latents.plane import Plane
+from workflows.evaluation.latent_space import Plane, neighbour_accuracy
 from workflows.evaluation.reconstruct import reconstruct
 from workflows.evaluation.validate import validate
 from workflows.training.restore import restore

@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import RequestError
 from run_directory.run import Run
-from workflows.find_images import find_images
+from workflows.arguments import find_images
 
 
 def test_files_as_they_are_and_folders_sorted(tmp_path):

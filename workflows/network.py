@@ -1,13 +1,15 @@
-"""What a network is made of: one row for each layer, and the way through a frozen network to its taps."""
+"""A network as rows of a table: shapes, parameters, cost, and a layer's settings in a few words."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from architectures.layers.output import Output
-from workflows.layer_details import layer_details
+from builders.model_builder import ModelBuilder
+from builders.spec import Spec
 
 _BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
 
@@ -172,3 +174,101 @@ def _network(part: keras.Model) -> keras.Model:
     """The innermost network with the same outputs: resizing and preprocessing are wrapped around it."""
     inside = [layer for layer in part.layers if isinstance(layer, keras.Model)]
     return _network(inside[-1]) if inside and len(inside[-1].outputs) == len(part.outputs) else part
+
+
+def layer_details(layer: keras.layers.Layer) -> str:
+    """What tells a layer from others of its class: `3×3 ↓2 relu` for a convolution of stride 2.
+
+    ↓ and ↑ say by how much it divides or multiplies height and width. Empty where there is nothing to say.
+    """
+    enlarges = "Transpose" in type(layer).__name__ or "UpSampling" in type(layer).__name__
+    words = []
+    if kernel := getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None):
+        words.append(_sides(kernel))
+    step = getattr(layer, "size", None) if "UpSampling" in type(layer).__name__ else getattr(layer, "strides", None)
+    if step and _sides(step) != _sides([1] * len(_several(step))):
+        words.append(("↑" if enlarges else "↓") + _step(step))
+    if (dilation := getattr(layer, "dilation_rate", None)) and max(_several(dilation)) > 1:
+        words.append(f"dilation {_step(dilation)}")
+    for name in ("interpolation", "merge"):
+        if isinstance(value := getattr(layer, name, None), str):
+            words.append(value)
+    for name in ("rate", "stddev", "scale"):
+        # A normalisation's `scale` is a switch, not a size.
+        if isinstance(value := getattr(layer, name, None), int | float) and not isinstance(value, bool):
+            words.append(f"{name} {value:g}")
+    activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    words += [activation] if activation != "linear" else []
+    if getattr(layer, "bypass", None) is not None:
+        words.append("with a 1×1 on the bypass")
+    return " ".join(words)
+
+
+def _several(value: Any) -> tuple:
+    return tuple(value) if isinstance(value, Iterable) else (value,)
+
+
+def _sides(value: Any) -> str:
+    return "×".join(map(str, _several(value)))
+
+
+def _step(value: Any) -> str:
+    """One number where all sides agree."""
+    several = _several(value)
+    return str(several[0]) if len(set(several)) == 1 else _sides(several)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What `show` knows of a spec's network.
+
+    `feature_bytes` is the size of one image's frozen features (all taps, before fusion) in float16, as a cache would
+    hold them; 0 without a frozen encoder. `stages` lead through a frozen encoder to its taps, in the order of their
+    depth. Shapes begin with the batch.
+    """
+
+    sections: dict[str, list[Row]]
+    feature_bytes: int
+    code_shape: tuple[int | None, ...]
+    image_shape: tuple[int | None, ...]
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows of all sections that are not inside another row."""
+        return [row for rows in self.sections.values() for row in rows if row.depth == 0]
+
+
+def structure(spec: Spec, image_shape: Sequence[int], tried: bool = False) -> Structure:
+    """Builds a spec's network with random weights and describes it.
+
+    Args:
+        spec: The experiment.
+        image_shape: (height, width, channels) of its images.
+        tried: Also try its layers out on random images.
+
+    Raises:
+        RequestError: Its parts do not fit, or some of it cannot be trained; begins with the path in the spec.
+    """
+    builder = ModelBuilder(spec, image_shape, weights=False)
+    model = builder.build()
+    if tried:
+        builder.try_out()
+    parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
+    parts |= {"code": model.code_stack, "decoder": model.decoder}
+    taps_model = getattr(model, "taps_model", None)
+    taps = list(spec.encoder.taps)
+    sections = {} if taps_model is None else {"encoder": list(frozen_rows(taps_model, taps))}
+    for name, part in parts.items():
+        if part is not None and (rows := list(model_rows(part))):
+            sections[name] = sections.get(name, []) + rows
+    if judges := [row for part in model.frozen_parts if part is not taps_model for row in frozen_rows(part)]:
+        sections["loss"] = judges
+    outputs = [] if taps_model is None else taps_model.outputs
+    return Structure(
+        sections,
+        feature_bytes=sum(math.prod(output.shape[1:]) * 2 for output in outputs),
+        code_shape=tuple(model.decoder.inputs[0].shape),
+        image_shape=(None, *model.image_shape),
+        stages=() if taps_model is None else stages(taps_model, taps),
+    )

@@ -1,1 +1,0 @@
-"""What is done with learned latents: where they start, how well they tell classes apart, what they look like."""
