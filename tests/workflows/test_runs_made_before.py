@@ -44,7 +44,7 @@ def test_a_run_is_measured_continued_and_exported(runs):
 
     assert cli.main(["train", str(run.path), "--set", "training.epochs=3", "--verbose", "0"]) == 0
     assert rows(run)[:2] == history and len(rows(run)) == 3
-    assert run.state().status == "done"
+    assert run.state().status == "finished"
     assert cli.main(["runs", "--json"]) == 0
 
 
