@@ -10,6 +10,10 @@ import pytest
 import cli
 import exporter
 from run_directory.run import Run, list_runs
+from viewer.core.protocol import ImageSource
+from viewer.core.worker import handlers
+from viewer.runs.state import RunsList
+from viewer.runs.watch import RunsWatcher
 
 MADE = Path(__file__).with_name("made_before")
 
@@ -33,6 +37,19 @@ def rows(run: Run) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def opens_in_the_viewer(run: Run) -> None:
+    """The run is listed, and the viewer's worker reconstructs one of its images."""
+    watcher = RunsWatcher(str(run.path.parents[1]), lambda: None)
+    watcher.look()
+    rows = RunsList()
+    rows.update(watcher.seen)
+    [row] = rows.shown()
+    assert row.status == "finished" and row.psnr is not None
+    source = ImageSource("split", run=str(run.path), split="test", position=3)
+    _, answer = handlers()["reconstruct"](run=str(run.path), checkpoint="best", source=source)
+    assert answer["image"].shape == run.image_shape()
+
+
 @pytest.mark.parametrize("runs", ["inverter", "adversarial", "latents"], indirect=True)
 def test_a_run_is_measured_continued_and_exported(runs):
     [run] = list_runs(runs)
@@ -45,7 +62,7 @@ def test_a_run_is_measured_continued_and_exported(runs):
     assert cli.main(["train", str(run.path), "--set", "training.epochs=3", "--verbose", "0"]) == 0
     assert rows(run)[:2] == history and len(rows(run)) == 3
     assert run.state().status == "finished"
-    assert cli.main(["runs", "--json"]) == 0
+    opens_in_the_viewer(run)
 
 
 @pytest.mark.parametrize("runs", ["sweep"], indirect=True)
