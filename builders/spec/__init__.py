@@ -1,8 +1,8 @@
 """The spec language: reading, merging, checking and typing. Imports no TensorFlow and no Keras."""
 
+from builders.spec.annotations import parse_duration
 from builders.spec.loader import LoadedSpec, check_spec, load_encoder, load_spec
 from builders.spec.problems import Place, Problem, SpecErrors
-from builders.spec.typed import parse_duration
 from builders.spec.types import (
     Amount,
     Checkpoints,

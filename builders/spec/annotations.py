@@ -4,11 +4,13 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from builders.spec import types as spec_types
 from builders.spec.shapes import (
+    DURATION,
     MISSING,
     Anything,
     Defaults,
@@ -30,7 +32,7 @@ from builders.spec.shapes import (
     Words,
     either,
 )
-from builders.spec.types import Spec
+from builders.spec.types import Duration, Spec
 from common.registry import Range
 
 # What the annotations alone do not say: the field that a short form stands for, and which keys exclude each other.
@@ -128,15 +130,15 @@ def record_of(cls: type) -> Record:
             default = to_plain(item.default_factory())
         else:
             required = True
-        fields[name] = Field(shape, doc, required, default)
+        fields[name] = Field(shape, doc, required, default, item.name)
         if name == "layers":
             text = "Arguments for every layer of a class in this stack; a layer's own arguments come first."
             fields["defaults"] = Field(Defaults("layer"), text)
     if cls is spec_types.LossTerm:
-        # A term names its kind as a word: the kind's arguments stand beside it, not below it.
+        # A term names its kind as a word; the kind's arguments are beside it, not below it.
         fields["loss"] = Field(Text(), fields["loss"].doc)
     doc = (cls.__doc__ or "").strip().splitlines()[0]
-    return Record(cls.__name__, fields, doc, SHORT_FORMS.get(cls), OPTIONS.get(cls, ()))
+    return Record(cls.__name__, fields, doc, SHORT_FORMS.get(cls), OPTIONS.get(cls, ()), cls=cls)
 
 
 def to_plain(value: Any) -> Any:
@@ -146,8 +148,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, spec_types.Duration):
         return f"{value.value} epoch{'s' * (value.value != 1)}" if value.unit == "epochs" else value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        keys = dict(zip((item.name for item in dataclasses.fields(value)), field_names(type(value))))
-        return {keys[item.name]: to_plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        fields = record_of(type(value)).fields
+        return {key: to_plain(getattr(value, field.attribute)) for key, field in fields.items() if field.attribute}
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -155,15 +157,20 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-@cache
-def field_names(cls: type) -> tuple[str, ...]:
-    """The spec's names of a dataclass's fields, in order."""
-    hints = typing.get_type_hints(cls, include_extras=True)
-    names = []
-    for item in dataclasses.fields(cls):
-        key = next((note for note in getattr(hints[item.name], "__metadata__", ()) if isinstance(note, Key)), None)
-        names.append(key.name if key else item.name)
-    return tuple(names)
+def parse_duration(value: int | str | Duration) -> Duration:
+    """A Duration from its form in a spec: a number of steps, `200 steps` or `15 epochs`.
+
+    Raises:
+        ValueError: The text is no duration.
+    """
+    if isinstance(value, Duration):
+        return value
+    if isinstance(value, str):
+        match = DURATION.fullmatch(value)
+        if match is None:
+            raise ValueError(f"expected a number of steps or text such as '3 epochs', got '{value}'")
+        return Duration(int(match[1]), "epochs" if match[2] == "epoch" else "steps")
+    return Duration(int(value))
 
 
 # Keys that only one file says, and that no other file inherits from it.
@@ -183,4 +190,4 @@ def language() -> Record:
             Table(Anything()), "Values with names: `$name` stands for the value, `${name}` inside text."
         ),
     }
-    return Record("Spec", {**fields, **spec.fields}, spec.doc)
+    return replace(spec, fields={**fields, **spec.fields})

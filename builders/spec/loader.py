@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
@@ -13,16 +13,13 @@ from builders.spec.checks import cross_checks
 from builders.spec.checks.sweep import trial_checks
 from builders.spec.checks.training import schedule_checks
 from builders.spec.checks.view import Checked, View
-from builders.spec.completion import Completion
 from builders.spec.nodes import DEFAULT, Node, Path, find, from_plain, plain
-from builders.spec.overrides import Overrides
-from builders.spec.problems import Place, Problem, SpecErrors, path_text
+from builders.spec.overrides import override
+from builders.spec.problems import Place, Problem, SpecErrors, in_order, path_text
 from builders.spec.reader import read_with_parents, spec_file
-from builders.spec.shapes import Record
-from builders.spec.structure import MOST_PROBLEMS, Structure
-from builders.spec.typed import build_spec
 from builders.spec.types import Spec
 from builders.spec.variables import Variables
+from builders.spec.walker import Walker
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class LoadedSpec:
 
     def schedule_problems(self, steps_per_epoch: int) -> list[Problem]:
         """What would never happen or not come to its end, now that the data and with them the steps are known."""
-        return list(schedule_checks(View(self._root, self._root, set(), load_catalogue()), steps_per_epoch))
+        return list(schedule_checks(View(self._root, set(), load_catalogue()), steps_per_epoch))
 
     def locate(self, path: str) -> str:
         """The best known place for a path of the spec: where it was written, or else what is around it.
@@ -114,7 +111,6 @@ class _Loading:
         self.alone = alone
         self.overrides = overrides
         self.catalogue = catalogue
-        self.shape = language()
 
     def load(self) -> LoadedSpec:
         merged = self._override(read_with_parents(self.path, self.catalogue))
@@ -126,8 +122,8 @@ class _Loading:
         if not any(problem.path.startswith("sweep") for problem in found):
             found = [*found, *trial_checks(checked.view, merged, self._check, found)]
         if found:
-            raise SpecErrors(_in_order(found))
-        body = checked.view.root
+            raise SpecErrors(in_order(found))
+        body = checked.root
         resolved = plain(body)
         keeping = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
         if "variables" in keeping:
@@ -137,37 +133,31 @@ class _Loading:
                 name: item for name, item in keeping["variables"].items() if f"variables.{name}" in used
             }
         keeping = {key: item for key, item in keeping.items() if key not in ("$schema", "extends")}
-        return LoadedSpec(build_spec(resolved), keeping, resolved, _origins(body), body)
+        return LoadedSpec(checked.spec, keeping, resolved, _origins(body), body)
 
     def _check(self, merged: Node, unused: bool = False) -> Checked:
-        """Completes a merged tree and finds what is wrong with it, with `unused` also variables that nothing uses."""
+        """Reads a merged tree and finds what is wrong with it, with `unused` also variables that nothing uses."""
         variables = Variables(merged.get("variables"))
-        unread = {key: item for key, item in merged.value.items() if key not in READING}
-        body = variables(merged.with_items(unread))
-        setter = Overrides(self.catalogue, self.shape)
-        body = setter.long_forms(body, self.shape)
-        reading = {key: item for key, item in merged.value.items() if key in READING}
-        wrong = Structure(self.catalogue).check(body.with_items({**reading, **body.value}, merged.keys))
-        if len(wrong) == MOST_PROBLEMS:
-            raise SpecErrors(_in_order([problem for problem, _ in wrong]))
-        problems = [problem for problem, path in wrong if path not in variables.failed]
-        faulty = {path for _, path in wrong} | variables.failed
-        completion = Completion(self.catalogue)
-        written = body
-        shape = _without_reading(self.shape)
-        body = settle(completion(body, shape, (), Place(self.path, 1, 1)), written, self.path)
-        swept = _swept_variables(body)
+        written = {key: item for key, item in merged.value.items() if key not in READING}
+        aside = {key: item for key, item in merged.value.items() if key in READING}
+        body = with_dependent_defaults(variables(merged.with_items(written)), self.path)
+        walker = Walker(self.catalogue)
+        tree, spec = walker.read(
+            body.with_items({**aside, **body.value}, merged.keys), language(), key=Place(self.path, 1, 1)
+        )
+        root = tree.with_items({key: item for key, item in tree.value.items() if key not in READING})
+        wrong = [problem for problem, path in walker.wrong if path not in variables.failed]
+        swept = _swept_variables(root)
         idle = [item for item in variables.unused(self.path) if item.path not in swept] if unused else []
-        found = [*variables.problems, *problems, *idle, *_unreported(completion.problems, faulty, problems)]
-        view = View(body, written, faulty, self.catalogue)
-        return Checked(view, [*found, *cross_checks(view)], variables.used())
+        view = View(root, walker.faulty | {path for _, path in walker.wrong} | variables.failed, self.catalogue)
+        found = [*variables.problems, *wrong, *idle, *walker.missing, *cross_checks(view)]
+        return Checked(view, _without_defaults(root), spec, found, variables.used())
 
     def _override(self, root: Node) -> Node:
-        setter = Overrides(self.catalogue, self.shape)
         problems: list[Problem] = []
         for text in self.overrides:
             try:
-                root = setter(root, text)
+                root = override(root, text, self.catalogue)
             except SpecErrors as errors:
                 problems += errors.problems
         if problems:
@@ -175,37 +165,20 @@ class _Loading:
         return root
 
 
+def _without_defaults(root: Node) -> Node:
+    """A complete tree without the `defaults` of stacks, which its layers have got."""
+    parts = {key: part for key, part in root.value.items() if part.get("defaults") is not None}
+    spread = {
+        key: part.with_items({name: item for name, item in part.value.items() if name != "defaults"})
+        for key, part in parts.items()
+    }
+    return root.with_items({**root.value, **spread})
+
+
 def _swept_variables(body: Node) -> set[str]:
     """Paths of the variables that the sweep gives values to."""
     parameters = find(body, ("sweep", "parameters"))[0]
     return {name for name in parameters.value if name.startswith("variables.")} if parameters.is_mapping else set()
-
-
-def _without_reading(shape: Record) -> Record:
-    return replace(shape, fields={key: item for key, item in shape.fields.items() if key not in READING})
-
-
-def _unreported(missing: list[Problem], faulty: set[Path], others: list[Problem]) -> list[Problem]:
-    """Without what is missing inside a value that is wrong anyway, or is there, misspelt."""
-    texts = {path_text(path) for path in faulty}
-    meant = {
-        (problem.path.rpartition(".")[0], word)
-        for problem in others
-        if problem.message.startswith("unknown")
-        for word in re.findall(r"did you mean '(.+?)'", problem.message)
-    }
-    return [
-        problem
-        for problem in missing
-        if problem.path not in texts
-        and not any((problem.path, word) in meant for word in re.findall(r"^missing \w+ '(.+?)'", problem.message))
-    ]
-
-
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    unique = list(dict.fromkeys(problems))
-    files = list(dict.fromkeys(problem.file for problem in unique))
-    return sorted(unique, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
 
 
 def _origins(root: Node) -> dict[str, str]:
@@ -222,56 +195,33 @@ def _origins(root: Node) -> dict[str, str]:
     return found
 
 
-def settle(root: Node, written: Node, path: str) -> Node:
-    """Fills in what follows from other values.
+def with_dependent_defaults(root: Node, path: str) -> Node:
+    """Fills in what follows from other values, before all that does not.
 
-    The name is the file's stem, and a division without any split is none. Without a validation split, what decides on
-    the best checkpoint is the training loss. Taps given as a list have weight 1 each.
+    The name is the file's stem, and a division without any split is none. Without a validation split, the best
+    checkpoint is chosen by the training loss.
 
     Args:
-        root: The complete tree.
-        written: The tree as it was written, without defaults.
+        root: The tree as it was written.
         path: The spec file.
     """
     items = dict(root.value)
-    if not isinstance(items.get("name"), Node) or items["name"].value in ("", None):
+    if "name" not in items:
         stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", PurePath(path).stem).strip("-._")[:100]
         items["name"] = Node(stem or "spec", DEFAULT)
-    split, training = _at(written, "dataset", "split"), items.get("training")
-    if split is not None and split.value == {}:
-        items["dataset"] = items["dataset"].with_items({**items["dataset"].value, "split": Node(None, DEFAULT)})
-    unvalidated = split is not None and split.is_mapping and split.value and split.get("validation") is None
-    if unvalidated and _at(written, "training", "monitor") is None and training is not None and training.is_mapping:
-        items["training"] = training.with_items({**training.value, "monitor": Node("loss", DEFAULT)})
-    for part in ("encoder", "discriminator"):
-        if part in items:
-            items[part] = _weighted_taps(items[part])
-    if "loss" in items and items["loss"].is_mapping:
-        loss = items["loss"]
-        items["loss"] = loss.with_items({name: _weighted_taps(term) for name, term in loss.value.items()})
+    dataset, training = root.get("dataset"), root.get("training")
+    split = dataset.get("split") if dataset is not None else None
+    if dataset is not None and split is not None and split.value == {}:
+        items["dataset"] = dataset.with_items({**dataset.value, "split": Node(None, DEFAULT)})
+    if split is not None and split.is_mapping and split.value and split.get("validation") is None:
+        training = Node({}, DEFAULT) if training is None else training
+        if training.is_mapping and "monitor" not in training.value:
+            items["training"] = training.with_items({**training.value, "monitor": Node("loss", DEFAULT)})
     return root.with_items(items)
 
 
-def _weighted_taps(node: Node) -> Node:
-    taps = node.get("taps")
-    if taps is None or not taps.is_list:
-        return node
-    names = [item for item in taps.value if isinstance(item.value, str)]
-    table = Node(
-        {item.value: Node(1.0, item.place) for item in names}, taps.place, {item.value: item.place for item in names}
-    )
-    return node.with_items({**node.value, "taps": table})
-
-
-def _at(node: Node, *path: str) -> Node | None:
-    for part in path:
-        found = node.get(part)
-        if found is None:
-            return None
-        node = found
-    return node
-
-
+# Where the parts are "written" that are not in the file.
+_STAND_IN = Place("stand-in")
 _KEPT = ("version", "seed", "variables", "encoder")
 # What a spec must hold besides. Whoever loads an encoder alone never looks at these.
 _STAND_INS = {"decoder": {"layers": [{"Identity": {}}]}, "loss": {"mse": {}}}
@@ -286,8 +236,8 @@ def encoder_alone(merged: Node) -> Node:
     image = dataset.get("image") if dataset is not None else None
     size = image.get("size") if image is not None else None
     source = dataset.get("source") if dataset is not None and (size is None or size.value is None) else None
-    parts = {"source": source or from_plain({"photos": {}}, DEFAULT), "image": image}
+    parts = {"source": source or from_plain({"photos": {}}, _STAND_IN), "image": image}
     kept = {key: item for key, item in merged.value.items() if key in _KEPT}
     around = dataset if dataset is not None and dataset.is_mapping else Node({}, merged.place)
     kept["dataset"] = around.with_items({key: item for key, item in parts.items() if item is not None})
-    return merged.with_items({**kept, **{key: from_plain(value, DEFAULT) for key, value in _STAND_INS.items()}})
+    return merged.with_items({**kept, **{key: from_plain(value, _STAND_IN) for key, value in _STAND_INS.items()}})

@@ -126,6 +126,13 @@ def listed(words: Iterable[object], limit: int = 40) -> str:
     return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else "".join(texts)
 
 
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems without repetition, by file, line and column."""
+    unique = list(dict.fromkeys(problems))
+    files = list(dict.fromkeys(problem.file for problem in unique))
+    return sorted(unique, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
+
+
 def _one_line(text: str, limit: int) -> str:
     text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text[: limit + 1])
     return text if len(text) <= limit else f"{text[:limit]}…"

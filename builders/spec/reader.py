@@ -6,9 +6,8 @@ from pathlib import Path
 
 from builders.spec.annotations import NOT_INHERITED, language
 from builders.spec.catalogue import Catalogue
+from builders.spec.grammar import Grammar
 from builders.spec.json_reader import read_json
-from builders.spec.long_forms import LongForms
-from builders.spec.merge import Merger
 from builders.spec.nodes import MAX_BYTES, Node, plain
 from builders.spec.problems import Place, SpecErrors, problem_at, shown
 from builders.spec.yaml_reader import read_yaml
@@ -127,9 +126,9 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
             message = f"{shown(parent.value[0])} is not supported here; write the path, relative to this file or whole"
             raise SpecErrors([problem_at(asked, ("extends",), message)])
         file = os.path.normpath(os.path.join(os.path.dirname(file), parent.value))
-    long_forms, merge = LongForms(catalogue), Merger(catalogue)
-    merged = long_forms(chain[-1], language())
+    grammar = Grammar(catalogue)
+    merged = grammar.long(chain[-1], language())
     for tree in reversed(chain[:-1]):
         inherited = {key: item for key, item in merged.value.items() if key not in NOT_INHERITED}
-        merged = merge(merged.with_items(inherited), long_forms(tree, language()), language())
+        merged = grammar.merge(merged.with_items(inherited), grammar.long(tree, language()), language())
     return Node(merged.value, here, merged.keys)

@@ -1,7 +1,6 @@
-"""The JSON Schema of a spec, generated from the shapes: what editors complete from and what checks structure."""
+"""The JSON Schema of a spec for editors and other validators, generated from the shapes."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from builders.spec.annotations import language
@@ -25,7 +24,6 @@ from builders.spec.shapes import (
     Text,
     Words,
 )
-from builders.spec.wording import DURATION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {
@@ -38,20 +36,15 @@ _ANY_LENGTH, _SOME_LENGTH = "[0-9]{1,12}", "0{0,11}[1-9][0-9]{0,11}"
 
 
 class SchemaWriter:
-    """Writes the schema.
-
-    `$comment` tells what the keys of an object are called in messages: key, argument, or the kind of what is named.
+    """Writes the schema of one file, in which anything may be a variable or null.
 
     Args:
         catalogue: Everything that can be named.
-        editors: For people who type one file: with descriptions and defaults, a variable or null allowed anywhere.
-            Otherwise for a tree that is merged, in long form and without variables.
     """
 
-    def __init__(self, catalogue: Catalogue, editors: bool = False):
+    def __init__(self, catalogue: Catalogue):
         self.catalogue = catalogue
-        self.editors = editors
-        self.definitions: dict[str, Any] = {"variable": _VARIABLE} if editors else {}
+        self.definitions: dict[str, Any] = {"variable": _VARIABLE}
 
     def write(self) -> dict[str, Any]:
         """The whole schema. Nothing is required: completeness is checked after merging."""
@@ -59,14 +52,13 @@ class SchemaWriter:
         body = self._object(shape)
         for kind in self.catalogue.kinds:
             self.of(Named(kind))
-        head = {"$schema": DIALECT, "title": "Retrace spec"} if self.editors else {"$schema": DIALECT}
-        return {**head, **body, "$defs": self.definitions}
+        return {"$schema": DIALECT, "title": "Retrace spec", **body, "$defs": self.definitions}
 
     def of(self, shape: Shape) -> dict[str, Any]:
         """The schema of a shape."""
         schema = self._of(shape)
         scalar = isinstance(shape, Number | Flag | Words | Text | Length)
-        if not self.editors or not scalar or (isinstance(shape, Text) and shape.pattern is None):
+        if not scalar or (isinstance(shape, Text) and shape.pattern is None):
             return schema
         return {"anyOf": [schema, {"$ref": "#/$defs/variable"}]}
 
@@ -95,7 +87,7 @@ class SchemaWriter:
         if isinstance(shape, Length):
             text = _DURATION.replace("{number}", _SOME_LENGTH if shape.minimum else _ANY_LENGTH)
             forms = ({"type": "integer", "minimum": shape.minimum}, {"type": "string", "pattern": text})
-            return {"anyOf": [{**form, "$comment": DURATION} for form in forms]}
+            return {"anyOf": [{**form, "$comment": "a duration"} for form in forms]}
         if isinstance(shape, Items):
             count = {"minItems": shape.minimum} if shape.minimum else {}
             count |= {"maxItems": shape.maximum} if shape.maximum is not None else {}
@@ -120,7 +112,7 @@ class SchemaWriter:
     def _either(self, shape: Either) -> dict[str, Any]:
         options = [schema for option in shape.options for schema in _alternatives(self._of(option))]
         takes_text = any(isinstance(option, Anything) or option == Text() for option in shape.options)
-        if self.editors and not takes_text:
+        if not takes_text:
             options.append({"$ref": "#/$defs/variable"})
         return {"anyOf": options}
 
@@ -133,7 +125,7 @@ class SchemaWriter:
     def _record(self, shape: Record) -> dict[str, Any]:
         def write() -> dict[str, Any]:
             body = self._object(shape)
-            if shape.short is None or not self.editors:
+            if shape.short is None:
                 return body
             # The short form may be of several types itself.
             return {"anyOf": [*_alternatives(self.of(shape.fields[shape.short].shape)), body]}
@@ -141,23 +133,20 @@ class SchemaWriter:
         return self._define(shape.name, write)
 
     def _object(self, shape: Record) -> dict[str, Any]:
-        described = {"description": shape.doc} if self.editors and shape.doc else {}
+        described = {"description": shape.doc} if shape.doc else {}
         return {
             **described,
             "$comment": shape.noun,
-            "type": ["object", "null"] if self.editors else "object",
+            "type": ["object", "null"],
             "properties": {key: self._field(field) for key, field in shape.fields.items()},
             "additionalProperties": False,
         }
 
     def _field(self, field: Field) -> dict[str, Any]:
-        schema = self.of(field.shape)
-        if not self.editors:
-            return schema
         described = {"description": field.doc} if field.doc else {}
         if field.default is not MISSING:
             described["default"] = field.default
-        return {**described, **schema}
+        return {**described, **self.of(field.shape)}
 
     def _named(self, kind: str) -> dict[str, Any]:
         def write() -> dict[str, Any]:
@@ -170,11 +159,9 @@ class SchemaWriter:
                 "minProperties": 1,
                 "maxProperties": 1,
             }
-            if kind not in KERAS_OBJECTS and not self.editors:
-                return with_arguments
             words = self.catalogue.identifiers(kind) if kind in KERAS_OBJECTS else names
             options = [{"$comment": kind, "enum": words}, with_arguments]
-            return {"anyOf": [*options, {"$ref": "#/$defs/variable"}] if self.editors else options}
+            return {"anyOf": [*options, {"$ref": "#/$defs/variable"}]}
 
         return self._define(kind, write)
 
@@ -207,21 +194,21 @@ class SchemaWriter:
                 for kind in kinds
             ]
             known = {"enum": [*kinds, *reported], "$comment": "loss"}
-            loss = {"anyOf": [known, {"$ref": "#/$defs/variable"}]} if self.editors else known
+            loss = {"anyOf": [known, {"$ref": "#/$defs/variable"}]}
             return {"properties": {"loss": loss}, "required": ["loss"], "allOf": cases}
 
         by_loss = self._define("loss-term", named_by_loss)
         number = _alternatives(self.of(Number()))
 
         def term(inner: dict[str, Any]) -> dict[str, Any]:
-            return {"anyOf": [*number, {"type": ["object", "null"], **inner}]} if self.editors else inner
+            return {"anyOf": [*number, {"type": ["object", "null"], **inner}]}
 
         properties = {
             kind: term({"if": {"required": ["loss"]}, "then": by_loss, "else": term_of(kind)})
             for kind in [*kinds, *reported]
         }
         # One file may change a term that another one names; a whole spec must say what kind each is.
-        others = term({"if": {"required": ["loss"]}, "then": by_loss}) if self.editors else by_loss
+        others = term({"if": {"required": ["loss"]}, "then": by_loss})
         return {"type": "object", "$comment": "loss", "properties": properties, "additionalProperties": others}
 
 
@@ -232,10 +219,4 @@ def _alternatives(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def editor_schema(catalogue: Catalogue) -> dict[str, Any]:
     """The schema for editors and other validators: specs/schema/spec.schema.json."""
-    return SchemaWriter(catalogue, editors=True).write()
-
-
-@lru_cache(maxsize=4)
-def checking_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """The schema of a merged tree in long form."""
     return SchemaWriter(catalogue).write()

@@ -4,16 +4,23 @@ They come from two places: the annotations of types.py, and the catalogue of eve
 `Text` and the notes `Doc` and `Key` can also be written in `Annotated`, beside a `Range`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 MISSING: Any = object()
+# A number of steps or epochs, as text.
+DURATION = re.compile(r"\s*([0-9]{1,12})\s+(step|epoch)s?\s*")
 
 
 @dataclass(frozen=True)
 class Shape:
     """Anything a value may be; the base of all shapes."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a text, number, flag or null has this shape."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -25,10 +32,16 @@ class Anything(Shape):
 class Nothing(Shape):
     """null."""
 
+    def accepts(self, value: Any) -> bool:
+        return value is None
+
 
 @dataclass(frozen=True)
 class Flag(Shape):
     """true or false."""
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,17 @@ class Number(Shape):
     above: float | None = None
     below: float | None = None
 
+    def accepts(self, value: Any) -> bool:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        return (
+            (not self.whole or value == int(value))
+            and (self.minimum is None or value >= self.minimum)
+            and (self.maximum is None or value <= self.maximum)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
 
 @dataclass(frozen=True)
 class Text(Shape):
@@ -49,6 +73,9 @@ class Text(Shape):
     pattern: str | None = None
     hint: str = "text"
 
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str) and (self.pattern is None or bool(re.fullmatch(self.pattern, value)))
+
 
 @dataclass(frozen=True)
 class Words(Shape):
@@ -56,12 +83,21 @@ class Words(Shape):
 
     values: tuple[Any, ...]
 
+    def accepts(self, value: Any) -> bool:
+        return any(value == word and isinstance(value, bool) == isinstance(word, bool) for word in self.values)
+
 
 @dataclass(frozen=True)
 class Length(Shape):
     """A Duration: a number of steps, or `N epochs`; at least 0 or 1 of them."""
 
     minimum: Literal[0, 1] = 0
+
+    def accepts(self, value: Any) -> bool:
+        if isinstance(value, str):
+            match = DURATION.fullmatch(value)
+            return match is not None and int(match[1]) >= self.minimum
+        return Number(whole=True, minimum=self.minimum).accepts(value)
 
 
 @dataclass(frozen=True)
@@ -125,15 +161,21 @@ class Key:
 
 @dataclass(frozen=True)
 class Field:
-    """A key of a record, or an argument: its shape, what it is for, and what it is where nobody says.
+    """A key of a record, or an argument.
 
-    `default` is plain data, MISSING where there is none to show.
+    Args:
+        shape: What its value may be.
+        doc: What it is for.
+        required: Whether it must be given.
+        default: Its value where the spec gives none, as plain data; MISSING where there is none to show.
+        attribute: Its name in the record's class; empty where the class lacks it.
     """
 
     shape: Shape
     doc: str = ""
     required: bool = False
     default: Any = MISSING
+    attribute: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +201,8 @@ class Record(Shape):
         doc: What it is for.
         short: The field that a value which is no mapping stands for.
         options: Keys of which at most one may stand; empty where all go together.
-        noun: What a key is, as messages say it.
+        noun: What messages call a key.
+        cls: The class of types.py that a value becomes; None where it stays plain data.
     """
 
     name: str
@@ -168,6 +211,7 @@ class Record(Shape):
     short: str | None = None
     options: tuple[Option, ...] = ()
     noun: str = "key"
+    cls: type | None = None
 
     def option_of(self, key: str) -> Option | None:
         """The option that a key belongs to."""

@@ -8,14 +8,14 @@ import pytest
 
 from builders import catalogue_builder
 from builders.catalogue_builder import LOADS_CODE, build_catalogue, catalogue_text
-from builders.spec.annotations import shape_of
+from builders.spec.annotations import language, shape_of
 from builders.spec.catalogue import CATALOGUE_PATH, read_catalogue
 from builders.spec.json_shapes import shape_from_json, shape_to_json
 from builders.spec.keras_types import ARGUMENTS, Activation
 from builders.spec.nodes import from_plain
 from builders.spec.problems import Place
 from builders.spec.shapes import Anything, options_of
-from builders.spec.structure import Structure
+from builders.spec.walker import Walker
 from workflows import schema
 
 
@@ -75,16 +75,19 @@ def test_every_argument_is_typed(committed):
 def test_defaults_fit_their_types(committed):
     """Keras' own defaults judge the hand-written table: each must pass the check of a spec."""
     catalogue = read_catalogue(committed)
-    structure = Structure(catalogue)
+
+    def mistakes(tree):
+        walker = Walker(catalogue)
+        walker.read(from_plain(tree, Place("x", 1, 1)), language())
+        return [str(problem) for problem, _ in walker.wrong]
+
     layers = []
     for name, entry in committed["layer"].items():
         layers.append({name: {key: item["default"] for key, item in entry["arguments"].items() if "default" in item}})
-    found = structure.check(from_plain({"decoder": {"layers": layers}}, Place("x", 1, 1)))
-    assert [str(problem) for problem, _ in found] == []
+    assert mistakes({"decoder": {"layers": layers}}) == []
     for name, entry in committed["optimizer"].items():
         given = {key: item["default"] for key, item in entry["arguments"].items() if "default" in item}
-        tree = {"training": {"optimizer": {name: given}}}
-        assert [str(problem) for problem, _ in structure.check(from_plain(tree, Place("x", 1, 1)))] == []
+        assert mistakes({"training": {"optimizer": {name: given}}}) == []
 
 
 def test_keras_takes_every_word_of_the_table(committed):

@@ -11,7 +11,7 @@ from builders.spec.checks.sweep import sweep_checks
 from builders.spec.checks.training import optimizer_checks, schedule_checks
 from builders.spec.checks.view import View
 from builders.spec.problems import Problem
-from builders.spec.structure import MOST_PROBLEMS
+from builders.spec.walker import MOST_PROBLEMS
 
 
 def cross_checks(view: View) -> list[Problem]:

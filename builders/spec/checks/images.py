@@ -6,7 +6,7 @@ from typing import Any
 
 from builders.spec.catalogue import Entry
 from builders.spec.checks.view import View
-from builders.spec.image_range import REASON
+from builders.spec.messages import RANGE_REASON
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 
@@ -48,8 +48,8 @@ def _end(view: View, path: Path) -> Iterator[Problem]:
                 return
             scale, offset = scale * steps[0], scale * steps[1] + offset
         elif layer.endswith("Normalization"):
-            message = f"gives values around 0 instead of an image: {REASON}, or add a layer that ends in a sigmoid"
-            yield view.problem(here, message)
+            message = f"gives values around 0 instead of an image: {RANGE_REASON}"
+            yield view.problem(here, f"{message}, or add a layer that ends in a sigmoid")
             return
         elif activation in _BOUNDS:
             low, high = sorted(scale * bound + offset for bound in _BOUNDS[activation])

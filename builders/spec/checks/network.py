@@ -5,8 +5,8 @@ from pathlib import PurePath
 
 from builders.spec.annotations import record_of
 from builders.spec.checks.view import View
-from builders.spec.nodes import Path, plain
-from builders.spec.problems import Problem, listed, shown, suggestion
+from builders.spec.nodes import Node, Path
+from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
 from builders.spec.types import Decoder, Discriminator, Duration, Encoder
 from common.program import typed
 
@@ -68,7 +68,7 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
     name, entry = view.choice(*path, "backbone", kind="backbone") or ("", None)
     if entry is None:
         return
-    taps = view.node(*path, "taps", written=True)
+    taps = view.node(*path, "taps")
     # Of a loss or metric taps are an argument like any other, and reported as missing with the others.
     counted = taps is None and path[0] in ("loss", "metrics")
     if not counted and not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
@@ -77,21 +77,24 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
         )
         yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
     elif taps is not None and entry.facts.get("taps"):
-        yield from _taps(view, path, name, entry.facts["taps"], plain(taps))
+        yield from _taps(view, (*path, "taps"), name, entry.facts["taps"], taps)
     yield from _weights(view, path, name)
     yield from _size(view, path, name, entry.facts.get("minimum_size"))
 
 
-def _taps(view: View, path: Path, name: str, known: list[str], taps: object) -> Iterator[Problem]:
-    words = [tap for tap in taps if isinstance(tap, str)] if isinstance(taps, list | dict) else []
+def _taps(view: View, path: Path, name: str, known: list[str], taps: Node) -> Iterator[Problem]:
+    if taps.is_mapping:
+        words = [(tap, taps.key_place(tap)) for tap in taps.value]
+    else:
+        words = [(tap.value, tap.place) for tap in taps.value or () if isinstance(tap.value, str)]
     seen = set()
-    for tap in words[:_MOST_TAPS]:
+    for tap, place in words[:_MOST_TAPS]:
         if tap not in known:
             hint = suggestion(tap, known)
             message = f"unknown tap {shown(tap)} of {name}{hint}; `{typed(f'taps {name}')}` lists all"
-            yield view.problem((*path, "taps", tap), message.replace("?; `", "? `"))
+            yield problem_at(place, (*path, tap), message.replace("?; `", "? `"))
         if tap in seen:
-            yield view.problem((*path, "taps", tap), f"tap {shown(tap)} stands here twice; remove one")
+            yield problem_at(place, (*path, tap), f"tap {shown(tap)} stands here twice; remove one")
         seen.add(tap)
 
 

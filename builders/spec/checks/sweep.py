@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from builders.spec.annotations import language, record_of
+from builders.spec.annotations import record_of
 from builders.spec.checks.objective import unmeasured
 from builders.spec.checks.view import Checked, View
 from builders.spec.conditions import When, alternatives, combinations, in_order, meets, needed
 from builders.spec.nodes import MAX_NODES, Node, Path, count, from_plain, plain
-from builders.spec.overrides import Overrides, outer_first
+from builders.spec.overrides import outer_first, sweep_value
 from builders.spec.problems import Place, Problem, SpecErrors, listed, problem_at, shown, suggestion
 from builders.spec.types import SweepParameter
 from builders.spec.variables import literal
@@ -184,7 +184,6 @@ class _Trials:
         self._parameters = Parameters.of(view)
         self._view, self._check, self._known = view, check, set(known)
         self._base = merged.with_items({k: v for k, v in merged.value.items() if k not in ("sweep", "expected")})
-        self._overrides = Overrides(view.catalogue, language())
         column = view.get("sweep", "objective", kind=str) or view.get("training", "monitor", kind=str)
         # Where the spec itself lacks the column, that is known.
         self._column = None if column is None or unmeasured(view, column) else column
@@ -255,7 +254,8 @@ class _Trials:
         tree, unset = self._base, {}
         for path in outer_first(trial):
             try:
-                tree = self._overrides.at(tree, path, from_plain(literal(trial[path]), place or tree.place))
+                value = from_plain(literal(trial[path]), place or tree.place)
+                tree = sweep_value(tree, path, value, self._view.catalogue)
             except SpecErrors as errors:
                 unset[path] = errors.problems[0].message
         return tree, unset
@@ -271,7 +271,7 @@ class _Trials:
         problems = [problem for problem in checked.problems if problem not in self._known]
         if not problems and self._column is not None and (message := unmeasured(checked.view, self._column)):
             problems = [problem_at(tree.place, ("sweep", "objective"), message)]
-        return plain(checked.view.root), problems
+        return plain(checked.root), problems
 
     def _replaced_by(self, name: str, trial: Trial) -> str | None:
         """A parameter with a value that replaces what `name` has set."""
@@ -281,7 +281,7 @@ class _Trials:
             for value in self._parameters.values[other][:_MOST_ATTEMPTS]:
                 pair, unset = self._tree({name: trial[name], other: value})
                 again = from_plain(literal(trial[name]), pair.place)
-                if not unset and plain(self._overrides.at(pair, name, again)) != plain(pair):
+                if not unset and plain(sweep_value(pair, name, again, self._view.catalogue)) != plain(pair):
                     return other
         return None
 

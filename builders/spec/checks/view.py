@@ -1,14 +1,14 @@
-"""A spec as checks look at it: whatever is wrong by itself is not there."""
+"""View of a spec for cross-field checks; values that are already reported as wrong are hidden."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from builders.spec.annotations import parse_duration
 from builders.spec.catalogue import Catalogue, Entry
 from builders.spec.nodes import DEFAULT, Node, Path, find, plain
 from builders.spec.problems import Problem, problem_at
-from builders.spec.typed import parse_duration
-from builders.spec.types import Duration
+from builders.spec.types import Duration, Spec
 
 
 class View:
@@ -16,22 +16,20 @@ class View:
 
     Args:
         root: The complete tree.
-        written: The tree without defaults.
         faulty: Paths of wrong values.
         catalogue: Everything a spec may name.
     """
 
-    def __init__(self, root: Node, written: Node, faulty: set[Path], catalogue: Catalogue):
+    def __init__(self, root: Node, faulty: set[Path], catalogue: Catalogue):
         self.root = root
-        self.written = written
         self.faulty = faulty
         self.catalogue = catalogue
 
-    def node(self, *path: str | int, written: bool = False) -> Node | None:
+    def node(self, *path: str | int) -> Node | None:
         """The node at a path, unless it is absent or wrong."""
         if path in self.faulty:
             return None
-        found, reached = find(self.written if written else self.root, path)
+        found, reached = find(self.root, path)
         return found if reached == path else None
 
     def get(self, *path: str | int, kind: Any = object) -> Any:
@@ -46,8 +44,10 @@ class View:
 
     def says(self, *path: str | int) -> bool:
         """Whether the file itself gives a value, other than null or nothing."""
-        node = self.node(*path, written=True)
-        return node is not None and node.value not in (None, [], {})
+        node = self.node(*path)
+        if node is None or node.place == DEFAULT or node.value in (None, [], {}):
+            return False
+        return not node.is_mapping or any(item.place != DEFAULT for item in node.value.values())
 
     def keys(self, *path: str | int) -> list[str]:
         """Keys of the mapping at a path."""
@@ -126,8 +126,18 @@ class View:
 
 @dataclass(frozen=True)
 class Checked:
-    """A complete tree, all that is wrong with it, and the names of the variables that it uses."""
+    """A tree after all checks.
+
+    Args:
+        view: The complete tree as checks see it.
+        root: The complete tree, without the `defaults` that were spread over its layers.
+        spec: Its typed value, where nothing is wrong.
+        problems: All that is wrong with it.
+        used: Names of the variables that it uses.
+    """
 
     view: View
+    root: Node
+    spec: Spec
     problems: list[Problem]
     used: set[str]
