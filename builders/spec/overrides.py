@@ -78,16 +78,14 @@ class _Setting:
         if not parts:
             return self._merge(node, self.value, shape)
         shape = self._inner(node, shape)
-        holds: tuple[type, ...] = (
-            (Items, Anything) if node is not None and node.is_list else (*_MAPPINGS, Items, Anything)
-        )
-        is_leaf = node is not None and not isinstance(node.value, dict | list)
-        if is_leaf or not isinstance(shape, holds):
+        is_list = node is not None and node.is_list
+        is_leaf = node is not None and not is_list and not node.is_mapping
+        if is_leaf or not isinstance(shape, (Items, Anything) if is_list else (*_MAPPINGS, Items, Anything)):
             message = f"holds {'nothing' if node is None else shown(plain(node))}"
             if isinstance(shape, Named):
                 raise self.fail(done, f"{message}; {self._switch(done, self._mapping(parts))}")
             raise self.fail(done, f"{message}; nothing lies below it at '{'.'.join(parts)}'")
-        if isinstance(shape, Items) or (isinstance(shape, Anything) and node is not None and node.is_list):
+        if isinstance(shape, Items) or is_list:
             return self._item(node, parts, shape.item if isinstance(shape, Items) else shape, done)
         if isinstance(shape, Record) and parts[0] == "variables" and not done:
             return self._variable(node, parts[1:])

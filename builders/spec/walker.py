@@ -208,7 +208,7 @@ class Walker:
         if shape.cls is LossTerm:
             own = (*_TERM_FIELDS, "loss")
             kind = items["loss"].value if "loss" in items else path[-1]
-            typed["loss"] = Choice(kind, {key: plain(item) for key, item in items.items() if key not in own})
+            typed["loss"] = Choice(str(kind), {key: plain(item) for key, item in items.items() if key not in own})
         return shape.cls(**typed)
 
     def _unknown_keys(self, node: Node, noun: str, known: Iterable[str], path: Path, added: Iterable[str] = ()) -> str:
@@ -233,7 +233,8 @@ class Walker:
             self._several_names(node, shape.kind, names, path)
         items: dict[str, Node] = {}
         for name, arguments in node.value.items():
-            entry, added = self.catalogue.entry(shape.kind, name), ()
+            entry = self.catalogue.entry(shape.kind, name)
+            added: Iterable[str] = ()
             if shape.kind == "layer" and spread and name in spread:
                 arguments, added = self._spread(arguments, name, spread[name])
             if entry is not None and arguments.is_mapping:
