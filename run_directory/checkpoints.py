@@ -1,7 +1,7 @@
-"""The checkpoints of a run as files: which there are, which is meant, and how one stays while it is read.
+"""The checkpoints of a run as files: which exist, which one is meant, and how one stays while it is read.
 
 A checkpoint is a safetensors file with a hash of its arrays. Its header also holds the run's own small files as text,
-its *record*: whatever of them is damaged later can be restored from the newest checkpoint.
+its *record*: files that are damaged later can be restored from the newest checkpoint.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ def delete_checkpoint(path: Path) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
     except BlockingIOError:
-        return  # whoever deletes checkpoints next finds it again
+        return  # the next call finds it again
     except OSError:
         path.unlink(missing_ok=True)  # it is gone, or on a file system without locks
 
@@ -112,9 +112,7 @@ def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mappi
         return found[-1]
     if which == "best":
         if best is None:
-            raise RequestError(
-                f"{run}: no checkpoint is the best yet, for no epoch was finished; use --checkpoint last"
-            )
+            raise RequestError(f"{run}: no best checkpoint yet, because no epoch has finished; use --checkpoint last")
         wanted = best["step"]
     elif str(which).isdecimal() and len(str(which)) <= 18:
         wanted = int(which)
@@ -131,11 +129,11 @@ def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mappi
 
 
 def whole_or_other(wanted: Checkpoint, others: Sequence[Checkpoint]) -> tuple[Checkpoint, str]:
-    """A checkpoint, or what takes its place where it is damaged: the newest before it, or else the oldest after it.
+    """A checkpoint, or where it is damaged its replacement: the newest before it, or else the oldest after it.
 
     Args:
         wanted: A checkpoint that is held.
-        others: Those that may take its place.
+        others: Those that may replace it.
 
     Returns:
         A whole checkpoint that is held, and a sentence where it is another one.
@@ -165,7 +163,7 @@ def read_arrays(
     Args:
         path: A safetensors file.
         hashed: Whether a hash of its content must be in it, as in all that `write_checkpoint` writes.
-        checked: Whether `check_whole` has been through it while it was held, so that it need not be again.
+        checked: Whether `check_whole` has read it while it was held, so that it need not be checked again.
         wanted: Which arrays, by name. Unset: all.
 
     Raises:
@@ -191,7 +189,7 @@ def _opened(path: Path, hashed: bool) -> "Iterator[tuple[Any, dict[str, str]]]":
     try:
         with open_regular(path) as opened:
             status = os.fstat(opened.fileno())
-        # A file of holes costs a stranger nothing, and whoever reads it hours.
+        # A sparse file costs its author nothing, and reading it takes hours.
         if 0 < status.st_blocks * 512 < status.st_size // 100 and status.st_size > 1 << 20:
             raise DamagedCheckpoint(f"{path}: was never written whole: nearly all of it is empty; use another one")
         with safe_open(path, framework="numpy") as file:

@@ -16,7 +16,6 @@ from typing import Any
 from common.errors import RequestError, WorkFailed
 from common.files import atomic_file, read_regular, remove_unfinished
 from common.program import typed
-from run_directory.kinds import wrong_kind
 
 # The most bytes of a file that is read whole, by name or suffix. Values of JSON take up to 25 times as much in memory.
 # 10,000 epochs of 100 columns take 20 MB, the figures of 300,000 images 30 MB.
@@ -40,7 +39,7 @@ class RunFolder:
         self._identity: tuple[int, int] | None = None
 
     def inside(self, *names: str) -> Path:
-        """A path in the run. Raises RequestError where a link stands on the way, for it could lead anywhere."""
+        """A path in the run. Raises RequestError where a link is on the way, for it could lead anywhere."""
         place = self.path
         for name in names:
             place = place / name
@@ -54,7 +53,7 @@ class RunFolder:
         self._identity = found.st_dev, found.st_ino
 
     def check_present(self) -> None:
-        """Raises RunGone where the folder is gone, or another one stands in its place."""
+        """Raises RunGone where the folder is gone, or another one is in its place."""
         with contextlib.suppress(OSError):
             found = self.path.stat()
             if self._identity is None or self._identity == (found.st_dev, found.st_ino):
@@ -108,7 +107,7 @@ class RunFolder:
         return read
 
     def write_json(self, value: Mapping[str, Any], *names: str) -> None:
-        """Writes a mapping whole. What is no UTF-8, as in a typed path, becomes `\\udce9`, which JSON reads."""
+        """Writes a mapping whole. What is not UTF-8, as in a typed path, becomes `\\udce9`, which JSON reads."""
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         self.write(text.encode("utf-8", "backslashreplace"), *names)
 
@@ -125,7 +124,7 @@ class RunFolder:
         """Removes files that a killed process had not finished; those of living processes stay."""
         for folder, folders, _ in os.walk(self.path):  # which follows no links
             if "export" in folders and folder == os.fspath(self.path):
-                folders.remove("export")  # it is replaced as a whole, and may hold what is not ours
+                folders.remove("export")  # it is replaced as a whole, and may hold files of others
             remove_unfinished(Path(folder))
 
 
@@ -134,7 +133,7 @@ def making(folder: Path) -> Iterator[None]:
     """Held while a run is made in a folder; first removes what a process that was killed had not finished."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # without locks nobody knows what is being made at this moment
+        with contextlib.suppress(OSError):  # without locks it is unknown what is being made at this moment
             fcntl.flock(handle, fcntl.LOCK_EX)
             for left in folder.glob(".[0-9]*-[0-9]*-????"):
                 shutil.rmtree(left)
@@ -148,3 +147,60 @@ def folders_in(folder: str | os.PathLike) -> list[str]:
     with contextlib.suppress(OSError), os.scandir(os.fspath(folder)) as entries:
         return [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     return []
+
+
+_FIGURE = (int, float, type(None))
+# What is read again of environment.json …
+ENVIRONMENT = {
+    "versions": {"*": str},
+    "platform": str,
+    "processor": str,
+    "devices": [str],
+    "precision": str,
+    "git": {"commit": (str, type(None)), "dirty": (bool, type(None))},
+    "command": [str],
+    "image_shape": [int],
+    "feature_cache": bool,
+    "frozen_weights": {"*": str},
+    "dataset": {"fingerprint": str, "images": {"*": int}, "bad_images": [str], "class_names": [str]},
+}
+# … and of an evaluation's metrics.json.
+EVALUATION = {
+    "count": int,
+    "checkpoint": str,
+    "step": int,
+    "split": str,
+    "metrics": {"*": {"mean": _FIGURE, "std": _FIGURE, "baseline": _FIGURE}},
+    "latents": {"*": _FIGURE},
+}
+
+
+def wrong_kind(value: Any, kind: Any, place: str = "") -> str:
+    """Where a value read from JSON has another type than expected, as `dataset.images.train is 'many'`; else empty.
+
+    Args:
+        value: The value.
+        kind: A type or several; `[kind]`, a list of such; `{"*": kind}`, a mapping of any names to such; or
+            `{name: kind}`, a mapping in which these names may be missing and others are not checked.
+        place: Path of the value, for the message.
+    """
+    if not isinstance(kind, list | dict):
+        return "" if _is(value, kind) else f"{place or 'it'} is {value!r:.60}"
+    if not isinstance(value, list if isinstance(kind, list) else dict):
+        return f"{place or 'it'} is {value!r:.60}"
+    every = kind[0] if isinstance(kind, list) else kind.get("*")
+    for name, item in enumerate(value) if isinstance(value, list) else value.items():
+        wanted = every or kind.get(name)
+        if wanted is None or (not isinstance(wanted, list | dict) and _is(item, wanted)):
+            continue
+        if wrong := wrong_kind(item, wanted, f"{place}.{name}" if place else str(name)):
+            return wrong
+    return ""
+
+
+def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
+    if not isinstance(value, kind):
+        return False
+    if isinstance(value, bool):  # in Python True is an int; in JSON it is none
+        return kind is bool or (isinstance(kind, tuple) and bool in kind)
+    return not (isinstance(value, int) and abs(value) > 2**53)  # which no float holds

@@ -23,8 +23,8 @@ def record_of(run: Run, **state: Any) -> dict[str, str]:
 def repair(run: Run) -> list[str]:
     """Restores files of a run that are missing or damaged, from its newest readable checkpoint.
 
-    A damaged file stays beside the new one as `NAME.damaged`. What no checkpoint holds stays as it is, for whoever
-    reads it next to report.
+    A damaged file stays beside the new one as `NAME.damaged`. What no checkpoint holds stays as it is; reading it
+    reports the damage.
 
     Args:
         run: A run that this process holds.
@@ -71,7 +71,7 @@ def _newest_first(run: Run) -> list[Checkpoint]:
 
 
 def _problem(run: Run, name: str, check: Callable[[Run], Any], began: bool) -> str:
-    """What is wrong with a file; empty where nothing is. A run that has not begun lacks some."""
+    """What is wrong with a file; empty where nothing is. A run that has not begun lacks some files."""
     try:
         content = run.read(name)
         if content is None:
@@ -89,14 +89,14 @@ def _check_state(run: Run) -> None:
 
 def _check_history(run: Run) -> None:
     rows = run.history_rows()
-    with contextlib.suppress(RequestError):  # without a state nobody knows how many there should be
+    with contextlib.suppress(RequestError):  # without a state their number is unknown
         last = run.checkpoints()[-1:]
         if last and len(rows) < last[0].epoch:
             raise ValueError
 
 
 def _check_spec(run: Run) -> None:
-    # A mistake of whoever edits it is reported with its place when it is read; it is not undone.
+    # A mistake of a user who edits it is reported with its place when it is read; it is not undone.
     content = run.read("spec.yaml") or b""
     if b"\0" in content or not content.strip():
         raise ValueError

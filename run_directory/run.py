@@ -1,4 +1,4 @@
-"""The run directory: everything a training leaves on disk, and the only module that knows its file names.
+"""The run directory: everything a training writes to disk, and the only module that knows its file names.
 
     runs/<name>/<UTC time>-<4 letters>/
         spec.yaml  spec.resolved.json  environment.json  state.json  history.csv
@@ -31,10 +31,8 @@ from run_directory.checkpoints import (
     is_regular,
     whole_or_other,
 )
-from run_directory.folder import RunFolder, folders_in, making
-from run_directory.history import Row, parse_rows, row_of, rows_text, series
-from run_directory.kinds import ENVIRONMENT, EVALUATION
-from run_directory.state import RunState, process_lives
+from run_directory.folder import ENVIRONMENT, EVALUATION, RunFolder, folders_in, making
+from run_directory.state import Row, RunState, parse_rows, process_lives, row_of, rows_text, series
 
 if TYPE_CHECKING:
     from builders.spec import LoadedSpec
@@ -121,11 +119,7 @@ class Run(RunFolder):
         return self.read_json("environment.json", kind=ENVIRONMENT) or {}
 
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the images that its network takes.
-
-        Raises:
-            RequestError: It was not kept.
-        """
+        """(height, width, channels) of the images that its network takes. Raises RequestError where it was not kept."""
         try:
             height, width, channels = self.environment()["image_shape"]
         except (KeyError, TypeError, ValueError):
@@ -133,24 +127,20 @@ class Run(RunFolder):
         return height, width, channels
 
     def image_counts(self) -> dict[str, int]:
-        """Name of a split → how many images it had.
-
-        Raises:
-            RequestError: It was not kept.
-        """
+        """Name of a split → how many images it had. Raises RequestError where it was not kept."""
         try:
             return dict(self.environment()["dataset"]["images"])
         except (KeyError, TypeError, ValueError):
             raise RequestError(f"{self.path}: environment.json does not say how many images it trained on") from None
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
-        """Keeps versions, devices, hashes and whatever else the figures of this run depend on."""
+        """Keeps versions, devices, hashes and everything else that the figures of this run depend on."""
         self.write_json(environment, "environment.json")
 
     # State
 
     def state(self) -> RunState:
-        """How far the run is. A run whose process is gone is `interrupted`, whatever its file still says."""
+        """How far the run is. A run whose process is gone is `interrupted`, whatever state.json says."""
         state = self._written_state()
         if state.status in ("created", "training") and not process_lives(state):
             state = replace(state, status="interrupted")
@@ -184,7 +174,7 @@ class Run(RunFolder):
     def lock(self) -> Iterator[None]:
         """Holds the run for this process. Raises RequestError, naming the holder, where another process holds it.
 
-        Whoever holds it finds nothing unfinished in it, and cannot write beside it once it is deleted or moved.
+        Unfinished files are removed; once the folder is deleted or moved, writing raises RunGone.
         """
         import filelock
 
@@ -204,7 +194,7 @@ class Run(RunFolder):
         try:
             self.remember()
             self.remove_unfinished()
-            with contextlib.suppress(RequestError):  # a state that is lost or damaged is for its holder to repair
+            with contextlib.suppress(RequestError):  # the caller repairs a state that is lost or damaged
                 if self.read("state.json") is not None:
                     self.update_state(pid=os.getpid(), host=socket.gethostname())
             yield
@@ -212,7 +202,7 @@ class Run(RunFolder):
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether a process, here or on a machine that shares this file system, holds the run at this moment."""
+        """Whether a process, here or on a machine that shares this file system, holds the run now."""
         import filelock
 
         lock = filelock.FileLock(self.inside(".lock"))
@@ -220,7 +210,7 @@ class Run(RunFolder):
             lock.acquire(timeout=0)
         except filelock.Timeout:
             return True
-        except OSError:  # a folder that cannot be written to: nobody works on it
+        except OSError:  # a folder that cannot be written to: no process works on it
             return False
         lock.release()
         return False
@@ -266,8 +256,8 @@ class Run(RunFolder):
         """As `checkpoint`, for reading: as long as what is returned lives, no training deletes its file.
 
         Returns:
-            The checkpoint; and a sentence where `best` or `last` is damaged, so that another one takes its place: the
-            newest whole one before it, or else the oldest after it.
+            The checkpoint; and a sentence where `best` or `last` is damaged and replaced: by the newest whole one
+            before it, or else the oldest after it.
 
         Raises:
             RequestError: There is none, or the step asked for is damaged.
@@ -313,11 +303,11 @@ class Run(RunFolder):
         return self.inside("report.html")
 
     def evaluation_dir(self, split: str, checkpoint: str) -> Path:
-        """Figures of one split under one checkpoint (`best`, `last` or a step)."""
+        """Figures of one split at one checkpoint (`best`, `last` or a step): `metrics.json`, arrays and pictures."""
         return self.inside("evaluation", f"{split}-{checkpoint}")
 
     def metrics_path(self, split: str, checkpoint: str) -> Path:
-        """The figures of an evaluation: `metrics.json`."""
+        """The figures of an evaluation."""
         return self.inside("evaluation", f"{split}-{checkpoint}", "metrics.json")
 
     def latents_path(self, evaluation: str) -> Path:
@@ -346,7 +336,7 @@ class Run(RunFolder):
 
 
 def is_run(path: str | os.PathLike) -> bool:
-    """Whether a directory is a run: whether it holds `state.json`, or what a lost one can be restored from."""
+    """Whether a directory is a run: whether it holds `state.json`, or files to restore a lost one from."""
     if is_regular(os.path.join(path, "state.json")):
         return True
     return is_regular(os.path.join(path, "spec.yaml")) and os.path.isdir(os.path.join(path, "checkpoints"))
@@ -366,7 +356,7 @@ def list_run_paths(runs_dir: str | os.PathLike) -> list[Path]:
         try:
             return str((Run(path).read_json("state.json") or {})["started"]), path.name
         except (RequestError, KeyError):
-            # The name says it too, in UTC: a damaged run must not make an older one the newest.
+            # The name holds the time too, in UTC: a damaged run must not make an older one the newest.
             found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-.*", path.name)
             return "{}-{}-{}T{}:{}:{}".format(*found.groups()) if found else "", path.name
 

@@ -1,4 +1,4 @@
-"""A run in one row: how far it is, and how well it does. Light: the window and `cli.py runs` share it."""
+"""A run in one row: how far it is, and how well it does. Light: the viewer's window and `cli.py runs` share it."""
 
 import contextlib
 from collections.abc import Mapping
@@ -59,16 +59,16 @@ class RunSummary:
 
 
 def summarise(run: Run) -> RunSummary:
-    """The row of a run; of one that cannot be read, a row that says so."""
+    """The row of a run; for one that cannot be read, a row that says so."""
     try:
         return _summary(run)
-    except Exception as error:  # whatever is wrong with one run, the others must be seen
+    except Exception as error:  # whatever is wrong with one run, the others must be shown
         return RunSummary(str(run.path), run.path.parent.name, "unreadable", message=str(error))
 
 
 def _summary(run: Run) -> RunSummary:
     state = run.state()
-    name, evaluation = telling_evaluation(run)
+    name, evaluation = headline_evaluation(run)
     figures = evaluation.get("metrics", {})
     best = state.best or {}
     return RunSummary(
@@ -89,15 +89,15 @@ def _summary(run: Run) -> RunSummary:
     )
 
 
-def telling_evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
-    """The evaluation that says most of a run, with its name: of test images by the best checkpoint where there is."""
+def headline_evaluation(run: Run) -> tuple[str | None, Mapping[str, Any]]:
+    """The run's headline evaluation and its name; prefers the test split at the best checkpoint."""
     evaluations = run.evaluations()
     name = next((name for name in ("test-best", "test-last", *evaluations) if name in evaluations), None)
     return name, evaluations[name] if name else {}
 
 
 def number_or_none(value: Any) -> float | None:
-    """A figure as it was kept. Raises TypeError or ValueError where it is none."""
+    """A figure as it was kept. Raises TypeError or ValueError where it is not a number."""
     return None if value is None else float(value)
 
 

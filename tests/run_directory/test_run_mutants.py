@@ -12,7 +12,7 @@ from common.errors import RequestError
 from run_directory.checkpoints import arrays_hash, read_arrays, read_record
 from run_directory.record import damaged
 from run_directory.run import Run
-from run_directory.summary import summarise, telling_evaluation
+from run_directory.summary import headline_evaluation, summarise
 from tests.workflows.export.test_manifest import MODEL
 from workflows.export.manifest import NAME, describe_files, problems_of, read_manifest, write_manifest
 
@@ -100,7 +100,7 @@ def read_all(run: Run) -> list[str]:
         lambda: run.hold_checkpoint("last"),
         lambda: damaged(run),
         lambda: summarise(run),
-        lambda: telling_evaluation(run),
+        lambda: headline_evaluation(run),
         lambda: read_arrays(last),
         lambda: read_record(last),
         lambda: read_manifest(run.export_dir),

@@ -18,7 +18,7 @@ from common.errors import print_traceback
 from common.files import open_regular
 from common.formatting import printable
 from run_directory.run import Run, find_run_paths
-from run_directory.summary import RunSummary, number_or_none, summarise, telling_evaluation
+from run_directory.summary import RunSummary, headline_evaluation, number_or_none, summarise
 
 _LARGEST_GRID = 1600
 # More than any run of ours has; a window that shows more of somebody else's would stand still.
@@ -95,7 +95,7 @@ def _spec(run: Run) -> dict[str, Any]:
 
 
 def _figures(run: Run) -> dict[str, Any]:
-    name, evaluation = telling_evaluation(run)
+    name, evaluation = headline_evaluation(run)
     figures = {
         metric: tuple(number_or_none(entry.get(part)) for part in ("mean", "std", "baseline"))
         for metric, entry in list(evaluation.get("metrics", {}).items())[:_MOST_FIGURES]

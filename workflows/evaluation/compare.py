@@ -15,7 +15,7 @@ from common.errors import RequestError
 from common.formatting import duration_text, metric_label, metric_text
 from common.program import typed
 from run_directory.run import Run
-from run_directory.summary import telling_evaluation
+from run_directory.summary import headline_evaluation
 from workflows.console import new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
 from workflows.plotting.curves import save_overlaid_curves
@@ -64,7 +64,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
     check_format(out)
     check_outputs("compare", [Path(out)], _images_read(selected), force)
     labels = _labels(selected)
-    chosen = [telling_evaluation(run) for run in selected]
+    chosen = [headline_evaluation(run) for run in selected]
     metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
     states = [run.state() for run in selected]
     return Comparison(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from run_directory.kinds import wrong_kind
+from run_directory.folder import wrong_kind
 
 # A name in a signature, which stands in programs of the model card.
 _WORD = re.compile(r"\w{1,100}")
