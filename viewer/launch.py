@@ -23,7 +23,7 @@ def view(runs_dir: str, run: Path | None = None) -> None:
 
     Args:
         runs_dir: Where the runs are.
-        run: The run to select first; None is the one selected last, or else the newest. For a run outside of
+        run: The run to select first; None selects the last session's, or else the newest. For a run outside of
             `runs_dir`, the folder of that run is listed instead.
 
     Raises:
@@ -77,12 +77,12 @@ def _missing_on_linux() -> str | None:
         if os.environ.get("SSH_CONNECTION"):
             return "this SSH session has no display (DISPLAY is not set); connect with ssh -Y"
         return "no display (DISPLAY is not set); run it in a graphical session, or under xvfb-run"
-    answer = _in_a_child(_probe)
-    if answer == "x11":
-        return f"the display {display} does not answer; check DISPLAY and xauth, over SSH connect with ssh -Y"
-    if answer == "glx":
-        return f"the display {display} knows no GLX, which OpenGL needs; start it with +extension GLX"
-    if answer is not None:
+    missing = _in_a_child(_probe)
+    if missing == "x11":
+        return f"the display {display} does not respond; check DISPLAY and xauth, over SSH connect with ssh -Y"
+    if missing == "glx":
+        return f"the display {display} does not support GLX, which OpenGL needs; start it with +extension GLX"
+    if missing is not None:
         return f"OpenGL does not start on the display {display}; {_LIBRARIES}"
     return None
 
@@ -128,7 +128,7 @@ def _in_a_child(probe) -> str | None:
     if child == 0:
         # The drivers' own messages are replaced by our sentence.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        answer = probe()
-        os._exit(next(code for code, word in codes.items() if word == answer))
+        missing = probe()
+        os._exit(next(code for code, word in codes.items() if word == missing))
     _, status = os.waitpid(child, 0)
     return codes.get(os.waitstatus_to_exitcode(status), "context")

@@ -17,7 +17,7 @@ from viewer.launch import named_as_listed
     [
         ({}, "DISPLAY is not set"),
         ({"SSH_CONNECTION": "here there"}, "connect with ssh -Y"),
-        ({"DISPLAY": ":987"}, "does not answer"),
+        ({"DISPLAY": ":987"}, "does not respond"),
     ],
 )
 def test_without_a_display(environment, reason, tmp_path):

@@ -1,4 +1,4 @@
-"""The window: makes everything, draws frames, hands input on."""
+"""The window: makes all parts, draws frames, and passes input on."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +26,7 @@ from viewer.runs.panel import RunsPanel
 from viewer.runs.watch import RunsWatcher
 
 _ABOVE, _BELOW = 36, 34
-# What the panels need at 100 %, in pixels; larger type needs so many times more.
+# Smallest window at 100 %, in pixels; it grows with the size of type.
 _LEAST_WIDTH, _LEAST_HEIGHT = 690, 420
 
 
@@ -35,8 +35,8 @@ class App:
 
     Args:
         runs_dir: Where the runs are.
-        run: The run to select first; None is the one selected last, or else the newest.
-        settings: What was remembered.
+        run: The run to select first; None selects the last session's, or else the newest.
+        settings: Choices of the last session.
     """
 
     def __init__(self, runs_dir: str, run: str | None, settings: Settings):
@@ -51,18 +51,18 @@ class App:
         self._jobs = 0
         self._released = False
         self._now: tuple = ()
-        # Part of a frame → how it failed when it was tried last.
+        # Phase of a frame → the error of its last try.
         self._failing: dict[str, str] = {}
         self._build(settings)
 
     def _build(self, settings: Settings) -> None:
         dpg.create_context()
-        # Callbacks run between frames, on this thread, so that the state needs no locks.
+        # Callbacks run on this thread between frames, so the state needs no locks.
         dpg.configure_app(manual_callback_management=True)
         self._textures = Textures()
         self._exports = Exports(self.state)
         self._looks = Looks(self._scale(settings.width, settings.height), settings.theme)
-        # Not DearPyGui's primary window: behind one the screen is cleared in black, whatever colour was asked for.
+        # Not DearPyGui's primary window, behind which the screen is always cleared in black.
         with dpg.window(
             tag="main",
             pos=(0, 0),
@@ -137,7 +137,7 @@ class App:
         self._attempt("state", self._follow)
         self._attempt("screen", self._draw)
         if self._released:
-            # Only now: where a frame is slow, panels note the end of a drag after the button was let go.
+            # Only now: in a slow frame, panels see the end of a drag after the button was released.
             self._released = False
             self.state.undo.seal()
         dpg.render_dearpygui_frame()
@@ -167,13 +167,13 @@ class App:
             self._attempt("input", partial(dpg.run_callbacks, [job]))
 
     def _attempt(self, part: str, work: Callable[[], object]) -> None:
-        """Does a part of a frame. A mistake of ours costs a line below, not the window with all that is open in it."""
+        """Runs one phase of a frame; an exception becomes a status message instead of closing the window."""
         try:
             work()
             self._failing.pop(part, None)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
-            if self._failing.get(part) != text:  # what fails to be drawn fails in each frame
+            if self._failing.get(part) != text:  # a phase that fails does so in each frame
                 self._failing[part] = text
                 print_traceback(error)
                 self.state.say(text, failure=True)
@@ -188,7 +188,7 @@ class App:
         laid_out = (size, settings.scale, settings.theme, self.state.panel)
         if laid_out != self._laid_out:
             if self._laid_out is not None and self._laid_out[-1] != self.state.panel:
-                # The button may be let go while another panel is open, and then nobody would take note of it.
+                # The button may be released while another panel is open, which this panel would not see.
                 self._panels[self._laid_out[-1]].on_leave()
             self._laid_out = laid_out
             self._lay_out(*size)
@@ -200,11 +200,11 @@ class App:
         self._looks.follow_typeface()
         if TYPEFACE.missing:
             self.state.say(fonts.advice(TYPEFACE.missing))
-            TYPEFACE.missing = ""  # once: there is no better advice
+            TYPEFACE.missing = ""  # once is enough
 
     @property
     def _with_image(self) -> bool:
-        """Whether the open panel looks at an image."""
+        """Whether the open panel shows an image."""
         return self.state.panel != "runs"
 
     def _lay_out(self, width: int, height: int) -> None:
@@ -217,7 +217,7 @@ class App:
         dpg.bind_item_theme("main", self._looks.behind())
         px = self._looks.px
         self._frame.layout(width)
-        # What is left between the row of buttons above and the line below.
+        # The area between the row of buttons and the status line.
         inner = max(200, width - px(24)), max(120, height - px(20 + _ABOVE + _BELOW))
         dpg.configure_item("image side", show=self._with_image)
         if self._with_image:
@@ -227,7 +227,7 @@ class App:
         self._panels[self.state.panel].layout(*inner)
 
     def _needs_redraw(self) -> bool:
-        """Whether something happened in the last frame that the next should show soon."""
+        """Whether the next frame should follow soon, because something changed in the last one."""
         state = self.state
         parts = (state, state.runs, state.images, state.reconstruct, state.inside, state.latents)
         now = (tuple(dpg.get_mouse_pos(local=False)), *(part.version for part in parts))
@@ -235,7 +235,7 @@ class App:
         return moved or self._jobs > 0 or self._exports.busy or self._textures.busy or not TYPEFACE.complete
 
     def _scale(self, width: int, height: int) -> float:
-        """The size of type that was chosen, or the largest below it that a window so large has room for."""
+        """The chosen size of type, or the largest one below it that fits the window."""
         wanted = self.state.settings.scale or self._input.scale()
         most = min(width / _LEAST_WIDTH, height / _LEAST_HEIGHT)
         return wanted if wanted <= most else max((scale for scale in SCALES if scale <= most), default=1.0)
@@ -243,7 +243,7 @@ class App:
     # Input
 
     def _perform(self, action: str) -> None:
-        """Does what a key stands for: everywhere the same, or what the open panel makes of it."""
+        """Runs a shortcut's action: the window's own, the open panel's, or the left side's."""
         panel = self._panels[self.state.panel]
         for actions in (self._actions, panel.actions, self._side.actions if self._with_image else {}):
             if action in actions:
@@ -251,7 +251,7 @@ class App:
                 return
 
     def _typing(self) -> bool:
-        # Enter ends the typing, and comes in the frame in which the field gives the keyboard up.
+        # Enter ends the typing, and arrives in the frame in which the field loses the focus.
         typing = (dpg.is_item_active(field) or dpg.is_item_deactivated(field) for field in self._fields)
         return any(typing) or self._side.asking
 
@@ -287,7 +287,7 @@ class App:
 
     @property
     def _covered(self) -> bool:
-        """Whether something lies over the panels."""
+        """Whether something is shown over the panels."""
         return self.state.help_open or self._side.asking
 
     def _save_panel(self) -> None:

@@ -1,4 +1,4 @@
-"""Shared memory through which the worker's arrays reach the window, and how both processes return memory."""
+"""Shared memory for the worker's arrays, and returning freed memory to the system."""
 
 import contextlib
 import ctypes
@@ -21,10 +21,10 @@ _ALIGNMENT = 64
 class Arena:
     """Two halves, written in turn: while the window copies one, the worker fills the other.
 
-    The window makes and removes it; the worker attaches to it by name.
+    The window makes and removes the arena; the worker attaches to it by name.
 
     Args:
-        name: Of an arena that exists; unset: a new one is made.
+        name: Name of an existing arena; unset makes a new one.
     """
 
     def __init__(self, name: str | None = None):
@@ -34,11 +34,11 @@ class Arena:
 
     @property
     def name(self) -> str:
-        """By which the worker finds it."""
+        """Name by which the worker attaches to it."""
         return self._memory.name
 
     def write(self, turn: int, arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, tuple[int, ...], str]]:
-        """Puts arrays into the half whose turn it is and says where they lie.
+        """Writes arrays into the half of a turn and returns their places.
 
         Raises:
             ValueError: They do not fit.
@@ -68,25 +68,22 @@ class Arena:
         return found
 
     def forget_name(self) -> None:
-        """Called by its maker once the other side is attached: the memory then ends with the last who has it open.
-
-        So nothing is left behind, however both of them end.
-        """
+        """Called by the maker once the worker is attached: the system then frees the memory with its last user."""
         if self._owner:
             self._owner = False
             self._memory.unlink()
 
     def close(self) -> None:
-        """Lets go of the memory."""
+        """Closes the memory."""
         self._memory.close()
         self.forget_name()
 
 
 def _reserved(size: int) -> SharedMemory:
-    """New shared memory that is there: what is only promised kills the process that writes to it later.
+    """New shared memory, allocated at once: writing to memory that is missing later would kill the process.
 
     Raises:
-        OSError: There is not so much.
+        OSError: There is not enough.
     """
     memory = SharedMemory(create=True, size=size)
     if hasattr(os, "posix_fallocate"):
@@ -100,7 +97,7 @@ def _reserved(size: int) -> SharedMemory:
 
 
 def _size() -> int:
-    """Containers often have 64 MB of shared memory in all, and writing beyond it kills a process."""
+    """A size that fits: containers often have 64 MB of shared memory in all."""
     folder = Path("/dev/shm")
     if sys.platform != "linux" or not folder.is_dir():
         return _WANTED
@@ -112,11 +109,10 @@ _BYTES = 128 * 1024
 
 
 def return_large_arrays() -> None:
-    """Lets every array of pixels or activations go back to the system once it is freed; call before there are any.
+    """Makes glibc return every freed large array to the system; call it before there are any.
 
-    glibc takes large pieces of memory from the system one by one, but raises what it calls large to the size of
-    whatever was freed. From then on arrays of all sizes share one heap, whose holes grow for as long as the window is
-    open. Elsewhere than with glibc nothing happens.
+    By default glibc raises its threshold for large pieces to the size of freed ones. All arrays then share one heap,
+    whose holes grow as long as the window is open. Without glibc nothing happens.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _BYTES)

@@ -1,4 +1,4 @@
-"""The window's end of the worker: starts it, asks it, notices when it dies."""
+"""The window's side of the worker: starts it, sends requests, and detects its death."""
 
 import contextlib
 import multiprocessing
@@ -18,16 +18,16 @@ Status = Literal["off", "starting", "ready", "dead"]
 
 
 class WorkerClient:
-    """Runs at most one worker. Nothing here waits for it.
+    """Runs at most one worker, without ever waiting for it.
 
     Args:
-        wake: Called, from another thread, when something has arrived.
+        wake: Called from another thread when a message has arrived.
     """
 
     def __init__(self, wake: Callable[[], None]):
         self._wake = wake
         self._outbox = Outbox()
-        # From the thread that reads: of which process, and a reply, READY, or why there will be nothing more.
+        # From the reading thread: the process, and its reply, READY, or the reason of its end.
         self._arrived: queue.SimpleQueue[tuple[Any, Reply | str]] = queue.SimpleQueue()
         self._process: Any = None
         self._connection: Connection | None = None
@@ -39,16 +39,16 @@ class WorkerClient:
 
     @property
     def pid(self) -> int | None:
-        """Of the worker's process."""
+        """Process id of the worker."""
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Starts a worker unless one lives."""
+        """Starts a worker unless one is running."""
         if self.status in ("starting", "ready"):
             return
         self._discard()
         self.status, self.why_dead = "starting", ""
-        context = multiprocessing.get_context("spawn")  # a fork would take the window's GL state along
+        context = multiprocessing.get_context("spawn")  # a fork would inherit the window's GL state
         try:
             self._connection, theirs = context.Pipe()
             self._arena = Arena()
@@ -74,15 +74,15 @@ class WorkerClient:
         ).start()
 
     def restart(self) -> None:
-        """Ends the worker, whatever it does, and starts a new one."""
+        """Ends the worker and starts a new one."""
         self._discard()
         self.status = "off"
         self.start()
 
     def ask(self, topic: str, kind: str, **arguments: Any) -> None:
-        """Asks for a piece of work, in place of what was asked under its topic and not begun. Starts the worker.
+        """Sends a request, in place of a waiting one of its topic. Starts the worker where needed.
 
-        A worker that died stays dead until `restart`, so that what killed it is not repeated without end.
+        A worker that died stays dead until `restart`, so that a deadly request is not repeated.
         """
         if self.status == "dead":
             return
@@ -91,16 +91,16 @@ class WorkerClient:
             self._outgoing.put(request)
 
     def waiting(self, topic: str | None = None) -> float | None:
-        """Seconds since the topic, or the oldest of all, was asked; None where nothing is awaited."""
+        """Seconds since the request of a topic, or the oldest of all, was sent; None where none is pending."""
         return self._outbox.waiting(topic)
 
     def replies(self) -> list[Reply]:
-        """What has arrived."""
+        """The replies that have arrived."""
         found = []
         while not self._arrived.empty():
             process, reply = self._arrived.get()
             if process is not self._process:
-                continue  # of a worker that was replaced
+                continue  # from a worker that was replaced
             if not isinstance(reply, Reply):
                 self._take_news(reply)
                 continue
@@ -125,7 +125,7 @@ class WorkerClient:
         self.status = "off"
 
     def _read(self, connection: Connection, arena: Arena, process: Any, outgoing: queue.SimpleQueue) -> None:
-        """In a thread of its own: copies arrays out of the shared memory and hands the half back."""
+        """In a thread: copies arrays out of the shared memory and acknowledges them."""
         while True:
             try:
                 message = connection.recv()
@@ -134,9 +134,9 @@ class WorkerClient:
                     outgoing.put(ACKNOWLEDGED)
                     self._arrived.put((process, replace(message, arrays=arrays, places={})))
                 elif message == READY:
-                    arena.forget_name()  # the worker has it open as well
+                    arena.forget_name()  # the worker has opened it
                     self._arrived.put((process, READY))
-            except Exception:  # an end of the pipe, a torn message: either way this worker is of no more use
+            except Exception:  # end of the pipe or a torn message: the worker is lost
                 break
             self._wake()
         process.join(5)
@@ -164,10 +164,7 @@ class WorkerClient:
 
 
 def _write(connection: Connection, outgoing: queue.SimpleQueue) -> None:
-    """In a thread of its own: a message larger than the pipe waits there until the worker has time to read it.
-
-    Ends with None. Where the worker is gone its reader notices, and says so.
-    """
+    """In a thread: sends messages until None; waits where one is larger than the pipe. The reader reports errors."""
     with contextlib.suppress(OSError, ValueError):
         while (message := outgoing.get()) is not None:
             connection.send(message)
@@ -175,7 +172,7 @@ def _write(connection: Connection, outgoing: queue.SimpleQueue) -> None:
 
 def _why(code: int | None) -> str:
     if code is None:
-        return "it stopped answering"
+        return "it stopped responding"
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = "; the system may have run out of memory" if name == "SIGKILL" else ""

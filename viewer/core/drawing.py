@@ -8,21 +8,27 @@ import numpy as np
 _LARGEST_ZOOM = 64.0
 _WHEEL_STEP = 1.25
 
-# Width and height; of a mosaic with its gaps no whole numbers.
+# Width and height; fractional for a mosaic with gaps.
 Size = tuple[float, float]
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class View:
-    """The centre of what is shown, in shares of the image's width and height, and a zoom of 1 where all of it fits."""
+    """The part of an image that a pane shows; panes share one view whatever their images' sizes.
+
+    Args:
+        x: Centre, as a share of the image's width.
+        y: Centre, as a share of its height.
+        zoom: 1 shows the whole image.
+    """
 
     x: float = 0.5
     y: float = 0.5
     zoom: float = 1.0
 
     def placement(self, pane: Size, image: Size) -> tuple[float, float, float]:
-        """Where the image lies.
+        """Where the image is in a pane.
 
         Args:
             pane: (width, height) in pixels of the screen.
@@ -45,23 +51,23 @@ class View:
         return left + share[0] * image[0] * scale, top + share[1] * image[1] * scale
 
     def zoomed(self, factor: float, pane: Size, image: Size, point: Point) -> "View":
-        """Nearer or farther, while what is under a point of the pane stays there."""
+        """Zoomed by a factor, around a fixed point of the pane."""
         zoom = min(_LARGEST_ZOOM, max(1.0, self.zoom * factor))
         share = self.to_share(pane, image, point)
         moved = replace(self, zoom=zoom).to_share(pane, image, point)
         return View(self.x + share[0] - moved[0], self.y + share[1] - moved[1], zoom).kept_inside()
 
     def turned(self, steps: float, pane: Size, image: Size, point: Point) -> "View":
-        """As `zoomed`, by so many steps of the mouse wheel."""
+        """Zoomed by steps of the mouse wheel."""
         return self.zoomed(_WHEEL_STEP**steps, pane, image, point)
 
     def panned(self, pane: Size, image: Size, by: Point) -> "View":
-        """Dragged by so many pixels of the screen."""
+        """Moved by so many pixels of the screen."""
         scale = self.placement(pane, image)[0]
         return replace(self, x=self.x - by[0] / (scale * image[0]), y=self.y - by[1] / (scale * image[1])).kept_inside()
 
     def kept_inside(self) -> "View":
-        """Moved so that no more is shown of what lies beside the image than there must be."""
+        """Moved so that the pane shows as little as possible outside of the image."""
         margin = 0.5 / self.zoom
         return replace(self, x=min(1 - margin, max(margin, self.x)), y=min(1 - margin, max(margin, self.y)))
 
@@ -73,7 +79,7 @@ def pixel_at(share: Point, image: Size) -> tuple[int, int] | None:
     return int(share[0] * image[0]), int(share[1] * image[1])
 
 
-# Told apart in grey and by colour-blind eyes (after Okabe and Ito), on dark and on light ground.
+# Distinct in grey and for colour-blind eyes (after Okabe and Ito), on dark and light ground.
 SERIES = (
     (86, 180, 233),
     (230, 140, 30),
@@ -85,7 +91,7 @@ SERIES = (
     (130, 140, 155),
 )
 
-# Anchors at equal distances. Lightness rises evenly in the first two, and falls evenly from the middle of the third.
+# Anchors at equal distances. Lightness rises evenly in the first two, and falls evenly from the third's middle.
 _ANCHORS = {
     "absolute": ("#05040a", "#2c0f4a", "#66166e", "#a12b62", "#d84c3e", "#f58413", "#f9c639", "#fcffa4"),
     "ssim": ("#440154", "#472f7d", "#39568c", "#287d8e", "#1f9e89", "#4ac26d", "#a5db36", "#fde725"),
@@ -93,7 +99,7 @@ _ANCHORS = {
     "grey": ("#000000", "#ffffff"),
 }
 _STEPS = 256
-# Stands in no map.
+# The colour of NaN, which is in no map.
 NO_NUMBER = (0.0, 1.0, 0.0)
 
 
@@ -113,8 +119,8 @@ def mapped(name: str, values: np.ndarray, low: float, high: float) -> np.ndarray
     Args:
         name: absolute, ssim, signed or grey.
         values: float, any shape.
-        low: What the first colour means.
-        high: What the last one means.
+        low: Value of the first colour.
+        high: Value of the last colour.
 
     Returns:
         float32 [..., 3] in [0, 1]; values outside of the range take the colour of its end, and NaN `NO_NUMBER`.
@@ -132,7 +138,7 @@ def scale_bar(name: str, width: int, height: int) -> np.ndarray:
 
 
 class Picture:
-    """An image that is drawn at any size: enlarged pixels stay sharp squares, reduced ones are averaged.
+    """An image that is drawn at any size: enlarged pixels stay squares, reduced ones are averaged.
 
     Args:
         image: [height, width, 1 or 3]: float32 in [0, 1] or uint8.
@@ -151,10 +157,10 @@ class Picture:
         self._levels = [np.concatenate([np.nan_to_num(floats).clip(0, 1), np.ones_like(floats[..., :1])], axis=-1)]
 
     def level(self, scale: float) -> np.ndarray:
-        """The image halved as often as it keeps at least one pixel for each that is shown.
+        """The image, halved as often as each pixel of the pane keeps at least one of its own.
 
         Args:
-            scale: Pixels of the pane for each of the image.
+            scale: Pixels of the pane for each pixel of the image.
         """
         wanted = halvings(scale, self._levels[0].shape[:2])
         while len(self._levels) <= wanted:
@@ -163,11 +169,11 @@ class Picture:
 
 
 def halvings(scale: float, size: Sequence[int]) -> int:
-    """How often an image can be halved so that at least one pixel is left for each that is shown.
+    """How often an image can be halved so that each pixel of the screen keeps at least one of its own.
 
     Args:
-        scale: Pixels of the screen for each of the image.
-        size: Its sides.
+        scale: Pixels of the screen for each pixel of the image.
+        size: Sides of the image.
     """
     count = 0
     while scale <= 0.5 and min(size) >> (count + 1) >= 1:
@@ -178,15 +184,15 @@ def halvings(scale: float, size: Sequence[int]) -> int:
 def draw(
     target: np.ndarray, picture: Picture | None, view: View, ground: tuple[float, float, float], other=None, split=0.0
 ) -> None:
-    """Fills a buffer with what a view shows of a picture.
+    """Fills a buffer with the part of a picture that a view shows.
 
     Args:
         target: float32 [height, width, 4], written in place.
-        picture: The picture; None leaves the ground.
-        view: Which part of it.
+        picture: The picture; None draws the ground alone.
+        view: The part to show.
         ground: Colour beside the picture, each in [0, 1].
-        other: A second picture, of the same proportions, that is shown left of the divider.
-        split: Where the divider is, as a share of the picture's width.
+        other: A picture of the same proportions, shown left of the divider.
+        split: Place of the divider, as a share of the picture's width.
     """
     target[...] = np.array([*ground, 1.0], np.float32)
     if picture is None:
@@ -211,12 +217,12 @@ def _paint(target: np.ndarray, picture: Picture, view: View, first: float, last:
         return
     columns = ((np.arange(x0, x1) + 0.5 - left) * (width / across)).astype(np.int64).clip(0, width - 1)
     rows = ((np.arange(y0, y1) + 0.5 - top) * (height / down)).astype(np.int64).clip(0, height - 1)
-    # Across first, and only in rows that are seen: enlarged rows are then copied whole.
+    # Columns first, and only of visible rows: enlarged rows are then copied whole.
     target[y0:y1, x0:x1] = image[rows[0] : rows[-1] + 1][:, columns][rows - rows[0]]
 
 
 def _span(start: float, end: float, size: int) -> tuple[int, int]:
-    """The pixels whose centres lie between two edges, within a pane."""
+    """The pixels of a pane whose centres are between two edges."""
     return max(0, round(start)), min(size, round(end))
 
 

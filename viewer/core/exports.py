@@ -26,7 +26,7 @@ _GAP, _MARGIN, _LINE = 16, 24, 24
 _TEXT = 17
 _SMALLEST = 256
 
-# Of a line as a whole, in which words may run the other way; without raqm Pillow knows no directions.
+# Direction of a whole line, in which words may run the other way; Pillow needs raqm for it.
 _DIRECTION = "ltr" if features.check("raqm") else None
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -36,8 +36,8 @@ class Column:
     """A column of a figure.
 
     Args:
-        title: Above it.
-        caption: Below it, a line each.
+        title: Text above it.
+        caption: Lines below it.
         image: float32 [height, width, 1 or 3] in [0, 1].
         error: Its error map in colours, float32 [height, width, 3]; None for the original.
     """
@@ -54,8 +54,8 @@ def save_comparison(path: Path, columns: Sequence[Column], heading: str, scale: 
     Args:
         path: The PNG file to write.
         columns: The original first.
-        heading: Above everything.
-        scale: Name of the colour map, what it shows, and what its first and its last colour mean.
+        heading: Text above all columns.
+        scale: Name of the colour map, its title, and the values of its first and last colour.
 
     Returns:
         The path.
@@ -95,29 +95,25 @@ def crop(source: Path, target: Path, box: tuple[int, int, int, int]) -> Path:
 
 
 class _Words:
-    """Writes on a page, each letter in a font that has it.
-
-    Args:
-        page: Is written on.
-    """
+    """Writes on a page, each letter in a font that has it."""
 
     def __init__(self, page: Image.Image):
         self._pen = ImageDraw.Draw(page)
 
     def write(self, corner: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
-        """Writes a line whose upper left corner is given."""
+        """Writes a line at an upper left corner."""
         left, top = corner
         for part, font in _parts(text):
-            # All fonts stand on one line.
+            # All fonts share one baseline.
             self._pen.text((left, top + _TEXT), part, ink, font, anchor="ls", direction=_DIRECTION)
             left += font.getlength(part, direction=_DIRECTION)
 
     def width(self, text: str) -> float:
-        """How wide a line is."""
+        """Width of a line, in pixels."""
         return sum(font.getlength(part, direction=_DIRECTION) for part, font in _parts(text))
 
     def fitting(self, text: str, width: int, keep_end: bool = False) -> str:
-        """The text, or as much of it as there is room for; a run's title is distinguished by its end."""
+        """As much of a text as fits; `keep_end` for titles of runs, which differ at their ends."""
         text = shown = printable(text)
         while text and self.width(shown) > width:
             text = text[1:] if keep_end else text[:-1]
@@ -126,7 +122,7 @@ class _Words:
 
 
 def _parts(text: str) -> list[tuple[str, _Font]]:
-    """A text in pieces, each with a font for all of it."""
+    """A text in pieces, each with a font that has all of its letters."""
     files = ((letter, next(iter(fonts.fonts_for(letter)), fonts.own_font())) for letter in text)
     return [("".join(letter for letter, _ in part), _font(file)) for file, part in groupby(files, lambda pair: pair[1])]
 
@@ -187,7 +183,7 @@ class Exports:
             self._state.say("There is nothing to save yet: open an image in the Reconstruct panel.", failure=True)
             return
         name = self._state.image_name
-        # An answer that is on its way is not in the figure yet, so neither is its checkpoint.
+        # A result that is still on its way is not in the figure, so its checkpoint is not named either.
         variants = [
             replace(variant, step=result.step) if result and result.step in dict(variant.checkpoints) else variant
             for variant, result in zip(own.variants, own.results)
@@ -212,7 +208,7 @@ class Exports:
             self._state.say(f"Saved {target}")
 
     def step(self) -> None:
-        """Finishes what the graphics card had to deliver first."""
+        """Finishes saving the panel once the graphics card has delivered its picture; called in each frame."""
         if self._panel is None:
             return
         raw, panel, box, since = self._panel
@@ -233,18 +229,18 @@ class Exports:
 
     @property
     def busy(self) -> bool:
-        """Whether a picture is on its way."""
+        """Whether a picture is being saved."""
         return self._panel is not None
 
     def close(self) -> None:
-        """Removes what was kept for a moment."""
+        """Removes temporary files."""
         for path in self._folder.iterdir():
             path.unlink(missing_ok=True)
         self._folder.rmdir()
 
 
 def free_name(what: str) -> Path:
-    """A name in the current folder that nothing has, not even a link that leads nowhere."""
+    """An unused name in the current folder, not even of a broken link."""
     stem = f"retrace-{what}-{time.strftime('%Y%m%d-%H%M%S')}"
     suffixes = chain([""], (f"-{number}" for number in count(2)))
     return next(path for suffix in suffixes if not os.path.lexists(path := Path.cwd() / f"{stem}{suffix}.png"))

@@ -11,16 +11,16 @@ import numpy as np
 from viewer.core.protocol import ImageSource, Reply
 from viewer.reconstruct.columns import Variant
 
-# The figure on screen is the mean of about so many frames.
+# The frame rate is a mean of about so many frames.
 _MEMORY = 8
 
 
 class Playing:
-    """See the module.
+    """A camera or video that plays: its frame rate, and whether it is paused.
 
     Attributes:
-        paused: Whether one frame stays.
-        rate: Frames a second; 0 before two were seen.
+        paused: Whether the frame is held.
+        rate: Frames a second; 0 before the second frame.
     """
 
     def __init__(self):
@@ -30,15 +30,15 @@ class Playing:
         self._interval = 0.0
 
     def pause(self) -> None:
-        """Stays at a frame, or goes on."""
+        """Pauses, or continues."""
         self.paused = not self.paused
 
     def rest(self) -> None:
-        """Nobody looks: what time goes by now is no slow frame."""
+        """Excludes time spent off screen from the frame rate."""
         self._last = None
 
     def count(self, now: float) -> None:
-        """Everybody has seen a frame, and the next is asked for.
+        """Records that all columns have shown the current frame.
 
         Args:
             now: Seconds by any clock.
@@ -50,7 +50,7 @@ class Playing:
         self._last = now
 
     def text(self, position: int) -> str:
-        """Number of the frame, and how fast they follow."""
+        """Number of the frame, and the frame rate."""
         if self.paused:
             return f"frame {position}, paused"
         if not self.rate:
@@ -71,11 +71,11 @@ class Gallery:
 
     Args:
         run: The run's directory.
-        step: Of the checkpoint whose figures these are.
-        split: Which of its splits.
-        positions: Of the images in the split.
-        names: What each is called.
-        psnr: Of each, in dB.
+        step: Step of the checkpoint that made the figures.
+        split: Name of its split.
+        positions: Position of each image in the split.
+        names: Name of each.
+        psnr: PSNR of each, in dB.
         thumbnails: uint8 [images, side, side, channels].
     """
 
@@ -91,24 +91,24 @@ class Gallery:
         """Numbers of the images: `worst` first, `best` first, or in the split's `order`."""
         numbers = list(range(len(self.positions)))
         if by in ("worst", "best"):
-            # A figure that is no number is worse than any.
+            # NaN is worse than any figure.
             psnr = [-math.inf if math.isnan(value) else value for value in self.psnr]
             numbers.sort(key=lambda number: psnr[number], reverse=by == "best")
         return numbers
 
 
 class ImageChoice:
-    """The image that all panels share, and the thumbnails to choose it from.
+    """The image that all panels show, and the thumbnails to choose it from.
 
     Attributes:
-        source: The image; None before one was chosen.
+        source: The image; None before the first choice.
         gallery: Images to choose from.
-        order: How they are sorted: worst, best or order.
+        order: Their order: worst, best or order.
         first: Number of the first row of thumbnails on screen.
-        run: Whose dataset the gallery shows, or will show.
+        run: Run whose dataset the gallery shows or will show.
         message: Why there is no gallery.
-        playing: The camera that is on; None where none is.
-        device: Number of the camera that is opened where none is named.
+        playing: The open camera; None where none is open.
+        device: Number of the default camera.
         version: Counts changes of what is shown.
     """
 
@@ -127,14 +127,14 @@ class ImageChoice:
         self._before: ImageSource | None = None
 
     def open(self, source: ImageSource) -> None:
-        """Chooses an image. A camera that was on goes off."""
+        """Chooses an image, and closes an open camera."""
         if source != self.source:
             self._leave_camera()
             self.source = source
             self.version += 1
 
     def open_file(self, path: str) -> None:
-        """Chooses an image file; a video file plays as a camera, and a number is that of a camera."""
+        """Chooses an image file; a video file plays as a camera does, and a number opens that camera."""
         path = path.strip().strip("'\"")
         if path.isdecimal() and not Path(path).exists():
             self.device = path
@@ -144,7 +144,7 @@ class ImageChoice:
         elif path:
             source, there = ImageSource("file", path=path), self.source
             if there is not None and (there.kind, there.path) == (source.kind, source.path):
-                # Chosen again: the file may have been mended or changed since.
+                # Chosen again: the file may have changed since.
                 source = replace(there, opening=there.opening + 1)
             self.open(source)
 
@@ -182,7 +182,7 @@ class ImageChoice:
     # A camera
 
     def open_camera(self, path: str) -> None:
-        """Turns a camera on, or plays a video from its beginning.
+        """Opens a camera, or plays a video from its beginning.
 
         Args:
             path: The camera's number, or the video file.
@@ -195,7 +195,7 @@ class ImageChoice:
         self.version += 1
 
     def close_camera(self) -> None:
-        """Turns the camera off, and goes back to the image that was there before."""
+        """Closes the camera, and returns to the previous image."""
         if self.playing is None:
             return
         self._leave_camera()
@@ -205,20 +205,20 @@ class ImageChoice:
             self.open_from_gallery(self.gallery.order(self.order)[0])
 
     def toggle_camera(self) -> None:
-        """Turns the camera on or off."""
+        """Opens or closes the camera."""
         if self.playing is None:
             self.open_camera(self.device)
         else:
             self.close_camera()
 
     def pause(self) -> None:
-        """Keeps a camera's picture, or lets it go on."""
+        """Pauses the camera, or continues."""
         if self.playing is not None:
             self.playing.pause()
             self.version += 1
 
     def next_frame(self) -> None:
-        """Asks for the next frame, once everybody has seen the last."""
+        """Requests the next frame; called once all columns have shown the last."""
         if self.playing is not None and self.source is not None:
             self.playing.count(time.monotonic())
             self.source = self.source.next()
@@ -232,7 +232,7 @@ class ImageChoice:
     # The worker
 
     def request_again(self) -> None:
-        """After a worker was started anew, which has none of the frames that were seen: opens the camera again."""
+        """Opens the camera again for a new worker, which has none of the old frames."""
         if self.playing is not None and self.source is not None:
             paused = self.playing.paused
             self.open_camera(self.source.path)
@@ -240,7 +240,7 @@ class ImageChoice:
                 self.playing.pause()
 
     def fetch(self, variant: Variant | None, again: bool = False) -> None:
-        """Asks for the test images of a run, unless they are there or on their way."""
+        """Requests the gallery of a run, unless it is known or on its way."""
         if variant is None or (variant.run == self.run and not again):
             return
         if variant.run != self.run:
@@ -250,18 +250,18 @@ class ImageChoice:
         self._ask("gallery", "gallery", run=variant.run, checkpoint=str(variant.step))
 
     def forget(self) -> None:
-        """No image is chosen, and there is none to choose from."""
+        """Drops the image and the gallery."""
         self.source = self.gallery = None
         self.run = self.message = ""
         self.version += 1
 
     def retry_failed(self) -> None:
-        """Where there was no gallery, it is asked for again when it is wanted next."""
+        """Lets a gallery that failed be requested again."""
         if self.message:
             self.run = self.message = ""
 
     def renew(self, variant: Variant) -> None:
-        """Asks for thumbnails again whose figures are those of another checkpoint, or were not known."""
+        """Requests thumbnails again whose figures are of another checkpoint or unknown."""
         gallery = self.gallery
         if gallery is None or gallery.run != variant.run:
             return
@@ -269,7 +269,7 @@ class ImageChoice:
             self.fetch(variant, again=True)
 
     def take(self, reply: Reply) -> None:
-        """Takes over what the worker answered."""
+        """Takes over a reply of the worker."""
         if reply.kind != "gallery" or reply.arguments["run"] != self.run:
             return
         if reply.error is not None:
@@ -277,7 +277,7 @@ class ImageChoice:
         else:
             values = reply.values
             if self.gallery is None or self.gallery.positions != tuple(values["positions"]):
-                self.first = 0  # there may be fewer of them than before
+                self.first = 0  # there may be fewer of them now
             self.gallery = Gallery(
                 reply.arguments["run"],
                 int(reply.arguments["checkpoint"]),

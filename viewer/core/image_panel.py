@@ -49,19 +49,19 @@ class GalleryView(Part[ImageChoice]):
 
     @property
     def rows(self) -> int:
-        """Rows of thumbnails in all."""
+        """Rows of all thumbnails."""
         gallery = self._state.gallery
         return 0 if gallery is None else -(-len(gallery.positions) // _COLUMNS)
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the thumbnails."""
+        """Scrolls with the mouse wheel; False where the mouse is elsewhere."""
         if self.pane.mouse() is None:
             return False
         self._state.scroll(round(-steps), self.rows, self._page)
         return True
 
     def click(self) -> bool:
-        """The mouse was pressed; whether on a thumbnail."""
+        """Opens the thumbnail under the mouse; False where there is none."""
         number = self._under_mouse()
         if number is not None:
             self._state.open_from_gallery(number)
@@ -70,7 +70,7 @@ class GalleryView(Part[ImageChoice]):
     def draw(self) -> None:
         state, gallery = self._state, self._state.gallery
         self._draw_hint()
-        # A camera's frames change nothing here.
+        # A camera's frames change no thumbnail.
         chosen = state.source if state.source is not None and state.source.kind == "split" else None
         if not self._changed(gallery, state.order, state.first, chosen, self._page, self._width, self._looks.theme):
             return
@@ -92,7 +92,7 @@ class GalleryView(Part[ImageChoice]):
         self.pane.show(self._picture, View(), ground)
 
     def _tile(self, number: int) -> np.ndarray:
-        """A thumbnail with its frame: the chosen image's is bright."""
+        """A thumbnail with its frame, which is bright for the chosen image."""
         gallery, source = self._state.gallery, self._state.source
         image = gallery.thumbnails[number].astype(np.float32) / 255
         side = image.shape[0] + 2 * _GAP
@@ -104,7 +104,7 @@ class GalleryView(Part[ImageChoice]):
         palette = self._looks.palette
         tile = np.empty((side, side, 3), np.float32)
         tile[...] = shares(palette.accent if chosen else palette.panel)
-        tile[_GAP:-_GAP, _GAP:-_GAP] = image  # one channel spreads over three
+        tile[_GAP:-_GAP, _GAP:-_GAP] = image  # one channel is broadcast to three
         return tile
 
     def _draw_hint(self) -> None:
@@ -148,9 +148,9 @@ class ImageSide(Part[AppState]):
 
     def _build(self) -> None:
         state = self._state
-        # What the path field was filled with last: anything else in it was typed, and not opened yet.
+        # The path last written into the field: any other text was typed and is not opened yet.
         self._path = ""
-        # What the dialog lists, and which of its names have not been made visible yet.
+        # The dialog's folder, and its names that the typeface does not know yet.
         self._folder = ""
         self._names: Iterator[str] = iter(())
         images = state.images
@@ -185,7 +185,7 @@ class ImageSide(Part[AppState]):
             dpg.add_file_extension(".*")
 
     def layout(self, height: int) -> int:
-        """Takes its place, in pixels; returns how wide it is."""
+        """Places everything in an area of this height; returns its width. Both in pixels."""
         px = self._looks.px
         width = px(_WIDTH)
         dpg.configure_item("image side", width=width, height=height)
@@ -213,7 +213,7 @@ class ImageSide(Part[AppState]):
         set_text("camera frame", text, self._looks.text("quiet"))
 
     def _show_path(self, path: str) -> None:
-        """Fills the path field. A text that was typed and not opened yet only makes room for another path."""
+        """Writes the path into the field. A typed text that is not opened yet is replaced only by another path."""
         if path == self._path:
             return
         typed = dpg.get_value("image path") != printable(self._path)
@@ -222,11 +222,11 @@ class ImageSide(Part[AppState]):
             dpg.set_value("image path", printable(path))
 
     def _enter(self, typed: str) -> None:
-        """Opens what stands in the path field: what was shown there is opened by its name, not by what is shown."""
+        """Opens the path in the field. An unchanged path is opened by its real name, not by its printable form."""
         self._state.images.open_file(self._path if typed == printable(self._path) else typed)
 
     def _learn_names(self) -> None:
-        """Makes file names visible that the dialog lists, some with each frame."""
+        """Adds the characters of the dialog's file names to the typeface, some names in each frame."""
         folder = dpg.get_file_dialog_info("image dialog")["current_path"]
         if folder != self._folder:
             self._folder, self._names = folder, iter(())
@@ -236,20 +236,20 @@ class ImageSide(Part[AppState]):
             TYPEFACE.learn(name)
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the thumbnails."""
+        """Scrolls with the mouse wheel; False where the mouse is elsewhere."""
         return self._gallery.wheel(steps)
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on a thumbnail."""
+        """Opens the thumbnail under the mouse; False where there is none."""
         return self._gallery.click()
 
     @property
     def asking(self) -> bool:
-        """Whether the dialog lies over everything."""
+        """Whether the dialog is open."""
         return dpg.is_item_shown("image dialog")
 
     def open_dialog(self) -> None:
-        """Asks for an image file."""
+        """Opens the file dialog."""
         folder = self._state.settings.folder
         if folder and Path(folder).is_dir():
             dpg.configure_item("image dialog", default_path=folder)
@@ -261,11 +261,11 @@ class ImageSide(Part[AppState]):
         dpg.show_item("image dialog")
 
     def close_dialog(self) -> None:
-        """Asks no more."""
+        """Closes the file dialog."""
         dpg.hide_item("image dialog")
 
     def _opened(self, sender, chosen: dict) -> None:
-        # `selections` may be stale; the name that is written in the dialog is not.
+        # `selections` may be stale, unlike the name in the dialog's field.
         path = Path(chosen.get("file_path_name", ""))
         if not path.is_file():
             self._state.say(f"{path}: there is no such file.", failure=True)

@@ -24,18 +24,17 @@ def down(keys: tuple[int, int]) -> bool:
 def held(keys: tuple[int, int]) -> bool:
     """Whether one of two keys was down at any time in the last frame.
 
-    A person lets Ctrl and Z go at nearly the same time. Where a frame is slow it brings both, and of Ctrl only that it
-    is up; but before that it was down.
+    Ctrl and Z are released at nearly the same time. A slow frame reports both, with Ctrl up at its end.
     """
     return down(keys) or any(dpg.is_key_released(key) for key in keys)
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key, and what it does.
+    """A key and its action.
 
     Args:
-        code: DearPyGui's.
+        code: DearPyGui's key code.
         action: Name of the action.
         control: Whether Ctrl is held.
         shift: Whether Shift is held.
@@ -52,9 +51,9 @@ class Shortcut:
     """A line of the help overlay.
 
     Args:
-        keys: As a person reads it.
-        does: What happens.
-        bound: The keys that are meant; none where the mouse is.
+        keys: Text for the keys.
+        does: What they do.
+        bound: The keys; empty for mouse actions.
     """
 
     keys: str
@@ -116,24 +115,23 @@ SHORTCUTS = (
     Shortcut("T", "light or dark", (Key(dpg.mvKey_T, "theme"),)),
     Shortcut(
         "F1, ?; Escape",
-        "this help; away with it",
+        "open this help; close it",
         (Key(dpg.mvKey_F1, "help"), Key(dpg.mvKey_Slash, "help", shift=True), Key(dpg.mvKey_Escape, "escape")),
     ),
 )
 
 
-# What a text field has no use for, so that it acts while a person types: keys that write nothing, and letters with
-# Ctrl other than those of its own undo.
+# Keys that act while the user types: those that write nothing, and letters with Ctrl except a text field's own undo.
 _WRITE_NOTHING = (dpg.mvKey_F1, dpg.mvKey_Escape)
 _OF_THE_FIELD = ("undo", "redo")
 
 
 class Keys:
-    """Turns key presses into actions. While a person types, what is typed belongs to the text.
+    """Turns key presses into actions, except while the user types into a text field.
 
     Args:
         perform: Called with the name of an action.
-        typing: Whether a text field has the keyboard.
+        typing: Returns whether a text field has the focus.
     """
 
     def __init__(self, perform: Callable[[str], None], typing: Callable[[], bool]):
@@ -145,12 +143,12 @@ class Keys:
             dpg.add_key_press_handler(callback=lambda sender, key: self.press(key))
 
     def press(self, key: int) -> None:
-        """A key went down."""
-        if held(ALT):  # with Ctrl it is AltGr, which writes letters; alone it is the desktop's
+        """Handles a key press."""
+        if held(ALT):  # with Ctrl it is AltGr, which writes letters; alone it belongs to the desktop
             return
         control = held(CONTROL)
         action = self._bound.get((key, control, held(SHIFT)))
-        if action is None:  # Ctrl was let go in this frame, and before the key
+        if action is None:  # Ctrl was released in this frame, before the key
             control = down(CONTROL)
             action = self._bound.get((key, control, down(SHIFT)))
         if action is None:
@@ -161,7 +159,7 @@ class Keys:
 
 
 class InputWatch:
-    """Asks the X server for the pointer and the keys. Elsewhere, or where libX11 is missing, it sees nothing."""
+    """Asks the X server for mouse and keys while no frame is drawn. Without X or libX11 it reports nothing."""
 
     def __init__(self):
         self._x11 = None
@@ -189,7 +187,7 @@ class InputWatch:
             self._keys = ctypes.create_string_buffer(32)
 
     def moved(self) -> bool:
-        """Whether pointer, buttons or keys are other than at the last call."""
+        """Whether pointer, buttons or keys have changed since the last call."""
         if self._x11 is None:
             return False
         places = [ctypes.byref(value) for value in (*self._windows, *self._numbers, self._buttons)]
@@ -200,7 +198,7 @@ class InputWatch:
         return moved
 
     def scale(self) -> float:
-        """How much larger than usual the desktop wants its text: by `Xft.dpi`, of which 96 is usual."""
+        """The desktop's scale of text: `Xft.dpi` / 96, from 1 to 3."""
         text = self._x11.XResourceManagerString(self._display) if self._x11 else None
         for line in (text or b"").decode("utf-8", "replace").splitlines():
             name, _, value = line.partition(":")
@@ -212,20 +210,20 @@ class InputWatch:
         return 1.0
 
 
-# Frames follow at least this fast for so long after the last thing that happened.
-_LIVELY_SECONDS = 0.6
-# 60 frames a second, or 30 where drawing takes so much of a processor that the worker would lack it.
+# Seconds of fast frames after the last change.
+_BUSY_SECONDS = 0.6
+# Seconds between frames: 1/60, or 1/30 where a frame takes more than 8 ms of a processor, which the worker needs.
 _FASTEST, _FASTEST_WHEN_DEAR, _DEAR = 1 / 60, 1 / 30, 0.008
-# What happens meanwhile brings a frame before its time, but not sooner than this.
+# An event causes an earlier frame, but not before so many seconds.
 _SOONEST = 1 / 60
-# An idle window may take so much of one processor; with a graphics card a frame costs little and follows soon.
+# Share of one processor for an idle window, and the bounds of its seconds between frames.
 _IDLE_SHARE = 0.05
 _IDLE_SOONEST, _IDLE_LATEST = 1 / 12, 1.0
 _LOOK = 0.04
 
 
 class Pace:
-    """Waits between frames.
+    """Decides when the next frame is drawn: soon while something changes, seldom while idle.
 
     Args:
         watch: Notices input while no frame is drawn.
@@ -234,31 +232,27 @@ class Pace:
     def __init__(self, watch: InputWatch):
         self.wake = threading.Event()
         self._watch = watch
-        self._lively_until = time.monotonic() + _LIVELY_SECONDS
+        self._busy_until = time.monotonic() + _BUSY_SECONDS
         self._began = time.monotonic()
         self._processor = time.process_time()
         self._cost = 0.02
 
     def begin(self) -> None:
-        """A frame begins."""
+        """Marks the beginning of a frame."""
         self._began = time.monotonic()
         self._processor = time.process_time()
 
-    def end(self, lively: bool) -> None:
-        """A frame was drawn.
-
-        Args:
-            lively: Whether something happened in it, so that the next should follow soon.
-        """
-        # Of all threads: software GL draws in several.
+    def end(self, soon: bool) -> None:
+        """Marks the end of a frame; `soon` where the next one should follow soon."""
+        # Of all threads, because software GL draws in several.
         self._cost += 0.2 * (time.process_time() - self._processor - self._cost)
-        if lively:
-            self._lively_until = self._began + _LIVELY_SECONDS
+        if soon:
+            self._busy_until = self._began + _BUSY_SECONDS
 
     def wait(self) -> None:
         """Waits for the time of the next frame, or until something happens."""
         now = time.monotonic()
-        if now < self._lively_until:
+        if now < self._busy_until:
             interval = _FASTEST if self._cost < _DEAR else _FASTEST_WHEN_DEAR
             time.sleep(max(0.0, self._began + _SOONEST - now))
             self.wake.wait(max(0.0, self._began + interval - time.monotonic()))
@@ -271,5 +265,5 @@ class Pace:
                 self.wake.clear()
                 return
             if self._watch.moved():
-                self._lively_until = time.monotonic() + _LIVELY_SECONDS
+                self._busy_until = time.monotonic() + _BUSY_SECONDS
                 return

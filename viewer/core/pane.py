@@ -1,4 +1,12 @@
-"""Panes: pictures on the screen, drawn from a stock of texture tiles, that the mouse zooms and moves."""
+"""Panes: pictures on the screen that the mouse zooms and moves, drawn from a stock of equal texture tiles.
+
+Any tile serves any pane, so the stock is as large as the window and not as all sizes that were ever needed.
+
+DearPyGui uploads every texture in a registry in every frame, shown or not: with software GL 0.7 ms for each megabyte.
+A texture that is parked on a stage is drawn without being uploaded. So a tile is moved into the registry for two frames
+after its buffer has changed: one frame fills the buffer on the way, the next the texture. A new tile takes longer.
+Deleting textures leaks memory, so tiles are used again.
+"""
 
 from collections.abc import Callable, Hashable
 from typing import Protocol
@@ -38,10 +46,10 @@ class Holder(Protocol):
 
 
 class Textures:
-    """All tiles there are. One instance, made after the context and before the first frame.
+    """All tiles. One instance, made after the context and before the first frame.
 
     Attributes:
-        panes: Everything that shows some.
+        panes: Everything that shows tiles.
     """
 
     def __init__(self):
@@ -54,7 +62,7 @@ class Textures:
         self._uploading: dict[int | str, int] = {}
 
     def take(self, holder: Holder) -> Tile:
-        """A tile for a pane: one that is free, or that another pane holds which is not shown, or else a new one."""
+        """A tile for a pane: a free one, one of a hidden pane, or else a new one."""
         if not self._free:
             for other in self.panes:
                 if other is not holder and not _is_shown(other.tag):
@@ -62,22 +70,22 @@ class Textures:
         if self._free:
             return self._free.pop()
         tile = Tile()
-        self._uploading[tile.tag] = _FIRST_FRAMES  # it is born in the registry
+        self._uploading[tile.tag] = _FIRST_FRAMES  # it starts in the registry
         return tile
 
     def give_back(self, tile: Tile) -> None:
-        """The tile is drawn nowhere any more."""
+        """Frees a tile."""
         self._free.append(tile)
 
     def canvas(self, width: int, height: int) -> np.ndarray:
-        """float32 [height, width, 4] to draw on, until the next call."""
+        """float32 [height, width, 4] to draw on, valid until the next call."""
         needed = width * height * 4
         if self._canvas.size < needed:
             self._canvas = np.empty(needed, np.float32)
         return self._canvas[:needed].reshape(height, width, 4)
 
     def write(self, tile: Tile, pixels: np.ndarray) -> None:
-        """Fills a tile's upper left part, and uploads it in the next frames where that changes it.
+        """Fills a tile's upper left part, and uploads it in the next frames where it has changed.
 
         Args:
             tile: The tile.
@@ -93,11 +101,11 @@ class Textures:
 
     @property
     def busy(self) -> bool:
-        """Whether what is on screen is not yet what the buffers hold."""
+        """Whether some buffers are not on screen yet."""
         return bool(self._uploading)
 
     def after_frame(self) -> None:
-        """Parks what has been uploaded."""
+        """Parks tiles that have been uploaded."""
         for tag in list(self._uploading):
             self._uploading[tag] -= 1
             if not self._uploading[tag]:
@@ -106,7 +114,7 @@ class Textures:
 
 
 def _is_shown(tag: int | str) -> bool:
-    """Whether an item and all that it is in are shown, drawn yet or not."""
+    """Whether an item and all its parents are shown, drawn yet or not."""
     item: int | str | None = tag
     while item:
         if not dpg.is_item_shown(item):
@@ -123,9 +131,9 @@ class Pane:
     """Shows a picture through a view.
 
     Args:
-        textures: Where its pixels come from.
-        tag: Of the drawing, unique in the window.
-        parent: What it is put into.
+        textures: Stock of tiles.
+        tag: Tag of the drawing, unique in the window.
+        parent: Item that contains it.
     """
 
     def __init__(self, textures: Textures, tag: str, parent: str | int = 0):
@@ -136,7 +144,7 @@ class Pane:
         self._images: list[int | str] = []
         self._drawn: Hashable = None
         textures.panes.append(self)
-        # A drawing ignores the place it is given; a group keeps to it.
+        # DearPyGui ignores a drawing's position, but not a group's.
         self.place = f"{tag} place"
         with dpg.group(tag=self.place, parent=parent), dpg.drawlist(1, 1, tag=tag):
             self._edge = dpg.draw_line((0, 0), (0, 1), color=_MARK_EDGE, thickness=3, show=False)
@@ -144,7 +152,7 @@ class Pane:
             self._mark = dpg.draw_rectangle((0, 0), (1, 1), color=_MARK, show=False)
 
     def resize(self, width: int, height: int) -> None:
-        """Makes the pane so large, in pixels of the screen."""
+        """Sets the pane's size, in pixels of the screen."""
         width, height = max(8, width), max(8, height)
         if (width, height) != (self.width, self.height):
             self.width, self.height = width, height
@@ -152,7 +160,7 @@ class Pane:
                 self._fit()
 
     def _fit(self) -> None:
-        """Takes as many tiles as the pane's size needs, and lays them side by side."""
+        """Takes as many tiles as the pane's size needs, and places them side by side."""
         dpg.configure_item(self.tag, width=self.width, height=self.height)
         boxes = self._boxes()
         while len(self._tiles) > len(boxes):
@@ -160,7 +168,7 @@ class Pane:
         while len(self._tiles) < len(boxes):
             self._tiles.append(self._textures.take(self))
         while len(self._images) < len(boxes):
-            # Before the marks, which lie over the picture.
+            # Before the marks, which are drawn over the picture.
             image = dpg.draw_image(self._tiles[0].tag, (0, 0), (1, 1), parent=self.tag, before=self._edge)
             self._images.append(image)
         for number, image in enumerate(self._images):
@@ -173,7 +181,7 @@ class Pane:
         self._drawn = None
 
     def _boxes(self) -> list[tuple[int, int, int, int]]:
-        """Where the tiles lie: (left, top, right, bottom) of each, in pixels of the pane."""
+        """(left, top, right, bottom) of each tile, in pixels of the pane."""
         return [
             (left, top, min(left + TILE_WIDTH, self.width), min(top + TILE_HEIGHT, self.height))
             for top in range(0, self.height, TILE_HEIGHT)
@@ -181,7 +189,7 @@ class Pane:
         ]
 
     def release(self) -> None:
-        """Gives the tiles back while the pane is hidden; what it shows next brings others."""
+        """Frees the tiles of a hidden pane, which takes others when it is drawn again."""
         while self._tiles:
             self._textures.give_back(self._tiles.pop())
         self._drawn = None
@@ -194,18 +202,18 @@ class Pane:
         other: Picture | None = None,
         split: float | None = None,
     ) -> None:
-        """Draws a picture, unless it is what the pane shows already; see `pixels.draw`."""
+        """Draws a picture, unless the pane shows it already; see `drawing.draw`."""
         drawn = (id(picture), view, ground, id(other), split)
         beside = other if split is not None else None
-        # An id belongs to one object only while that lives.
+        # Kept alive, because an id is unique only among living objects.
         self.paint(drawn, (picture, other), lambda region: draw(region, picture, view, ground, beside, split or 0.0))
 
     def paint(self, drawn: Hashable, kept: object, fill: Callable[[np.ndarray], None]) -> None:
-        """Lets something write the pane's pixels, unless they show it already.
+        """Fills the pane's pixels, unless it shows them already.
 
         Args:
-            drawn: What decides the pixels.
-            kept: What has to live on for `drawn` to mean one thing only.
+            drawn: Identifies the pixels.
+            kept: Objects to keep alive, because `drawn` contains their ids.
             fill: Writes all of float32 [height, width, 4].
         """
         if not self._tiles:
@@ -219,43 +227,43 @@ class Pane:
             self._textures.write(tile, pixels[top:bottom, left:right])
 
     def show_divider(self, at: float | None) -> None:
-        """Draws the divider at so many pixels from the left; None takes it away."""
+        """Draws the divider at so many pixels from the left; None removes it."""
         for line in (self._edge, self._divider):
             dpg.configure_item(line, show=at is not None)
             if at is not None:
                 dpg.configure_item(line, p1=(at, 0), p2=(at, self.height))
 
     def mark(self, box: tuple[float, float, float, float] | None) -> None:
-        """Draws a box (left, top, right, bottom) around a pixel; None takes it away."""
+        """Draws a box (left, top, right, bottom) around a pixel; None removes it."""
         dpg.configure_item(self._mark, show=box is not None)
         if box is not None:
             dpg.configure_item(self._mark, pmin=box[:2], pmax=box[2:])
 
     def mouse(self) -> tuple[float, float] | None:
-        """Where the mouse is in the pane, in its pixels; None where it is elsewhere, or something lies above."""
+        """Place of the mouse in the pane, in its pixels; None where it is elsewhere or something covers the pane."""
         if not dpg.is_item_hovered(self.tag):
             return None
         return self.mouse_anywhere()
 
     def mouse_anywhere(self) -> tuple[float, float]:
-        """Where the mouse is as seen from the pane, which a drag may have left."""
+        """Place of the mouse relative to the pane, which a drag may have left."""
         x, y = dpg.get_mouse_pos(local=False)
         left, top = dpg.get_item_rect_min(self.tag)
         return x - left, y - top
 
 
-# A hand that clicks trembles by so many pixels.
+# Pixels by which the mouse may move during a click.
 _STILL = 4
 
 
 class Zoom:
-    """See the module.
+    """Zooms and moves a pane's view with the mouse, and distinguishes clicks from drags.
 
     Args:
         pane: The pane.
-        size: (width, height) of what it shows; None where that is nothing.
-        view: What the pane shows of it.
-        set_view: Shows something else of it.
+        size: Returns (width, height) of what it shows; None where it is empty.
+        view: Returns the pane's view.
+        set_view: Called with another view.
     """
 
     def __init__(
@@ -272,18 +280,18 @@ class Zoom:
 
     @property
     def dragging(self) -> bool:
-        """Whether the mouse holds the pane."""
+        """Whether the mouse drags the pane."""
         return self._began is not None
 
     def under_mouse(self) -> Point | None:
-        """The point under the mouse in shares of what is shown; None where the mouse is elsewhere."""
+        """The point under the mouse, in shares of what is shown; None where the mouse is elsewhere."""
         size, mouse = self._size(), self.pane.mouse()
         if size is None or mouse is None:
             return None
         return self._view().to_share(self._pane_size, size, mouse)
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the pane."""
+        """Zooms by steps of the mouse wheel; False where the mouse is elsewhere."""
         size, mouse = self._size(), self.pane.mouse()
         if size is None or mouse is None:
             return False
@@ -291,7 +299,7 @@ class Zoom:
         return True
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on the pane."""
+        """Starts a drag; False where the mouse is elsewhere."""
         mouse = self.pane.mouse()
         if self._size() is None or mouse is None:
             return False
@@ -299,11 +307,11 @@ class Zoom:
         return True
 
     def end_drag(self) -> None:
-        """The mouse holds nothing any more."""
+        """Ends a drag without a click."""
         self._began = None
 
     def drag(self) -> Point | None:
-        """The mouse may have moved with its button held. Once it is let go without having moved: where, in shares."""
+        """Follows the mouse during a drag. Returns the point of a click, in shares, once the button is released."""
         size = self._size()
         if self._began is None or size is None:
             self._began = None
@@ -314,7 +322,7 @@ class Zoom:
         self._moved = self._moved or max(map(abs, by)) >= _STILL
         if self._moved:
             self._set_view(view.panned(self._pane_size, size, by))
-        # Only now: a slow frame may bring the last move together with the button's release.
+        # Only now: a slow frame may report the last move together with the button's release.
         if dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
             return None
         self._began = None

@@ -1,4 +1,4 @@
-"""What passes between the window and its worker."""
+"""Messages between the window and its worker."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-# Messages besides requests and replies: the worker has loaded everything; the window has copied a reply's arrays.
+# Further messages: the worker is loaded; the window has copied a reply's arrays.
 READY, ACKNOWLEDGED = "ready", "acknowledged"
 
 
@@ -21,8 +21,7 @@ class ImageSource:
         run: The run whose dataset is meant.
         split: train, validation or test.
         position: Of the image in its split; of a frame, counted from 1 since the camera was opened.
-        opening: Counts how often a camera was opened, so that a frame's number means one frame only; or how often one
-            file was chosen again.
+        opening: How often a camera was opened, so that a frame's number is unique; or a file was chosen again.
     """
 
     kind: Literal["file", "split", "camera"]
@@ -39,7 +38,7 @@ class ImageSource:
 
     @property
     def label(self) -> str:
-        """What a person would call it."""
+        """Its name for the user."""
         if self.kind == "split":
             return f"{self.split} image {self.position}"
         name = self.path.replace("\\", "/").rpartition("/")[2]
@@ -52,19 +51,19 @@ class ImageSource:
         return replace(self, position=self.position + 1)
 
     def follows(self, other: "ImageSource | None") -> bool:
-        """Whether both are frames of one camera, so that one may stay on screen until the other is there."""
+        """Whether both are frames of one opened camera: the old one stays on screen until the new one is there."""
         return self.kind == "camera" and other is not None and other.kind == "camera" and self.opening == other.opening
 
 
 @dataclass(frozen=True)
 class Request:
-    """A piece of work for the worker.
+    """A request to the worker.
 
     Args:
         number: Counts up; a reply carries the number of its request.
-        topic: Of requests of one topic only one is at work, and only the newest waits; see Outbox.
-        kind: Which of the worker's handlers is meant.
-        arguments: What it takes.
+        topic: Of the requests of one topic one is processed and only the newest waits; see Outbox.
+        kind: Name of the worker's handler.
+        arguments: The handler's arguments.
     """
 
     number: int
@@ -75,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a request.
+    """The result of a request.
 
     Args:
         number: The request's.
@@ -83,9 +82,9 @@ class Reply:
         kind: The request's.
         arguments: The request's.
         values: Plain data.
-        arrays: Name → array. On the way they lie in shared memory, and `places` says where.
-        error: Why there is nothing else, in a sentence.
-        seconds: How long it took.
+        arrays: Name → array; during transport they are in shared memory at `places`.
+        error: Why there is no result, in a sentence.
+        seconds: Duration.
         places: Name → (offset in bytes, shape, dtype).
     """
 
@@ -101,10 +100,10 @@ class Reply:
 
 
 class Outbox:
-    """Sends one request of each topic at a time, so that a worker that is busy never finds a heap of stale ones.
+    """Sends one request of each topic at a time, so that no stale requests pile up at a busy worker.
 
-    A request whose topic is at work waits, and is replaced by whatever is asked next: a slider that is dragged shows
-    the images it passes as fast as they come, and ends with the last.
+    A request of a busy topic waits, and is replaced by the next one: a dragged slider shows as many images on its way
+    as the worker can make, and ends with the last.
     """
 
     def __init__(self):
@@ -113,7 +112,7 @@ class Outbox:
         self._next: dict[str, Request] = {}
 
     def ask(self, topic: str, kind: str, arguments: Mapping[str, Any]) -> Request | None:
-        """The request to send now, or None where it has to wait for its topic."""
+        """The request to send now; None where its topic is busy."""
         self._count += 1
         request = Request(self._count, topic, kind, arguments)
         if topic in self._sent:
@@ -122,7 +121,7 @@ class Outbox:
         return self._mark(request)
 
     def accept(self, reply: Reply) -> tuple[bool, Request | None]:
-        """Whether a reply was awaited, and the request to send next."""
+        """Whether a reply was expected, and the request to send next."""
         number, _ = self._sent.get(reply.topic, (0, 0.0))
         if number != reply.number:
             return False, None
@@ -131,17 +130,17 @@ class Outbox:
         return True, following and self._mark(following)
 
     def clear(self) -> None:
-        """Nothing is awaited any more."""
+        """Forgets all requests."""
         self._sent.clear()
         self._next.clear()
 
     def waiting(self, topic: str | None = None) -> float | None:
-        """Seconds since the topic, or the oldest of all, was sent; None where nothing is awaited."""
+        """Seconds since the request of a topic, or the oldest of all, was sent; None where none is pending."""
         times = [sent for name, (_, sent) in self._sent.items() if topic in (None, name)]
         return time.monotonic() - min(times) if times else None
 
     def restart_timers(self) -> None:
-        """What was sent has been waiting for a worker that only now can begin."""
+        """Counts waiting from now on: the worker has only now become ready."""
         now = time.monotonic()
         self._sent = {topic: (number, now) for topic, (number, _) in self._sent.items()}
 
@@ -150,6 +149,6 @@ class Outbox:
         return request
 
 
-# Plain values, and arrays, which travel through shared memory.
+# A handler's result: plain values, and arrays that pass through shared memory.
 Answer = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
 Handler = Callable[..., Answer]

@@ -1,4 +1,4 @@
-"""What the viewer remembers from one time to the next."""
+"""Choices that the viewer keeps between sessions."""
 
 import json
 import os
@@ -16,23 +16,23 @@ SCALES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 
 @dataclass
 class Settings:
-    """Choices that outlive the window.
+    """Choices that are kept between sessions.
 
     Args:
         theme: dark or light.
-        scale: Size of text and of everything that goes by it; 0 goes by the display's resolution.
-        width: Of the window, in pixels.
-        height: Of the window, in pixels.
-        x: Of the window's left edge, in pixels.
-        y: Of the window's upper edge, in pixels.
-        panel: Which one was open.
-        folder: Where an image was opened last.
-        sort: What the list of runs is sorted by.
-        descending: In which direction.
+        scale: Size of text and of all that scales with it; 0 follows the display's resolution.
+        width: Width of the window, in pixels.
+        height: Height of the window, in pixels.
+        x: Left edge of the window, in pixels.
+        y: Upper edge of the window, in pixels.
+        panel: The open panel.
+        folder: Folder of the last opened image.
+        sort: Column that sorts the list of runs.
+        descending: Its direction.
         error_map: absolute, signed or ssim.
         gallery_sort: worst, best or order.
-        run: The one that was selected last.
-        camera: Number of the one that was opened last.
+        run: The run selected last.
+        camera: Number of the camera opened last.
     """
 
     theme: Literal["dark", "light"] = "dark"
@@ -52,13 +52,13 @@ class Settings:
 
 
 def settings_path() -> Path:
-    """Where settings are kept: the platform's folder for them, or RETRACE_VIEWER_SETTINGS where that is set."""
+    """The file of the settings: RETRACE_VIEWER_SETTINGS, or one in the platform's folder for settings."""
     given = os.environ.get("RETRACE_VIEWER_SETTINGS")
     return Path(given) if given else platformdirs.user_config_path("retrace") / "viewer.json"
 
 
 def load_settings() -> Settings:
-    """The settings kept last. What cannot be read, or has another type than it should, is what it is at first."""
+    """The kept settings. Values that cannot be read or have the wrong type are the defaults."""
     settings = Settings()
     try:
         kept = json.loads(read_regular(settings_path(), _MOST_BYTES))
@@ -80,7 +80,7 @@ def load_settings() -> Settings:
 
 
 def save_settings(settings: Settings) -> bool:
-    """Keeps settings; False where the disk refuses, which is no reason to stop."""
+    """Writes settings; returns False where that fails."""
     try:
         write_atomically(settings_path(), json.dumps(asdict(settings), indent=2) + "\n")
     except OSError:

@@ -1,4 +1,4 @@
-"""Everything the window shows, and everything a person can do in it."""
+"""The state of the whole window, and all actions of the user."""
 
 import time
 from collections.abc import Mapping
@@ -21,38 +21,32 @@ TITLES = {"runs": "Runs", "reconstruct": "Reconstruct", "inside": "Inside", "lat
 
 
 class Worker(Protocol):
-    """What the state needs of the worker."""
+    """What the state needs of the worker; see WorkerClient."""
 
     @property
-    def status(self) -> str:
-        """off, starting, ready or dead."""
+    def status(self) -> str: ...
 
     @property
-    def why_dead(self) -> str:
-        """Why it died."""
+    def why_dead(self) -> str: ...
 
-    def ask(self, topic: str, kind: str, **arguments: Any) -> None:
-        """See WorkerClient."""
+    def ask(self, topic: str, kind: str, **arguments: Any) -> None: ...
 
-    def replies(self) -> list[Reply]:
-        """See WorkerClient."""
+    def replies(self) -> list[Reply]: ...
 
-    def restart(self) -> None:
-        """See WorkerClient."""
+    def restart(self) -> None: ...
 
-    def waiting(self, topic: str | None = None) -> float | None:
-        """See WorkerClient."""
+    def waiting(self, topic: str | None = None) -> float | None: ...
 
 
 @dataclass(frozen=True)
 class Message:
-    """A line for the person.
+    """A line in the status bar.
 
     Args:
         text: The line.
         since: When it was first shown, by the monotonic clock.
-        failure: Whether it tells of one.
-        kind: Of the request that failed; the next that succeeds takes the line away.
+        failure: Whether it reports a failure.
+        kind: Kind of the request that failed; the next success of this kind removes the line.
     """
 
     text: str
@@ -62,18 +56,18 @@ class Message:
 
 
 class AppState:
-    """The whole state.
+    """The state of the whole window.
 
     Args:
-        settings: Choices that outlive the window; changed in place.
-        worker: Answers requests.
+        settings: Choices that are kept between sessions; changed in place.
+        worker: Handles requests.
 
     Attributes:
         panel: The open one.
-        message: The line at the bottom.
-        subject: Which of the compared runs the panels that look at one run look at.
+        message: The line in the status bar.
+        subject: Index of the active variant, which panels about one run show.
         help_open: Whether the overlay with the shortcuts is open.
-        version: Counts changes that belong to no panel.
+        version: Counts changes outside of the panels.
     """
 
     def __init__(self, settings: Settings, worker: Worker):
@@ -91,20 +85,20 @@ class AppState:
         self.help_open = False
         self.version = 0
         self._opening: Opening | None = None
-        # A run that was selected by no person, until it has been read; and then, until a person looks.
+        # A run that was selected automatically: until it has been read, and then until its panel is opened.
         self._to_open: str | None = None
         self._prepared: str | None = None
-        # Runs to compare as soon as all of them have been read.
+        # Runs to compare once all of them have been read.
         self._to_compare: list[str] = []
 
     # The window's life
 
     def begin(self, run: str | None) -> None:
-        """Selects a run once it is read: the one named on the command line, the last one looked at, or the newest."""
+        """Selects a run once it is read: the one of the command line, the last session's, or the newest."""
         self._opening = Opening(run or self.settings.run or None)
 
     def step(self, seen: RunsSnapshot) -> None:
-        """Takes over what disk and worker have brought since the last frame."""
+        """Takes over what changed on disk and what the worker returned since the last frame."""
         self.runs.update(seen)
         self._open_by_itself()
         self._compare()
@@ -115,7 +109,7 @@ class AppState:
         self._forget_gone()
         self._play()
         self.reconstruct.follow()
-        # These two ask for what they show only while they are open.
+        # These two send requests only while they are open.
         if self.panel == "inside":
             self.inside.follow(self.active_variant(), self.images.source)
         elif self.panel == "latents":
@@ -132,15 +126,15 @@ class AppState:
         settings.error_map, settings.gallery_sort = self.reconstruct.error_map, self.images.order
         settings.camera = self.images.device
         if self.runs.selected:
-            # The newest is selected anyway, unless a newer one is there by then.
+            # The newest is selected by default, so it is not kept by name.
             newest = self.runs.newest()
             settings.run = "" if newest and newest.path == self.runs.selected[0] else self.runs.selected[0]
         return settings
 
-    # What a person does
+    # Actions of the user
 
     def open_panel(self, panel: str) -> None:
-        """Shows a panel. All but the list take the selected runs over when there are none to look at."""
+        """Shows a panel. All but the list take over the selected runs where none are compared yet."""
         if panel != "runs" and (self._prepared is not None or not self.reconstruct.variants):
             self._compare_when_read()
         self._retry_failed()
@@ -148,13 +142,13 @@ class AppState:
         self.version += 1
 
     def active_variant(self) -> Variant | None:
-        """The run that panels about one run show."""
+        """The variant that panels about one run show."""
         variants = self.reconstruct.variants
         return variants[min(self.subject, len(variants) - 1)] if variants else None
 
     @property
     def image_name(self) -> str:
-        """What a person would call the chosen image; where it is of a run that is not looked at, also whose it is."""
+        """Label of the selected image; includes its run's name if that run is not compared."""
         source = self.images.source
         if source is None:
             return ""
@@ -163,12 +157,12 @@ class AppState:
         return f"{source.label} of {row.short}" if row is not None and strange else source.label
 
     def set_active(self, index: int) -> None:
-        """Chooses which of the compared runs the panels about one run show."""
+        """Chooses the variant that panels about one run show."""
         self.subject = index
         self.version += 1
 
     def compare_selected(self) -> None:
-        """Puts the selected runs side by side in the reconstruct panel; where none is, the first of the list."""
+        """Compares the selected runs in the Reconstruct panel; without any, the first of the list."""
         if not self.runs.selected and self.runs.shown():
             self.runs.select(self.runs.shown()[0].path)
         self.panel = "reconstruct"
@@ -176,7 +170,7 @@ class AppState:
         self._compare_when_read()
 
     def _compare_when_read(self) -> None:
-        """Takes the selected runs over. What was prepared for another run, and its image, make room for them."""
+        """Compares the selected runs once they are read, in place of a prepared run and its image."""
         if self._prepared is not None and self.runs.selected not in ([], [self._prepared]):
             self.reconstruct.show([])
             self.images.forget()
@@ -185,11 +179,11 @@ class AppState:
         self._compare()
 
     def _compare(self) -> None:
-        """Compares what was wished for once it has been read, which takes a moment after it was selected."""
-        wished = self._to_compare
-        if wished != self.runs.selected:
-            self._to_compare = []  # meanwhile the selection was changed, or a run is gone
-        if not self._to_compare or len(chosen := self.runs.chosen()) < len(wished):
+        """Compares the requested runs once they are read, which takes a moment."""
+        requested = self._to_compare
+        if requested != self.runs.selected:
+            self._to_compare = []  # the selection changed, or a run is gone
+        if not self._to_compare or len(chosen := self.runs.chosen()) < len(requested):
             return
         self._to_compare = []
         self._retry_failed()
@@ -206,7 +200,7 @@ class AppState:
             self.say(without[0].message or none, failure=True)
 
     def _retry_failed(self) -> None:
-        """What could not be shown may be there by now."""
+        """Lets the panels ask again for what failed."""
         self.images.retry_failed()
         self.inside.retry_failed()
         self.latents.retry_failed()
@@ -223,7 +217,7 @@ class AppState:
         return Variant(detail.path, title, detail.checkpoints, detail.best_step, step, searches)
 
     def add_checkpoint(self, index: int) -> None:
-        """Adds a column with another checkpoint of a column's run, or says why there is none."""
+        """Adds a column with another checkpoint of a column's run, or reports why there is none."""
         active = self.active_variant()
         why_not = self.reconstruct.add_checkpoint(index)
         self._keep_active(active)
@@ -231,7 +225,7 @@ class AppState:
             self.say(why_not)
 
     def remove_column(self, index: int) -> None:
-        """Takes a column away."""
+        """Removes a column."""
         active = self.active_variant()
         self.reconstruct.remove(index)
         self._keep_active(active)
@@ -248,27 +242,27 @@ class AppState:
         self.version += 1
 
     def toggle_theme(self) -> None:
-        """Light or dark."""
+        """Switches between the light and the dark theme."""
         self.settings.theme = "light" if self.settings.theme == "dark" else "dark"
         self.version += 1
 
     def set_scale(self, scale: float) -> None:
-        """Size of text and of everything that goes by it."""
+        """Sets the size of text and of all that scales with it."""
         self.settings.scale = scale
         self.version += 1
 
     def undo_last(self) -> None:
-        """Takes a slider's last change back."""
+        """Undoes the last change of a slider."""
         if not self.undo.back():
             self.say("Nothing to undo.")
 
     def redo(self) -> None:
-        """Makes a change again that was taken back."""
+        """Redoes the last change that was undone."""
         if not self.undo.again():
             self.say("Nothing to redo.")
 
     def restart_worker(self) -> None:
-        """Starts a new worker and asks again for what is on screen."""
+        """Starts a new worker and requests again what is on screen."""
         self.worker.restart()
         self.images.request_again()
         self.reconstruct.request_again()
@@ -277,7 +271,7 @@ class AppState:
         self.version += 1
 
     def say(self, text: str, failure: bool = False, kind: str = "") -> None:
-        """Shows a line at the bottom; see Message."""
+        """Shows a line in the status bar; see Message."""
         self.message = Message(text, time.monotonic(), failure, kind)
         self.version += 1
 
@@ -294,18 +288,18 @@ class AppState:
             self.version += 1
 
     def _concerns(self, reply: Reply) -> bool:
-        """Whether an answer is about an image and a run that are still looked at."""
+        """Whether a reply is about the current image and a compared run."""
         source, run = reply.arguments.get("source"), reply.arguments.get("run")
         runs = {variant.run for variant in self.reconstruct.variants}
         return source in (None, self.images.source) and (run is None or run in runs)
 
     def _play(self) -> None:
-        """Lets a camera go on once nobody waits for an answer about its last frame any more."""
+        """Requests a camera's next frame once all replies about the last one are there."""
         playing = self.images.playing
         if playing is None:
             return
         if self.reconstruct.failed:
-            self.say(self.reconstruct.results[0].error, failure=True)  # stays when the image from before is back
+            self.say(self.reconstruct.results[0].error, failure=True)  # stays when the previous image is back
             self.images.close_camera()
         elif playing.paused or not self._watched:
             playing.rest()
@@ -318,9 +312,9 @@ class AppState:
         return self.panel != "runs" and bool(self.reconstruct.variants)
 
     def _open_by_itself(self) -> None:
-        """Selects a run where no person has, and shows it in the panel that is open.
+        """Selects a run where the user has not, and shows it in the open panel.
 
-        Behind the list of runs it is prepared: until the worker is loaded and has restored a run, seconds go by.
+        While the list is open the run is prepared in the background: loading the worker and the run takes seconds.
         """
         run = self._opening.run(self.runs) if self._opening is not None else None
         if run is not None:

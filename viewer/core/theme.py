@@ -15,7 +15,7 @@ Item = int | str
 
 
 def shares(colour: Colour) -> tuple[float, float, float]:
-    """A colour in [0, 1]: of 8 bits for each part, the share of the largest."""
+    """An 8-bit colour as floats in [0, 1]."""
     red, green, blue = colour
     return red / 255, green / 255, blue / 255
 
@@ -40,7 +40,7 @@ class Palette:
 
     @property
     def picture_ground(self) -> tuple[float, float, float]:
-        """What lies beside a picture, in [0, 1]."""
+        """The colour beside a picture, in [0, 1]."""
         return shares(self.picture)
 
 
@@ -96,10 +96,10 @@ def _made_once(build: Callable[..., None]) -> Callable[..., Item]:
 
 
 class Looks:
-    """Themes and fonts, made once each and bound when they are wanted.
+    """Themes and fonts, each made once and bound when needed.
 
     Args:
-        scale: Size of text and of everything that goes by it.
+        scale: Size of text and of all that scales with it.
         theme: dark or light.
     """
 
@@ -128,7 +128,7 @@ class Looks:
         dpg.bind_theme(self._everything())
 
     def text(self, kind: str) -> Colour:
-        """The colour of a kind of text: a field of the palette."""
+        """The palette's colour of a kind of text."""
         return getattr(self.palette, kind)
 
     def series_colour(self, index: int) -> tuple[int, int, int, int]:
@@ -136,7 +136,7 @@ class Looks:
         return (*SERIES[index % len(SERIES)], 255)
 
     def follow_typeface(self) -> None:
-        """Draws what texts have come to need; call it once they are set."""
+        """Binds the newest font file; called once all texts are set."""
         if TYPEFACE.file() != self._file:
             before = list(self._fonts.values())
             self._fonts.clear()
@@ -196,10 +196,10 @@ class Looks:
             for colour, targets in by_colour.items():
                 for target in targets:
                     dpg.add_theme_color(target, (*colour, 255))
-            # Text lies over these.
+            # Transparent, because text is drawn over these.
             for target in (dpg.mvThemeCol_TextSelectedBg, dpg.mvThemeCol_SliderGrab, dpg.mvThemeCol_SliderGrabActive):
                 dpg.add_theme_color(target, (*palette.accent, 110))
-            # Software GL takes 10 ms to fill half a window: areas have no ground of their own.
+            # No background for areas: software GL takes 10 ms to fill half a window.
             dpg.add_theme_color(dpg.mvThemeCol_ChildBg, (0, 0, 0, 0))
             dpg.add_theme_color(dpg.mvThemeCol_ScrollbarBg, (0, 0, 0, 0))
             dpg.add_theme_color(dpg.mvThemeCol_TableRowBg, (0, 0, 0, 0))

@@ -1,6 +1,6 @@
-"""The typeface of the window: DejaVu Sans, and what texts from outside need besides and a font of this machine has.
+"""The window's typeface: DejaVu Sans, with glyphs from other installed fonts for characters that it lacks.
 
-DearPyGui draws from one font file, character by character. So what DejaVu Sans lacks becomes glyphs of a copy of it.
+DearPyGui draws from one font file, character by character. So missing characters become glyphs of a DejaVu Sans copy.
 Words whose letters join or stack, as in Arabic and Devanagari, become one glyph each, under a character of private use.
 """
 
@@ -18,37 +18,36 @@ from typing import Any
 from common import fonts
 from common.formatting import printable
 
-# Of DejaVu Sans: units in the height of an em, and from the lowest to the highest line, which is what a size means.
+# Units of DejaVu Sans: of an em, and from the lowest to the highest line, which defines the font size.
 _EM, _LINE = 2048, 2384
 _MOST_GLYPHS = 6000
-# Each takes some milliseconds: of many, as of a folder's file names, a part is there with each frame.
+# Glyphs that are added in one frame; each takes some milliseconds.
 _GLYPHS_AT_ONCE = 40
-# No window shows more of a text, and whoever sends one of a megabyte means harm.
+# Longest drawn text: no window shows more, and a stranger's file may contain megabytes.
 _MOST_LETTERS = 2000
 _PRIVATE = range(0xE000, 0xF900)
-# What DearPyGui reads of a font, and fontTools to write one.
+# Tables that DearPyGui reads of a font, or fontTools needs to write one.
 _TABLES = {"GlyphOrder", "OS/2", "cmap", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "name", "post"}
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-# Right to left; and letters that join or stack, with what joins and parts them.
+# Right-to-left letters; and letters that join or stack, with their joiners.
 _LEFTWARD = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 _JOINED = "[\u0900-\u1dff\u200c\u200d\ua8e0-\ua8ff\U00011000-\U00011fff]"
-# One glyph each. All that is not in here DejaVu Sans has.
+# Each match becomes one glyph. DejaVu Sans has all other characters.
 _GLYPH = re.compile(f"{_LEFTWARD}+(?: +{_LEFTWARD}+)*|{_JOINED}+|[\u2e80-\ud7ff\ue000-\uffff\U00010000-\U0010ffff]")
 
 
 class Typeface:
-    """See the module.
+    """The font file that grows with the texts that are drawn.
 
     Attributes:
         size: Pixels from the lowest to the highest line.
-        missing: Characters that no font here has, since this was emptied.
+        missing: Characters found in no installed font since this was emptied.
     """
 
     def __init__(self):
         self.size = 0
         self.missing = ""
-        # What is one glyph → the character that stands for it; the first is all that was asked for, the second all
-        # that can be drawn.
+        # Text of one glyph → its character: of all requested glyphs, and of those that can be drawn.
         self._characters: dict[str, str] = {}
         self._glyphs: dict[str, str] = {}
         self._private: Iterator[str] | None = None
@@ -56,13 +55,13 @@ class Typeface:
         self._file, self._glyphs_in_file = fonts.own_font(), 0
 
     def drawn(self, text: str) -> str:
-        """A text as DearPyGui has to be given it: what should not be printed escaped, the rest in our glyphs."""
+        """A text for DearPyGui: unprintable characters escaped, missing ones replaced by our glyphs."""
         if len(text) <= _MOST_LETTERS and text.isascii() and text.isprintable():
             return text
         return _GLYPH.sub(lambda found: self._character(found[0]), _clean(text))
 
     def width(self, text: str) -> tuple[str, float]:
-        """The part of a text that DejaVu Sans has, and how wide the rest is, in pixels."""
+        """The part of a text in DejaVu Sans, and the width of the rest, in pixels."""
         if len(text) <= _MOST_LETTERS and text.isascii() and text.isprintable():
             return text, 0.0
         text = _clean(text)
@@ -70,20 +69,17 @@ class Typeface:
         return _GLYPH.sub("", text), wide * self.size / _LINE
 
     def learn(self, text: str) -> None:
-        """Makes what a person types visible, where every character stands for itself."""
+        """Adds the characters of a typed text, each as its own glyph."""
         if not text.isascii():
             for character in _GLYPH.findall(text):
                 for letter in character:
                     self._character(letter)
 
     def file(self) -> Path | None:
-        """The font file with all that was drawn so far: another one whenever that is more, until it is complete.
-
-        None without DejaVu Sans.
-        """
+        """The font file of all texts so far: a new one while glyphs are added. None without DejaVu Sans."""
         if self._file is not None and self._glyphs_in_file < len(self._glyphs):
             self._glyphs_in_file = min(len(self._glyphs), self._glyphs_in_file + _GLYPHS_AT_ONCE)
-            with suppress(OSError):  # a full disk: what cannot be written is drawn as boxes
+            with suppress(OSError):  # a full disk: the glyphs are drawn as boxes
                 if self._folder is None:
                     self._folder = tempfile.TemporaryDirectory(prefix="retrace-typeface-")
                 before, after = self._file, Path(self._folder.name) / f"{self._glyphs_in_file}.ttf"
@@ -95,7 +91,7 @@ class Typeface:
 
     @property
     def complete(self) -> bool:
-        """Whether the file holds all that was drawn."""
+        """Whether the file contains all glyphs."""
         return self._glyphs_in_file == len(self._glyphs)
 
     def _character(self, glyph: str) -> str:
@@ -111,7 +107,7 @@ class Typeface:
         if _outline(glyph) is None:
             self.missing += fonts.undrawable(glyph)
             return _UNKNOWN
-        if len(glyph) == 1 and ord(glyph) < 0x10000:  # DearPyGui knows no others
+        if len(glyph) == 1 and ord(glyph) < 0x10000:  # DearPyGui supports no others
             return glyph
         if self._private is None:
             taken = _own_font().getBestCmap()
@@ -119,14 +115,14 @@ class Typeface:
         return next(self._private, _UNKNOWN)
 
 
-# One, as DearPyGui has one context.
+# One instance, as DearPyGui has one context.
 TYPEFACE = Typeface()
 
 
 def _clean(text: str) -> str:
     if len(text) > _MOST_LETTERS:
         text = f"{text[:_MOST_LETTERS]}…"
-    # Composed: macOS names files with letters and their marks apart. The wide space has no glyph.
+    # Composed, because macOS separates letters and their marks in file names. The wide space has no glyph.
     return unicodedata.normalize("NFC", printable(text)).replace("\u3000", " ")
 
 
@@ -138,10 +134,10 @@ def _own_font() -> Any:
 
 @lru_cache(maxsize=_MOST_GLYPHS)
 def _outline(glyph: str) -> Any:
-    """Matplotlib's path of a glyph, its letters placed as their script wants it, in units; None where there is none."""
+    """Matplotlib's path of a glyph, its letters joined by the rules of their script, in units; None without any."""
     if fonts.undrawable(glyph):
         return None
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it says when it looks for fonts at first
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it logs its first search for fonts
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
@@ -151,7 +147,7 @@ def _outline(glyph: str) -> Any:
 
 
 def _advance(glyph: str) -> int:
-    """How far the next glyph is from this one, in units: the same room on both sides."""
+    """Advance width of a glyph in units, with equal space on both sides."""
     outline = _outline(glyph)
     if outline is None:
         return _EM // 2
@@ -161,7 +157,7 @@ def _advance(glyph: str) -> int:
 
 @lru_cache(maxsize=_MOST_GLYPHS)
 def _compiled(glyph: str) -> bytes:
-    """A glyph as a TrueType font holds it."""
+    """A glyph as stored in a TrueType font."""
     from fontTools.pens.cu2quPen import Cu2QuPen
     from fontTools.pens.ttGlyphPen import TTGlyphPen
 

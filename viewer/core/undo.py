@@ -1,4 +1,4 @@
-"""Undo for sliders: what a value was before it was dragged."""
+"""Undo and redo of slider changes."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -12,11 +12,10 @@ class Change:
     """A slider that was moved.
 
     Args:
-        name: Of the slider; changes of one name join while a drag goes on.
-        before: Its value before.
-        after: Its value since.
-        restore: Called with a value to put it back, without a change being noted; False where what it belongs to is
-            no longer there.
+        name: Name of the slider; changes of one name join during a drag.
+        before: Value before.
+        after: Value after.
+        restore: Called with a value to set it without recording a change; returns False where its owner is gone.
     """
 
     name: Hashable
@@ -26,7 +25,7 @@ class Change:
 
 
 class Undo:
-    """Changes that can be taken back and made again. A drag over many values is one change."""
+    """Changes that can be undone and redone. A drag over many values is one change."""
 
     def __init__(self):
         self._done: list[Change] = []
@@ -36,7 +35,7 @@ class Undo:
     def record(
         self, name: Hashable, before: Any, after: Any, restore: Callable[[Any], bool], alone: bool = False
     ) -> None:
-        """Notes a change; see Change. `alone`: it is no part of a drag, as a click or a key."""
+        """Records a change; see Change. `alone` is for a click or a key, which is no part of a drag."""
         last = self._done[-1] if self._done else None
         if self._open and not alone and last is not None and last.name == name:
             self._done[-1] = replace(last, after=after)
@@ -49,11 +48,11 @@ class Undo:
         self._undone.clear()
 
     def seal(self) -> None:
-        """The mouse was let go: the next change is one of its own."""
+        """Ends a drag: the next change is a separate one."""
         self._open = False
 
     def back(self) -> bool:
-        """Takes the last change back that still can be; False where there is none."""
+        """Undoes the last change that can be undone; False where there is none."""
         self.seal()
         while self._done:
             change = self._done.pop()
@@ -63,7 +62,7 @@ class Undo:
         return False
 
     def again(self) -> bool:
-        """Makes the change again that was taken back last and still can be; False where there is none."""
+        """Redoes the last undone change that can be redone; False where there is none."""
         self.seal()
         while self._undone:
             change = self._undone.pop()

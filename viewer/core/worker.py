@@ -16,15 +16,15 @@ _HALVES = 2
 
 
 def serve(connection: Connection, arena_name: str) -> None:
-    """Answers requests until the window goes away; the target of the spawned process.
+    """Handles requests until the window closes; the target of the spawned process.
 
     Args:
         connection: Receives requests, and an acknowledgement for each reply; sends replies.
         arena_name: The shared memory for arrays.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the window's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window handles Ctrl-C
     if hasattr(os, "nice"):
-        os.nice(5)  # a window that reacts matters more than a reconstruction a moment earlier
+        os.nice(5)  # the window must stay responsive
     return_large_arrays()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         from workflows.command_line import import_tensorflow
@@ -48,7 +48,7 @@ class _Loop:
         while True:
             while not self._requests:
                 self._receive()
-            self._reply(self._answer(self._requests.popleft()))
+            self._reply(self._handle(self._requests.popleft()))
 
     def _receive(self) -> None:
         message = self._connection.recv()
@@ -57,12 +57,12 @@ class _Loop:
         else:
             self._requests.append(message)
 
-    def _answer(self, request: Request) -> Reply:
+    def _handle(self, request: Request) -> Reply:
         began = time.perf_counter()
         head = (request.number, request.topic, request.kind, request.arguments)
         try:
             values, arrays = self._handlers[request.kind](**request.arguments)
-            # Before the places are given out: the window may still be copying what lies there.
+            # Before these places are written: the window may still be copying from them.
             while self._unread >= _HALVES:
                 self._receive()
             places = self._arena.write(self._turn, arrays)
@@ -77,7 +77,7 @@ class _Loop:
 
 
 def _sentence(error: Exception) -> str:
-    """What the window shows. A mistake of ours, unlike a user's, also leaves its traceback in the terminal."""
+    """The message for the window. An internal error also prints its traceback to the terminal."""
     if isinstance(error, RequestError | OSError | ValueError):
         return " ".join(str(error).split())
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":

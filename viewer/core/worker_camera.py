@@ -17,16 +17,16 @@ from common.errors import RequestError
 from common.program import installed
 from viewer.core.protocol import ImageSource
 
-# No model takes so many pixels.
+# Larger than any model's input.
 LONGEST_SIDE = 2048
 
 
-# Before OpenCV is loaded: what it would write to the terminal is said in our own sentences.
+# Set before OpenCV is loaded: we report its errors in our own sentences.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 _INSTALL = f"a camera needs OpenCV: {installed('camera')}"
-# A panel that is slower than the others may still ask for a frame that they have left behind.
+# Frames that are kept for a column that is slower than the others.
 _MOST_KEPT = 6
 _IDLE_SECONDS = 3.0
 # The first frame of some cameras takes seconds.
@@ -38,11 +38,10 @@ Open = Callable[[str | int], Capture]
 
 
 class Camera:
-    """Gives each frame a number, and the same frame to all who ask for that number.
+    """Numbers frames, and returns the same frame for the same number.
 
     Args:
-        open_capture: Opens a device by its number, or a file, as `cv2.VideoCapture` does, which is used where it is
-            unset.
+        open_capture: Opens a device by its number, or a file. Unset: `cv2.VideoCapture`.
     """
 
     def __init__(self, open_capture: Open | None = None):
@@ -53,14 +52,13 @@ class Camera:
         self._opening = 0
 
     def frame(self, source: ImageSource) -> np.ndarray:
-        """The frame of a number. A number that is asked for the first time takes the next frame there is.
+        """The frame of a number; a new number takes the next frame.
 
         Returns:
             uint8 [height, width, 3], shrunk where it is large.
 
         Raises:
-            RequestError: OpenCV is missing; there is no such camera or video, or it may not be used; the frame was
-                seen, and is no longer kept.
+            RequestError: OpenCV or the camera or video is missing, may not be used, or no longer has the frame.
         """
         number = (source.opening, source.position)
         if number in self._kept:
@@ -79,7 +77,7 @@ class Camera:
         return self._kept[number]
 
     def close(self) -> None:
-        """Lets go of the device, which is not opened again but under a new number; what was seen last stays."""
+        """Releases the device until a new number is requested; the last frames are kept."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -95,7 +93,7 @@ class _File:
             ordinary = stat.S_ISREG(self._path.stat().st_mode)
         except OSError as error:
             raise RequestError(f"{path}: {error.strerror or error}") from None
-        if not ordinary:  # a pipe might never give a frame
+        if not ordinary:  # a pipe may never return a frame
             raise RequestError(f"{path}: is no ordinary file")
         self._capture = self._begin()
 
@@ -111,7 +109,7 @@ class _File:
         return frame
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Releases the file."""
         self._capture.release()
 
     def _begin(self) -> Capture:
@@ -119,10 +117,9 @@ class _File:
 
 
 class _Device:
-    """The newest frame of a camera. A thread reads them all, because a driver hands out its oldest first.
+    """The newest frame of a camera. A thread reads all frames, because drivers return the oldest first.
 
-    Where nobody has asked for some seconds the camera is released, and its light goes out; the next question opens it
-    again.
+    After some seconds without a request the camera is released; the next request opens it again.
     """
 
     def __init__(self, path: str, open_capture: Open):
@@ -130,11 +127,11 @@ class _Device:
         self._changed = threading.Condition()
         self._frame: np.ndarray | None = None
         self._asked = 0.0
-        self._reading: threading.Thread | None = None  # None from the moment in which it is to end
+        self._reading: threading.Thread | None = None  # None once it has to end
         self._thread: threading.Thread | None = None
 
     def next(self) -> np.ndarray:
-        """uint8 [height, width, 3], blue first: the newest frame that was not given out before, or the next."""
+        """uint8 [height, width, 3], blue first: the newest frame that was not returned before, or the next."""
         with self._changed:
             self._asked = time.monotonic()
             reading = self._reading is not None
@@ -145,7 +142,7 @@ class _Device:
             frame, self._frame = self._frame, None
         if frame is None:
             self.close()
-            raise RequestError(f"camera {self._path} gives no pictures; is it unplugged, or used by another program?")
+            raise RequestError(f"camera {self._path} delivers no frames; is it unplugged, or used by another program?")
         return frame
 
     def close(self) -> None:
@@ -156,7 +153,7 @@ class _Device:
             self._thread.join(_END_SECONDS)
 
     def _start(self) -> None:
-        self.close()  # a thread that has just ended may still be about to release the camera
+        self.close()  # a thread that is about to end may not have released the camera yet
         capture = self._open(int(self._path))
         if not capture.isOpened():
             raise RequestError(_why_no_device(self._path))

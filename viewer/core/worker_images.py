@@ -34,7 +34,7 @@ from viewer.core.worker_models import Models
 from workflows.training.restore import Restored
 
 _MOST_KEPT = 16
-# Bytes that a pixel takes while an image of a mode is opened, copies included; any other mode takes the most.
+# Bytes per pixel while an image of a mode is opened, copies included; and for all other modes.
 _BYTES = {"1": 2, "L": 1, "RGB": 4, "CMYK": 4, "LA": 8, "RGBA": 8, "P": 13}
 _MOST_BYTES = 20
 
@@ -43,8 +43,8 @@ class Images:
     """Opens images once, and fits them to any model.
 
     Args:
-        models: Where the images of a dataset are found.
-        camera: Gives frames.
+        models: Restored runs and their datasets.
+        camera: Source of frames.
     """
 
     def __init__(self, models: Models, camera: Camera | None = None):
@@ -55,7 +55,7 @@ class Images:
     def fitted(
         self, source: ImageSource, image: Image, shape: tuple[int, int, int], value_range: ValueRange | None = None
     ) -> np.ndarray:
-        """An image as a model takes it.
+        """An image, fitted to a model's input.
 
         Args:
             source: The image.
@@ -73,11 +73,11 @@ class Images:
         if source.kind == "split":
             if opened.shape == shape:
                 return to_float(opened)
-            image = replace(image, margin=0.0)  # what a dataset gives has been cut already
+            image = replace(image, margin=0.0)  # images of a dataset are cut already
         return to_float(fit_image(opened, image, shape[:2])).reshape(shape)
 
     def opened(self, source: ImageSource, value_range: ValueRange | None = None) -> np.ndarray:
-        """uint8 [height, width, 1 or 3]: the image as it is, or shrunk to 2,048 pixels where it is larger."""
+        """uint8 [height, width, 1 or 3]: the image, its longer side reduced to at most 2,048 pixels."""
         if source.kind == "split":
             split = self._models.split(source.run, source.split)
             if not 0 <= source.position < split.count:
@@ -85,7 +85,7 @@ class Images:
             return split.image(source.position)
         if source.kind == "camera":
             return self._camera.frame(source)
-        path = Path(os.path.expanduser(source.path))  # pathlib's raises where there is no such user
+        path = Path(os.path.expanduser(source.path))  # pathlib raises where the user does not exist
         try:
             changed = path.stat().st_mtime_ns
         except OSError as error:
@@ -93,13 +93,13 @@ class Images:
         return self._opened.get((str(path), changed, value_range), lambda: _open(path, value_range))
 
     def close_camera(self) -> Answer:
-        """Answers `close camera`: nobody looks at it any more."""
+        """Handles `close camera`."""
         self._camera.close()
         return {}, {}
 
 
 def fitting(restored: Restored) -> dict[str, Any]:
-    """The arguments of `Images.fitted` that bring an image to a run's model as the run's spec says."""
+    """The arguments of `Images.fitted` for a run's model, by its spec."""
     dataset = restored.spec.dataset
     value_range = file_value_range(dataset)
     arguments = {"image": dataset.image, "shape": restored.image_shape}
@@ -109,10 +109,10 @@ def fitting(restored: Restored) -> dict[str, Any]:
 def _open(path: Path, value_range: ValueRange | None) -> np.ndarray:
     if path.is_dir():
         raise RequestError(f"{path}: is a folder; choose one image in it")
-    if not path.is_file():  # a pipe or a device might never end
+    if not path.is_file():  # a pipe or a device may never end
         raise RequestError(f"{path}: is no ordinary file")
     limit = Pillow.MAX_IMAGE_PIXELS
-    Pillow.MAX_IMAGE_PIXELS = None  # our own bound follows, by the memory there is
+    Pillow.MAX_IMAGE_PIXELS = None  # our own bound goes by the free memory
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -129,7 +129,7 @@ def _refuse_more_than_memory(path: str | os.PathLike) -> None:
     try:
         with Pillow.open(path, formats=FORMATS) as image:
             (width, height), mode = image.size, image.mode
-    except Exception:  # what is wrong with the file is told by whoever opens it in earnest
+    except Exception:  # `open_image` reports what is wrong with the file
         return
     needed, free = width * height * _BYTES.get(mode, _MOST_BYTES), free_memory()
     if needed > free:
@@ -139,33 +139,27 @@ def _refuse_more_than_memory(path: str | os.PathLike) -> None:
         )
 
 
-# So many thumbnails are enough to find the worst and the best, and few enough to compute at once.
+# Most thumbnails, which have to be computed at once.
 _MOST = 240
 _SIDE = 64
 _BATCH = 32
-# Meanwhile the worker answers nothing else: after so many seconds those that are there have to do.
+# Seconds after which the gallery is complete, because the worker handles nothing else meanwhile.
 _SECONDS = 5.0
 _SPLITS = ("test", "validation", "train")
 
 
 class Gallery:
-    """Answers `gallery`.
-
-    Args:
-        models: Restored runs.
-    """
+    """Handles `gallery`."""
 
     def __init__(self, models: Models):
         self._models = models
         self._psnr = METRICS.get("psnr")()
 
     def gallery(self, run: str, checkpoint: str) -> Answer:
-        """Thumbnails of a run's test images, spread evenly over them, with the PSNR of each: as many as take seconds.
+        """Thumbnails of a run's test images (else validation, else training images) with their PSNR.
 
-        Where the run has no test images, its validation images; and where it has none either, its training images.
-
-        The figures of an evaluation are used where there is one of this checkpoint and split; else the images are
-        reconstructed now, unless that needs a search: their figures are then NaN.
+        They are spread evenly over the split, as many as take a few seconds. Their PSNR comes from an evaluation of
+        this checkpoint and split, or is computed now; it is NaN where that needs a search.
 
         Returns:
             Values `split`, `positions`, `names`, `psnr` (dB); array `thumbnails`, uint8 [images, 64, 64, 1 or 3].
@@ -177,13 +171,13 @@ class Gallery:
         restored, _ = self._models.get(run, checkpoint)
         measured = self._evaluated(run, checkpoint, split, images.count)
         if not measured and isinstance(restored.model, LatentDecoder):
-            measured = [math.nan] * images.count  # each would have to be searched first, for minutes
+            measured = [math.nan] * images.count  # each would need a search, minutes in all
         psnr: dict[int, float] = {}
         thumbnails: dict[int, np.ndarray] = {}
         fit = Image(size=_SIDE, channels=1 if restored.image_shape[2] == 1 else 3)
         began, batches = time.perf_counter(), -(-len(positions) // _BATCH)
         for number in range(batches):
-            part = positions[number::batches]  # spread over the whole split, so that the first ones alone would be, too
+            part = positions[number::batches]  # every batch is spread over the whole split
             batch = images.images(part)
             if measured:
                 found = [measured[position] for position in part]
@@ -204,7 +198,7 @@ class Gallery:
         return values, {"thumbnails": np.stack([thumbnails[position] for position in shown])}
 
     def _evaluated(self, run: str, checkpoint: str, split: str, count: int) -> list[float]:
-        """The PSNR of every image, where an evaluation of the whole split holds it."""
+        """The PSNR of every image by an evaluation of the whole split; empty where there is none."""
         restored, found = self._models.get(run, checkpoint)
         for evaluation in restored.run.evaluations().values():
             values = _values(evaluation)
@@ -217,5 +211,5 @@ def _values(evaluation: dict[str, Any]) -> list[float]:
     values = evaluation.get("metrics", {}).get("psnr", {}).get("values")
     if not isinstance(values, list) or not all(isinstance(value, int | float | None) for value in values):
         return []
-    # JSON cannot hold what is no number; infinite it never is.
+    # JSON stores NaN as null; PSNR is never infinite.
     return [math.nan if value is None else float(value) for value in values]

@@ -15,12 +15,12 @@ from viewer.core.cache import Recent
 from workflows.training.checkpoints import load_weights
 from workflows.training.restore import Restored, restore
 
-# Each may hold a backbone of 100 MB, and its compiled function.
+# Each may include a backbone of 100 MB and its compiled function.
 _MOST_RUNS = 6
 
 
 class Models:
-    """Run → its model, with the weights of whichever checkpoint was asked for last."""
+    """Run → its model, with the weights of the last requested checkpoint."""
 
     def __init__(self):
         self._restored: OrderedDict[str, Restored] = OrderedDict()
@@ -28,14 +28,14 @@ class Models:
         self._splits: dict[tuple[str, str], Split] = {}
 
     def get(self, run_path: str, which: str) -> tuple[Restored, Checkpoint]:
-        """A run's model as it was at a checkpoint. The network is built once; other checkpoints only bring weights.
+        """A run's model at a checkpoint. The network is built once; other checkpoints only load weights.
 
         Args:
             run_path: The run's directory.
             which: `best`, `last` or a step.
 
         Raises:
-            RequestError: No such run or checkpoint, or a damaged one.
+            RequestError: The run or checkpoint is missing or damaged.
         """
         run = Run.open(run_path)
         checkpoint, _ = run.hold_checkpoint(which)
@@ -52,14 +52,14 @@ class Models:
         return restored, checkpoint
 
     def has_split(self, run_path: str, name: str) -> bool:
-        """Whether a split has been opened already."""
+        """Whether a split is open."""
         return (run_path, name) in self._splits
 
     def split(self, run_path: str, name: str) -> Split:
         """The images of one split of a run's dataset."""
         key = (run_path, name)
         if key not in self._splits:
-            # A model that is there keeps the weights of its checkpoint.
+            # An existing model keeps the weights of its checkpoint.
             restored = self._restored.get(run_path) or self.get(run_path, "last")[0]
             splits = restored.splits([name])
             if name not in splits:
@@ -86,27 +86,27 @@ _MOST_KEPT = 512
 
 
 def version_of(run: str, checkpoint: Checkpoint) -> tuple:
-    """Tells the weights of a run at a checkpoint from all others: the run, the step, when the file was written."""
+    """Identifies the weights of a run at a checkpoint: the run, the step, and the file's time."""
     return run, checkpoint.step, checkpoint.path.stat().st_mtime_ns
 
 
 def digest(image: np.ndarray) -> bytes:
-    """Tells an image from all others, wherever it comes from."""
+    """Identifies an image by its values."""
     return hashlib.sha256(np.ascontiguousarray(image).data).digest()
 
 
 class Searches:
-    """Image and weights → latent."""
+    """Image and weights → latent, kept because a search takes seconds and several panels need it."""
 
     def __init__(self):
         self._found: Recent[np.ndarray] = Recent(_MOST_KEPT)
 
     def latent(self, model: LatentDecoder, version: tuple, image: np.ndarray) -> np.ndarray:
-        """The latent of an image, float32 [dimensions], by the model's whole protocol.
+        """The latent of an image, float32 [dimensions], by the model's full search.
 
         Args:
-            model: The decoder, with the weights of `version`.
-            version: See `version_of`.
+            model: The decoder, with the weights of `version`, which `version_of` returns.
+            version: See above.
             image: float32 [height, width, channels] in [0, 1].
         """
         return self._found.get((version, digest(image)), lambda: model.search(image[np.newaxis])[0][0])

@@ -1,4 +1,4 @@
-"""What passes at a place of a network, channel by channel, and how its maps lie side by side."""
+"""Activations at a place of a network, channel by channel, and the mosaic of their maps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _GAP = 0.08
 
 @dataclass(frozen=True)
 class Place:
-    """Where one can look into a network.
+    """A place of a network whose activations can be shown.
 
     Args:
-        name: The same in every run whose spec builds the same there.
-        title: What a person reads.
-        shape: Of what passes there for one image.
+        name: The same in every run whose spec builds the same layer there.
+        title: Text for the user.
+        shape: Shape of the activations of one image.
         kind: maps [height, width, channels], vector [channels], or other, which cannot be shown.
     """
 
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def channels(self) -> int:
-        """How many channels pass there."""
+        """Number of channels."""
         return self.shape[-1]
 
     @property
@@ -41,16 +41,16 @@ class Place:
 
 @dataclass(frozen=True)
 class Channels:
-    """What passes at a place.
+    """Activations at a place.
 
     Args:
         values: float32 or float16 [channels, height, width].
-        unit: By which values are to be multiplied.
-        shrunk: How many times fewer pixels the maps have in a row than in the network.
+        unit: Factor of the values.
+        shrunk: How many times fewer pixels a row of a map has than in the network.
         means: float32 [channels].
-        lows: The smallest of each channel.
-        highs: The largest of each channel.
-        strengths: The root mean square of each channel.
+        lows: Minimum of each channel.
+        highs: Maximum of each channel.
+        strengths: Root mean square of each channel.
     """
 
     values: np.ndarray
@@ -82,20 +82,21 @@ class Channels:
 
     @property
     def colours(self) -> str:
-        """Name of the map of colours that shows them."""
+        """Name of their colour map."""
         return "signed" if self.signed else "absolute"
 
     def ranges(self, shared: bool) -> tuple[np.ndarray, np.ndarray]:
-        """What the first and the last colour mean for each channel, float32 [channels]; zero is the first colour, or
-        with negative values the middle one.
+        """The values of each channel's first and last colour, float32 [channels].
+
+        Zero has the first colour, or the middle one where there are negative values.
 
         Args:
-            shared: Whether all have the range of the largest; numbers of a vector always have.
+            shared: Whether all channels share the largest range, as those of a vector always do.
         """
         largest = np.maximum(np.abs(self.lows), np.abs(self.highs))
         if shared or self.is_vector:
             largest = np.full_like(largest, largest[np.isfinite(largest)].max(initial=0.0))
-        # A dead channel has the colour of zero.
+        # A dead channel gets the colour of zero.
         largest = np.where(largest > 0, largest, 1.0)
         return (-largest if self.signed else np.zeros_like(largest)), largest
 
@@ -104,10 +105,10 @@ class Channels:
         return float(self.values[channel, y, x]) * self.unit
 
     def level(self, scale: float) -> np.ndarray:
-        """The values averaged as often as a pixel is left for each that is shown, float32 or float16.
+        """The values, halved as often as each pixel of the screen keeps at least one; float32 or float16.
 
         Args:
-            scale: Pixels of the screen for each of a map.
+            scale: Pixels of the screen for each pixel of a map.
         """
         if not self._levels:
             self._levels.append(self.values)
@@ -122,9 +123,9 @@ class Mosaic:
     """Maps side by side, row after row.
 
     Args:
-        count: How many.
-        height: Of each, in its own pixels.
-        width: Of each.
+        count: Number of maps.
+        height: Height of each, in its own pixels.
+        width: Width of each.
         columns: Maps in a row.
     """
 
@@ -135,7 +136,7 @@ class Mosaic:
 
     @classmethod
     def fitting(cls, count: int, height: int, width: int, pane: Size) -> "Mosaic":
-        """With as many columns as make the maps largest in a pane."""
+        """The mosaic whose maps are largest in a pane."""
         columns = np.arange(1, count + 1)
         gap = max(height, width) * _GAP
         rows = -(-count // columns)
@@ -144,12 +145,12 @@ class Mosaic:
 
     @property
     def gap(self) -> float:
-        """Between maps, in pixels of theirs; half as much surrounds them all."""
+        """Pixels between maps, and twice those around them all."""
         return max(self.height, self.width) * _GAP
 
     @property
     def rows(self) -> int:
-        """Of maps."""
+        """Rows of maps."""
         return -(-self.count // self.columns)
 
     @property
@@ -158,7 +159,7 @@ class Mosaic:
         return self.columns * (self.width + self.gap), self.rows * (self.height + self.gap)
 
     def at(self, share: Point) -> tuple[int, int, int] | None:
-        """(position, x, y): whose pixel is at shares of the whole width and height; None between maps and beside."""
+        """(position, x, y): the map and its pixel at shares of the whole size; None outside of all maps."""
         width, height = self.size
         column, x = divmod(share[0] * width, self.width + self.gap)
         row, y = divmod(share[1] * height, self.height + self.gap)

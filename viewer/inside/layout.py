@@ -1,4 +1,4 @@
-"""Where everything of the Inside panel lies: computed from the room there is."""
+"""Layout of the Inside panel, computed from its size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Box = tuple[int, int, int, int]
 IMAGES = ("original", "plain", "changed", "difference")
 
 _ROW, _LINE, _GAP = 34, 24, 10
-# As wide as the choice of run and checkpoint, and as that of maps or diagram, with the room after them.
+# Width of the choice of run and checkpoint, and of maps or diagram, each with the gap after it.
 _SUBJECT, _MODES = 424, 144
-# Below this height, and with less room beside the buttons, words about changes stand elsewhere.
+# Smallest height, and width beside the buttons, for the texts about changes.
 _LOW, _CHANGES = 330, 440
-# A title and its figures need so much; a pane that is less high shows nothing any more.
+# Smallest width of a column with its texts, and smallest useful height of a pane.
 _LEAST_COLUMN, _LEAST_PANE = 118, 50
 _LABEL, _SHORTEST_SLIDER, _SLIDER, _LONGEST_SLIDER = 96, 96, 132, 240
 _BUTTONS = {"off": 52, "only": 88, "reset": 88}
@@ -21,13 +21,13 @@ _BUTTONS = {"off": 52, "only": 88, "reset": 88}
 
 @dataclass(frozen=True)
 class Controls:
-    """Places of what changes a channel.
+    """Places of the controls of a channel.
 
     Args:
-        label: What the slider changes; None where there is no room.
+        label: Name of the slider's channel; None without room.
         slider: The slider.
-        buttons: Name → the button.
-        changes: The line about changes; None where that about a channel has to do for both.
+        buttons: Name → its button.
+        changes: The line about changes; None where it shares the line about a channel.
     """
 
     label: Box | None
@@ -43,13 +43,13 @@ class Layout:
     Args:
         modes: Corner of the choice of maps or diagram.
         place: The choice of the place.
-        whole: All that is below these.
+        whole: The area below these.
         tools: The line above the mosaic.
         mosaic: The mosaic.
         images: Name → its column: a line for its title, the pane, a line for its figures.
         line: Height of a line.
         words: The line about a channel.
-        controls: What is below that.
+        controls: The controls below.
     """
 
     modes: tuple[int, int]
@@ -69,7 +69,7 @@ def arrange(width: int, height: int, px: Callable[[float], int]) -> Layout:
     Args:
         width: Of the panel, in pixels.
         height: Of the panel.
-        px: A length at the usual size of text → in pixels.
+        px: Length at the usual scale → pixels.
     """
     row, line = px(_ROW), px(_LINE)
     one_row = width >= px(_SUBJECT + _MODES + 240)
@@ -97,7 +97,7 @@ def arrange(width: int, height: int, px: Callable[[float], int]) -> Layout:
 
 
 def _controls(width: int, height: int, px: Callable[[float], int]) -> Controls:
-    """The row at the bottom, with the words about changes beside it, below it, or left out."""
+    """The bottom row, with the texts about changes beside it, below it, or left out."""
     row, line, gap = px(_ROW), px(_LINE), px(8)
     room = width - sum(px(wide) + gap for wide in _BUTTONS.values())
     left = px(_LABEL) if room >= px(_LABEL + _SLIDER) else 0
@@ -117,7 +117,7 @@ def _controls(width: int, height: int, px: Callable[[float], int]) -> Controls:
 
 
 def _image_boxes(width: int, top: int, body: int, px: Callable[[float], int]) -> tuple[dict[str, Box], int]:
-    """The columns of the images, and their width: two by two, or in one row where there is little room."""
+    """The columns of the images, and their width: two by two, or in one row in a low panel."""
     line, gap = px(_LINE), px(_GAP)
     pane = min((body - 4 * line - gap) // 2, round(width * 0.23))
     if pane >= px(_LEAST_PANE):

@@ -41,7 +41,7 @@ class HintedPane(Part[Inside]):
         dpg.configure_item(f"{self._tag} hint", pos=(left + px(14), top + px(12)), wrap=left + width - px(14))
 
     def hint(self, text: str, failure: bool = False) -> None:
-        """Writes the sentence; an empty one takes it away."""
+        """Writes the sentence; an empty one removes it."""
         set_text(f"{self._tag} hint", text, self._looks.text("failure" if failure else "quiet"))
 
 
@@ -49,22 +49,22 @@ AS_IS, SCALED, OFF = 0, 1, 2
 
 Colour = tuple[float, float, float]
 
-# How much of a map is left to see that is switched off.
+# Brightness of a map that is switched off.
 _DIMMED = 0.3
 _STEPS = 256
-# Where colours lie in the table: those of values, the same dimmed, and then these.
+# Indices in the table of colours: after those of values and the same dimmed.
 _GROUND, _CHOSEN, _SCALED, _OFF = range(2 * _STEPS, 2 * _STEPS + 4)
 
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of what surrounds maps, each in [0, 1].
+    """Colours around the maps, each in [0, 1].
 
     Args:
         ground: Beside and between them.
         chosen: Frame of the selected one.
         scaled: Frame of those that are scaled.
-        off: Stroke through those that are switched off.
+        off: Stroke through those that are off.
     """
 
     ground: Colour
@@ -75,16 +75,16 @@ class Colours:
 
 @dataclass(frozen=True)
 class _Axis:
-    """One direction of the pane, for each of its pixels that shows something.
+    """One direction of the pane: arrays with an entry for each of its pixels on the mosaic.
 
     Args:
         first: The first such pixel.
-        tile: Number of the row or column of maps, counted from `start`.
-        start: The first row or column that is seen.
-        count: How many are seen.
-        pixel: Of the map at the level that is shown; clipped between maps.
+        tile: Row or column of maps, counted from `start`.
+        start: The first visible row or column.
+        count: Number of visible ones.
+        pixel: Pixel of the map at the shown level; clipped between maps.
         within: Whether it is on a map.
-        share: Of the map's side, from 0 to 1.
+        share: Share of the map's side, 0 to 1.
         edge: Pixels of the screen to the map's nearer edge.
     """
 
@@ -110,19 +110,19 @@ def paint(
     colours: Colours,
     frame: int = 2,
 ) -> None:
-    """Fills a buffer with what a view shows of a mosaic.
+    """Fills a buffer with the part of a mosaic that a view shows, however many channels there are.
 
     Args:
         target: float32 [height, width, 4], written in place.
-        channels: What is shown.
-        mosaic: How it is laid out.
-        view: Which part of it.
+        channels: The activations.
+        mosaic: Their layout.
+        view: The part to show.
         order: Channel of each position.
         states: AS_IS, SCALED or OFF, by channel.
         selected: The channel with a bright frame.
-        shared: Whether all have one colour scale.
-        colours: Of what surrounds the maps.
-        frame: How thick frames are, in pixels of the screen.
+        shared: Whether all share one colour scale.
+        colours: Colours around the maps.
+        frame: Thickness of frames, in pixels of the screen.
     """
     target[...] = (*colours.ground, 1.0)
     scale, left, top = view.placement((target.shape[1], target.shape[0]), mosaic.size)
@@ -141,12 +141,12 @@ def paint(
         """[rows, columns] of maps → [height, width] of pixels; rows last, because they are copied whole."""
         return of_each_map[:, across.tile][down.tile]
 
-    # Everything is a number of a colour until the end: one number is sooner moved than four.
+    # Indices of colours until the end: one number moves faster than four.
     lows, highs = channels.ranges(shared)
     steps = (_STEPS - 1) / (highs - lows)
     from_column = (numbers * (height * width))[:, across.tile] + across.pixel
     found = values.reshape(-1).take(from_column[down.tile] + (down.pixel * width)[:, None])
-    with np.errstate(invalid="ignore"):  # a value that is no number takes the first colour
+    with np.errstate(invalid="ignore"):  # NaN gets the first colour
         found = found * spread((channels.unit * steps)[numbers]) + spread((0.5 - lows * steps)[numbers])
         painted = found.astype(np.int32)
     np.clip(painted, 0, _STEPS - 1, out=painted)
@@ -157,7 +157,7 @@ def paint(
         np.copyto(painted, _OFF, where=off & stroke)
     within = down.within[:, None] & across.within
     np.copyto(painted, _GROUND, where=~within if there.all() else ~(within & spread(there)))
-    # Frames lie half on a map, so that they are seen where there is no room between maps.
+    # Frames are half on a map, so that they are visible without a gap between maps.
     edge = np.minimum(across.edge, down.edge[:, None])
     border = (edge < frame) & (edge >= -frame)
     for chosen, colour in ((state == SCALED, _SCALED), (there & (numbers == selected), _CHOSEN)):
@@ -170,7 +170,7 @@ def paint(
 
 @lru_cache(maxsize=8)
 def _table(name: str, colours: Colours) -> np.ndarray:
-    """float32 [colours, 4]: those of a map, the same dimmed, and those of what surrounds maps."""
+    """float32 [colours, 4]: those of a colour map, the same dimmed, and those around maps."""
     own = mapped(name, np.linspace(0, 1, _STEPS), 0.0, 1.0)
     dimmed = own * _DIMMED + np.asarray(colours.ground, np.float32) * (1 - _DIMMED)
     others = np.array([colours.ground, colours.chosen, colours.scaled, colours.off], np.float32)
@@ -179,16 +179,16 @@ def _table(name: str, colours: Colours) -> np.ndarray:
 
 
 def _axis(size: int, start: float, scale: float, side: int, gap: float, count: int, pixels: int) -> _Axis | None:
-    """How a direction of the pane lies on the mosaic; None where they do not meet.
+    """One direction of a pane of `size` pixels; None where no map is visible.
 
     Args:
-        size: Of the pane.
-        start: Where in it the mosaic begins.
-        scale: Pixels of the pane for each of a map.
-        side: Of a map.
-        gap: Between maps.
-        count: Maps.
-        pixels: Of a map at the level that is shown.
+        size: Pixels of the pane.
+        start: Its pixel at which the mosaic begins.
+        scale: Pixels of the pane for each pixel of a map.
+        side: Side of a map.
+        gap: Gap between maps.
+        count: Number of maps.
+        pixels: Pixels of a map's side at the shown level.
     """
     at = (np.arange(size) + 0.5 - start) / scale
     seen = np.flatnonzero((at >= 0) & (at < count * (side + gap)))
@@ -204,12 +204,12 @@ def _axis(size: int, start: float, scale: float, side: int, gap: float, count: i
 
 
 def _stroke(across: _Axis, down: _Axis, side: float, thickness: int) -> np.ndarray:
-    """Where the diagonal of a map is, [height, width]."""
+    """Whether each pixel is on a map's diagonal, [height, width]."""
     half = max(0.5, thickness / 2) / max(side, 1.0)
     return np.abs(across.share + down.share[:, None] - 1) < half * 1.41
 
 
-# Pixels smaller than this on the screen are not framed under the mouse: their map is.
+# Smallest pixels, in pixels of the screen, that are framed under the mouse; else their map is.
 _LEAST_FRAMED = 4
 
 
@@ -230,8 +230,8 @@ class MapsView(Part[Inside]):
         """Draws it again where needed.
 
         Args:
-            hint: What is said where there are no maps.
-            failure: Whether that is one.
+            hint: Text shown without maps.
+            failure: Whether it reports a failure.
         """
         state, looks = self._state, self._looks
         channels = state.shown.channels if state.shown is not None else None
@@ -256,14 +256,14 @@ class MapsView(Part[Inside]):
         )
 
     def hover(self) -> None:
-        """Takes note of what is under the mouse, and frames it."""
+        """Finds the channel and pixel under the mouse, and frames it."""
         point = None if self.zoom.dragging else self.zoom.under_mouse()
         found = self._at(point)
         self._state.hovered = None if found is None else (int(self._order[found[0]]), *found[1:])
         self._pane.mark(None if found is None else self._frame(*found))
 
     def press(self, control: bool) -> bool:
-        """The mouse was pressed; whether on the mosaic. With Ctrl a map is switched off or on."""
+        """Handles a press of the mouse; with Ctrl it switches a map off or on. False where the mouse is elsewhere."""
         if control:
             channel = self._channel_at(self.zoom.under_mouse())
             if channel is not None:
@@ -272,7 +272,7 @@ class MapsView(Part[Inside]):
         return self.zoom.press()
 
     def drag(self) -> None:
-        """The mouse may have moved with its button held; a click chooses a channel."""
+        """Follows the mouse during a drag; a click chooses a channel."""
         channel = self._channel_at(self.zoom.drag())
         if channel is not None:
             self._state.select(channel)
@@ -285,7 +285,7 @@ class MapsView(Part[Inside]):
         return None if found is None else int(self._order[found[0]])
 
     def _frame(self, position: int, x: int, y: int) -> tuple[float, float, float, float]:
-        """Around the pixel, or around the map where pixels are small."""
+        """The box around the pixel, or around the map where pixels are small."""
         mosaic = self._mosaic
         view, size = self._state.views["maps"], (self._pane.width, self._pane.height)
         large = view.placement(size, mosaic.size)[0] >= _LEAST_FRAMED
@@ -309,7 +309,7 @@ class MapsView(Part[Inside]):
             fresh = np.full(count, AS_IS, np.uint8)
             for channel, factor in self._state.scales:
                 fresh[channel] = OFF if factor == 0 else SCALED
-            # A slider that moves leaves a scaled map a scaled map.
+            # Unchanged while a slider moves: a scaled map stays scaled.
             states = states if np.array_equal(fresh, states) else fresh
             self._states = self._state.scales, states
         return states

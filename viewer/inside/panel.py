@@ -6,7 +6,7 @@ from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, View, scale_bar
 from viewer.core.frame import Subject
 from viewer.core.input import CONTROL, held
-from viewer.core.items import Choice, Panel, Part, label_of, set_text, text_width, type_width
+from viewer.core.items import Choice, Panel, Part, add_combo, label_of, set_text, text_width, type_width
 from viewer.core.pane import Pane, Zoom
 from viewer.inside.channels import Channels
 from viewer.inside.layout import Box, Layout, arrange
@@ -55,7 +55,7 @@ class Controls(Part[Inside]):
         """Draws it again where needed.
 
         Args:
-            stale: Whether the changes' effect is not known yet.
+            stale: Whether the effect of the changes is not known yet.
         """
         state, looks = self._state, self._looks
         there = state.place is not None and state.place.kind != "other"
@@ -73,7 +73,7 @@ class Controls(Part[Inside]):
             set_text("inside changes", words, looks.text("quiet" if stale or not state.scales else "text"))
 
     def draw_words(self) -> None:
-        """Says what is under the mouse; each frame."""
+        """Writes the line about the channel under the mouse; called in each frame."""
         state = self._state
         words = channel_words(state)
         if self._changes is None and state.scales and not state.hovered:
@@ -85,7 +85,7 @@ class Controls(Part[Inside]):
 
 
 def _fitting(words: list[str], width: int, first: str, further: str) -> str:
-    """Words one after the other, as many as there is room for."""
+    """As many of some texts as fit into one line."""
     text = ""
     for number, word in enumerate(words):
         longer = word if not number else text + (first if number == 1 else further) + word
@@ -95,7 +95,7 @@ def _fitting(words: list[str], width: int, first: str, further: str) -> str:
     return text
 
 
-_RANGES = ("own scales", "one scale")
+_RANGES = {False: "own scales", True: "one scale"}
 _ORDERS = dict(zip(ORDERS, ("by number", "by strength")))
 _COMBO, _LEAST_BAR = 136, 40
 
@@ -108,16 +108,8 @@ class Tools(Part[Inside]):
         self._box: Box = (0, 0, 1, 1)
         self._combo = 1
         self._pictures = PictureCache()
-        dpg.add_combo(
-            list(_ORDERS.values()),
-            tag="inside order",
-            callback=lambda sender, title: state.set_order(next(key for key in ORDERS if _ORDERS[key] == title)),
-        )
-        dpg.add_combo(
-            _RANGES,
-            tag="inside range",
-            callback=lambda sender, title: state.set_shared(title == _RANGES[1]),
-        )
+        add_combo("inside order", _ORDERS, state.set_order)
+        add_combo("inside range", _RANGES, state.set_shared)
         dpg.add_text("", tag="inside low")
         self._bar = Pane(self._screen.textures, "inside bar")
         dpg.add_text("", tag="inside high")
@@ -134,14 +126,14 @@ class Tools(Part[Inside]):
         dpg.set_value("inside order", _ORDERS[state.order])
         dpg.set_value("inside range", _RANGES[state.shared])
         vector = channels is not None and channels.is_vector
-        # Numbers that each had a scale of their own would all have the colour of its end.
+        # With its own scale every number of a vector would have the colour of its end.
         dpg.configure_item("inside range", show=not vector)
         there = channels is not None and self._draw_bar(channels, 1 if vector else 2)
         for tag in ("inside low", "inside high", "inside bar place"):
             dpg.configure_item(tag, show=there)
 
     def _draw_bar(self, channels: Channels, combos: int) -> bool:
-        """The colours with what their ends mean, right of so many combos; whether there is room."""
+        """Draws the colour bar and its values right of some combos; False without room."""
         px, quiet = self._looks.px, self._looks.text("quiet")
         if self._state.shared or channels.is_vector:
             low, high = (f"{float(end[0]):.3g}" for end in channels.ranges(shared=True))
@@ -154,7 +146,7 @@ class Tools(Part[Inside]):
         bar_width, bar_height = min(px(200), high_left - px(6) - bar_left), px(12)
         if bar_width < px(_LEAST_BAR):
             return False
-        # A text beside something framed is drawn lower by the frame's padding.
+        # DearPyGui draws a text beside a framed item lower by the frame's padding.
         set_text("inside low", low, quiet)
         set_text("inside high", high, quiet)
         dpg.configure_item("inside low", pos=(low_left, top))
@@ -209,7 +201,7 @@ class InsidePanel(Panel):
         self._laid_out, self._shown = "", None
 
     def _lay_out(self, mode: str) -> None:
-        """Gives what the mode shows its place."""
+        """Places everything of a mode."""
         if self._laid_out == mode:
             return
         self._laid_out = mode
@@ -264,7 +256,7 @@ class InsidePanel(Panel):
             self._diagram.draw(own.diagram_message or "Drawing the network …", bool(own.diagram_message))
 
     def _hint(self) -> str:
-        """What is said in place of maps."""
+        """Text shown in place of maps."""
         own = self._state.inside
         if own.message:
             return own.message
@@ -274,8 +266,8 @@ class InsidePanel(Panel):
             return "Loading the network …"
         if own.place.kind == "other":
             size = "×".join(map(str, own.place.shape))
-            return f"{own.place.title} gives {size}: neither maps nor a vector, so it cannot be shown here."
-        return "At work …"
+            return f"{own.place.title} has shape {size}: neither maps nor a vector, so it cannot be shown here."
+        return "Computing …"
 
     # The mouse
 

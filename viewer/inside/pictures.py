@@ -40,7 +40,7 @@ class ImagesView(Part[Inside]):
             )
 
     def layout(self, boxes: dict[str, Box], line: int) -> None:
-        """Takes its place, in pixels: each box begins and ends with a line of text; what has no box is not shown."""
+        """Places the images in pixels: each box begins and ends with a line of text; without a box it is hidden."""
         self._boxes = boxes
         for name in IMAGES:
             for tag in (f"inside {name} title", f"inside {name} place", f"inside {name} figures"):
@@ -56,7 +56,7 @@ class ImagesView(Part[Inside]):
         """Draws it again where needed.
 
         Args:
-            stale: Whether what is shown is not what was chosen.
+            stale: Whether the shown state is not the chosen one.
         """
         state, looks = self._state, self._looks
         shown = state.shown
@@ -78,7 +78,7 @@ class ImagesView(Part[Inside]):
         return self._pictures.of_array(name, getattr(shown, name))
 
     def _words(self, shown: Shown | None) -> dict[str, list[str]]:
-        """What is said below each image, from long to short."""
+        """Texts below each image, the longest first."""
         if shown is None:
             return {name: [] for name in IMAGES}
         height, width = shown.original.shape[:2]
@@ -98,17 +98,17 @@ class ImagesView(Part[Inside]):
 
 
 def _difference_image(shown: Shown) -> np.ndarray:
-    """Where the changed image is brighter (red) or darker (blue) than the reconstruction as it is."""
+    """Where the changed reconstruction is brighter (red) or darker (blue) than the unchanged one."""
     end = _end_of_scale(shown)
     return mapped("signed", shown.difference_map, -end, end)
 
 
 def _end_of_scale(shown: Shown) -> float:
-    """The difference that has the strongest colour: never less than an image of 8 bits can hold."""
+    """The difference with the strongest colour, at least one step of an 8-bit image."""
     return max(1 / 255, largest_finite(shown.difference_map))
 
 
-# The filter takes pixels so far around each into account; a level is never reduced to less than half.
+# Radius of the filter in pixels; a level is never reduced to less than half.
 _REACH = 3
 
 
@@ -129,8 +129,8 @@ class DiagramView(Part[Inside]):
         """Draws it again where needed.
 
         Args:
-            hint: What is said where there is no diagram.
-            failure: Whether that is one.
+            hint: Text shown without a diagram.
+            failure: Whether it reports a failure.
         """
         state, looks = self._state, self._looks
         diagram, view = state.diagram, state.views["diagram"]
@@ -146,7 +146,7 @@ class DiagramView(Part[Inside]):
 
 
 class _Sheet:
-    """A large drawing, smooth at any size, unlike pictures whose pixels matter.
+    """A large drawing, smooth at any size, unlike pictures whose pixels stay visible.
 
     Args:
         image: uint8 [height, width, 3].
@@ -156,13 +156,8 @@ class _Sheet:
         self._levels = [image]
 
     def paint(self, target: np.ndarray, view: View) -> None:
-        """Fills a buffer with what a view shows.
-
-        Args:
-            target: float32 [height, width, 4], written in place.
-            view: Which part.
-        """
-        target[...] = 1.0  # the drawing's white margin goes on to the edges of the pane
+        """Fills a buffer, float32 [height, width, 4], with the part that a view shows."""
+        target[...] = 1.0  # the drawing's white margin fills the pane
         size, image = (target.shape[1], target.shape[0]), self._levels[0]
         whole = image.shape[1], image.shape[0]
         scale, left, top = view.placement(size, whole)
@@ -173,7 +168,7 @@ class _Sheet:
         corners = ((x0 - left) / scale, (y0 - top) / scale, (x1 - left) / scale, (y1 - top) / scale)
         shares = (min(1.0, max(0.0, at / most)) for at, most in zip(corners, whole * 2))
         box = [share * most for share, most in zip(shares, (wide, high) * 2)]
-        # Only what is seen, and what the filter reaches, becomes a picture of Pillow's, which takes more memory.
+        # Only the visible part, and the filter's radius, becomes a Pillow image, which needs more memory.
         first = max(0, int(box[0]) - _REACH), max(0, int(box[1]) - _REACH)
         part = level[first[1] : int(box[3]) + 1 + _REACH, first[0] : int(box[2]) + 1 + _REACH]
         left, top, right, bottom = (at - first[number % 2] for number, at in enumerate(box))
@@ -183,7 +178,7 @@ class _Sheet:
         np.multiply(np.asarray(seen), np.float32(1 / 255), out=target[y0:y1, x0:x1, :3])
 
     def _level(self, scale: float) -> np.ndarray:
-        """Halved as often as a pixel is left for each that is shown: the rest is soon done."""
+        """The drawing, halved as often as each pixel of the screen keeps at least one."""
         wanted = halvings(scale, self._levels[0].shape[:2])
         while len(self._levels) <= wanted:
             self._levels.append(np.asarray(Pillow.fromarray(self._levels[-1]).reduce(2)))

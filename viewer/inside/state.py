@@ -1,4 +1,4 @@
-"""What the inside panel says about channels and their changes."""
+"""The Inside panel: activations of an image, and the image when some channels are changed."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from viewer.core.undo import Undo
 from viewer.inside.channels import Channels, Place
 from viewer.reconstruct.columns import Variant
 
-# (channel, factor) of each channel that is changed, by channel.
+# (channel, factor) of each changed channel, ascending.
 Scales = tuple[tuple[int, float], ...]
 
 
@@ -24,15 +24,15 @@ class Shown:
 
     Args:
         key: Image, run, step and place.
-        original: float32 [height, width, channels] in [0, 1], as the model saw it.
-        plain: Its reconstruction as it is.
-        channels: What passes at the place; None where that cannot be shown.
+        original: float32 [height, width, channels] in [0, 1], the model's input.
+        plain: Its unchanged reconstruction.
+        channels: Activations at the place; None where they cannot be shown.
         changed: Its reconstruction with the channels changed.
-        scales: How they are.
-        figures: MSE, PSNR and SSIM of the changed one.
-        plain_figures: The same of the reconstruction as it is.
-        difference: How much the changes make, on the mean over all values.
-        difference_map: Where the changes make it brighter or darker, float32 [height, width].
+        scales: These changes.
+        figures: MSE, PSNR and SSIM of the changed reconstruction.
+        plain_figures: The same of the unchanged one.
+        difference: Mean absolute effect of the changes.
+        difference_map: Their effect on brightness, float32 [height, width].
     """
 
     key: tuple
@@ -48,11 +48,11 @@ class Shown:
 
     @classmethod
     def of(cls, reply: Reply, key: tuple, before: "Shown | None") -> "Shown | None":
-        """From a reply; None where that holds changes only, and they belong to another image than is shown.
+        """From a reply; None where it contains only changes of another image.
 
         Args:
-            reply: To `inside`.
-            key: Image, run, step and place that were asked about.
+            reply: Reply to `inside`.
+            key: Image, run, step and place of the request.
             before: What is shown.
         """
         values, arrays = reply.values, reply.arrays
@@ -72,20 +72,20 @@ LARGEST_FACTOR = 3.0
 
 
 class Inside:
-    """Everything about the inside panel.
+    """The state of the Inside panel.
 
     Attributes:
         mode: maps or diagram.
-        places: Where one can look into the run's network.
-        place: The one that is looked at.
-        scales: Its channels that are changed.
+        places: Places of the run's network.
+        place: The chosen one.
+        scales: Its changed channels.
         selected: The channel that the slider moves.
-        order: How maps are sorted: number or strength.
-        shared: Whether all maps have one colour scale.
-        views: What the panes of a kind show: maps, images, diagram.
+        order: Order of the maps: number or strength.
+        shared: Whether all maps share one colour scale.
+        views: Kind of panes (maps, images, diagram) → their view.
         hovered: (channel, x, y) under the mouse; None outside.
-        shown: What the worker answered last.
-        ranking: Numbers of the channels, the strongest first.
+        shown: The worker's last reply.
+        ranking: Channels, the strongest first.
         diagram: The network, uint8 [height, width, 3].
         message: Why there are no maps.
         diagram_message: Why there is no diagram.
@@ -111,19 +111,19 @@ class Inside:
         self.version = 0
         self._run = ""
         self._source: ImageSource | None = None
-        # Topic → what was asked last, so that nothing is asked twice.
+        # Topic → the last request, so that none is sent twice.
         self._asked: dict[str, Any] = {}
 
     # Following
 
     def follow(self, variant: Variant | None, source: ImageSource | None) -> None:
-        """Turns to the run and the image that have been chosen since."""
+        """Follows the active run and the chosen image."""
         run = "" if variant is None else variant.run
         if run != self._run:
-            # Place and changes stay, until the new run's places are known.
+            # Place and changes stay until the new run's places are known.
             self._run, self.places, self.shown, self.diagram = run, (), None, None
             self.message = self.diagram_message = ""
-            self._asked.clear()  # what was asked before has been thrown away
+            self._asked.clear()  # earlier results were dropped
             self.version += 1
         self._source = source
         if variant is None:
@@ -157,11 +157,11 @@ class Inside:
             self._ask(kind, kind, **arguments)
 
     def request_again(self) -> None:
-        """Asks for everything that is missing, after a worker was started anew."""
+        """Requests everything that is missing from a new worker."""
         self._asked.clear()
 
     def retry_failed(self) -> None:
-        """What could not be shown is asked for again when it is wanted next."""
+        """Lets what failed be requested again."""
         if self.message or self.diagram_message:
             self.message = self.diagram_message = ""
             self._asked.clear()
@@ -169,7 +169,7 @@ class Inside:
 
     @property
     def current(self) -> bool:
-        """Whether what is shown is the image, the checkpoint and the changes that are chosen."""
+        """Whether image, checkpoint and changes on screen are the chosen ones."""
         shown = self.shown
         return shown is not None and (shown.key, shown.scales) == self._asked.get("inside", (None,))[0]
 
@@ -181,7 +181,7 @@ class Inside:
         self.version += 1
 
     def set_place(self, name: str) -> None:
-        """Looks at another place; changes belong to the place they were made at."""
+        """Chooses another place, without changes."""
         place = next((each for each in self.places if each.name == name), None)
         if place is not None and place != self.place:
             self._change(("place",), place, (), 0, alone=True)
@@ -193,30 +193,30 @@ class Inside:
             self.version += 1
 
     def set_order(self, order: str) -> None:
-        """How maps are sorted."""
+        """Sets the order of the maps."""
         self.order = order
         self.version += 1
 
     def set_shared(self, shared: bool) -> None:
-        """Whether all maps have one colour scale."""
+        """Sets whether all maps share one colour scale."""
         self.shared = shared
         self.version += 1
 
     def set_view(self, kind: str, view: View) -> None:
-        """Zooms or pans the panes of a kind."""
+        """Sets the view of one kind of panes."""
         if view != self.views[kind]:
             self.views[kind] = view
             self.version += 1
 
     def show_whole(self) -> None:
-        """Shows all of what can be zoomed into."""
+        """Shows all panes of the mode whole."""
         for kind in ("maps", "images") if self.mode == "maps" else ("diagram",):
             self.set_view(kind, View())
 
     # Changing channels
 
     def factor(self, channel: int) -> float:
-        """By how much a channel is multiplied."""
+        """The factor of a channel."""
         return dict(self.scales).get(channel, 1.0)
 
     def set_factor(self, channel: int, factor: float) -> None:
@@ -235,7 +235,7 @@ class Inside:
             self._set(("only",), {**dict.fromkeys(range(self.place.channels), 0.0), channel: own}, channel, alone=True)
 
     def reset(self) -> None:
-        """Leaves all channels as they are."""
+        """Removes all changes."""
         self._set(("reset",), {}, alone=True)
 
     def _set(self, name: tuple, factors: Mapping[int, float], selected: int | None = None, alone: bool = False) -> None:
@@ -252,7 +252,7 @@ class Inside:
         self._restore(after)
 
     def _restore(self, value: tuple[Place, Scales, int]) -> bool:
-        """Goes to a place and its changes, unless the run that is looked at now has no such place."""
+        """Sets place and changes; False where the active run has no such place."""
         place, scales, selected = value
         if place not in self.places:
             return False
@@ -266,13 +266,13 @@ class Inside:
     # The worker
 
     def take(self, reply: Reply) -> None:
-        """Takes over what the worker answered."""
+        """Takes over a reply of the worker."""
         takers = {
             "inside places": self._take_places,
             "inside": self._take_inside,
             "inside diagram": self._take_diagram,
         }
-        # Meanwhile another run may have been chosen.
+        # Another run may be active by now.
         if reply.kind in takers and reply.arguments["run"] == self._run:
             takers[reply.kind](reply)
             self.version += 1
@@ -305,7 +305,7 @@ class Inside:
             if asked["source"] == self._source:
                 self.shown, self.message = None, reply.error
             return
-        # What a quick hand passes is shown, too.
+        # Intermediate positions of a quick drag are shown, too.
         shown = Shown.of(reply, key, self.shown)
         if shown is None:
             return
@@ -316,20 +316,20 @@ class Inside:
     def _rank(self, channels: Channels | None, source: ImageSource) -> None:
         if channels is None:
             return
-        # In a film maps that change places all the time could not be looked at.
+        # In a video the order stays, so that maps do not jump.
         if self.shown is None or not source.follows(self.shown.key[0]) or len(self.ranking) != len(channels.strengths):
             self.ranking = np.argsort(-channels.strengths, kind="stable")
 
 
 def channel_words(state: Inside) -> list[str]:
-    """The channel under the mouse, or else the selected one: what is said of it, the most important first."""
+    """Texts about the channel under the mouse, or else the selected one, the most important first."""
     shown, place = state.shown, state.place
     if shown is None or shown.channels is None or place is None:
         return []
     channels = shown.channels
     channel, *pixel = state.hovered or (state.selected,)
     if channel >= len(channels.means) or any(at >= size for at, size in zip(pixel, channels.values.shape[:0:-1])):
-        return []  # meanwhile another place was chosen
+        return []  # another place was chosen meanwhile
     factor = state.factor(channel)
     state_of_it = "" if factor == 1 else " (off)" if factor == 0 else f" (× {factor:.2f})"
     if channels.is_vector:
@@ -352,7 +352,7 @@ def channel_words(state: Inside) -> list[str]:
 
 
 def change_words(state: Inside) -> list[str]:
-    """How many channels are changed and what that did, the most important first."""
+    """Texts about the number of changed channels and their effect, the most important first."""
     place, shown = state.place, state.shown
     if place is None or shown is None:
         return []
@@ -368,7 +368,7 @@ def change_words(state: Inside) -> list[str]:
 
 
 def figure_words(figures: Mapping[str, float]) -> list[str]:
-    """The figures of a reconstruction, from long to short, so that the first that fits can be taken."""
+    """Texts for the figures of a reconstruction, the longest first."""
     names = [name for name in ("psnr", "ssim") if name in figures]
     texts = [metric_text(name, figures[name], with_unit=True) for name in names]
     return ["   ".join(labelled(name, figures[name]) for name in names), "   ".join(texts), *texts[:1]]

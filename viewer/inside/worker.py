@@ -22,14 +22,13 @@ from viewer.reconstruct.worker import Reconstruction
 from workflows.command_line import placed
 from workflows.training.restore import Restored
 
-# What is larger goes as float16, and where that is too large still, with fewer pixels: a reply may take 16 to 32 MB,
-# and the window is to stay fluent.
+# Larger maps are sent as float16, and still larger ones with fewer pixels: a reply may take 16 to 32 MB.
 _MOST_BYTES = 8 * 2**20
 _LARGEST_HALF = 32768.0
 
 
 def packed(value: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What passes at a place, ready for the window.
+    """Activations prepared for the window: channel by channel, with their statistics, and no larger than allowed.
 
     Args:
         value: Float [1, height, width, channels] or [1, channels].
@@ -54,33 +53,26 @@ def packed(value: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     unit = 1.0
     if maps.nbytes > _MOST_BYTES:
         largest = float(np.nan_to_num(np.abs(maps)).max())
-        # Neither too large nor too small for half a float.
+        # Scaled to the range of float16.
         unit = largest / _LARGEST_HALF or 1.0
         maps = (maps / unit).astype(np.float16)
     return {"unit": unit, "shrunk": shrunk}, {"maps": maps, **arrays}
 
 
 _MOST_KEPT = 16
-# Sharp when it is enlarged to three times the width of a window, and with room left in the shared memory.
+# Sharp at three times a window's width, and small enough for the shared memory.
 _WIDTH, _PIXELS = 2800, 3.5e6
 
 
 class Diagrams:
-    """Answers `inside diagram`."""
+    """Handles `inside diagram`."""
 
     def __init__(self):
-        # Drawn once: as PNG a diagram takes a hundredth of its pixels.
+        # Kept as PNG, which takes a hundredth of the pixels.
         self._drawn: Recent[bytes] = Recent(_MOST_KEPT)
 
     def diagram(self, run: str) -> Answer:
-        """The network of a run, as `show --plot` draws it.
-
-        Args:
-            run: The run's directory.
-
-        Returns:
-            Array `diagram`, uint8 [height, width, 3].
-        """
+        """The network of a run as drawn by `show --plot`: array `diagram`, uint8 [height, width, 3]."""
         drawn = io.BytesIO(self._drawn.get(run, lambda: _draw(run)))
         with Pillow.open(drawn, formats=("PNG",)) as image:
             return {}, {"diagram": np.asarray(image.convert("RGB"))}
@@ -109,16 +101,16 @@ def _draw(path: str) -> bytes:
     return written.getvalue()
 
 
-# A network that is not asked for any more still holds its model; an image's activations may be many.
+# A kept network keeps its model; an image's activations may be large.
 _MOST_NETWORKS, _MOST_IMAGES, _MOST_PLACES = 3, 4, 4
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """What passes at a place, and the image that comes of it unchanged.
+class _Activations:
+    """Activations at a place, and the image they lead to unchanged.
 
-    That is the reconstruction but for rounding, which is another where the network is cut: in bfloat16 enough to be
-    taken for the effect of a channel.
+    That is the reconstruction except for rounding, which differs where the network is cut: in bfloat16 by as much as a
+    channel's effect.
     """
 
     opened: Opened
@@ -126,34 +118,27 @@ class _Looked:
 
 
 @dataclass
-class _Seen:
-    """An image in a network: what its chain begins with, and what passes at the places asked for."""
+class _ImageInNetwork:
+    """An image in a network: the start of its chain, and its activations at requested places."""
 
     original: np.ndarray
     plain: np.ndarray
     figures: dict[str, float]
     start: Any
-    places: Recent[_Looked] = field(default_factory=lambda: Recent(_MOST_PLACES))
+    places: Recent[_Activations] = field(default_factory=lambda: Recent(_MOST_PLACES))
 
 
 class Inside:
-    """Answers `inside places` and `inside`.
-
-    Args:
-        models: Restored runs.
-        images: Opened images.
-        reconstruction: Gives the reconstruction as it is, and figures.
-        searches: Latents found before.
-    """
+    """Handles `inside places` and `inside`."""
 
     def __init__(self, models: Models, images: Images, reconstruction: Reconstruction, searches: Searches):
         self._models, self._images = models, images
         self._reconstruction, self._searches = reconstruction, searches
         self._networks: Recent[Network] = Recent(_MOST_NETWORKS)
-        self._seen: Recent[_Seen] = Recent(_MOST_IMAGES)
+        self._recent: Recent[_ImageInNetwork] = Recent(_MOST_IMAGES)
 
     def places(self, run: str, checkpoint: str) -> Answer:
-        """Where one can look into a run's network.
+        """The places of a run's network whose activations can be shown.
 
         Returns:
             Value `places`: dictionaries of `name`, `title`, `shape` (for one image) and `kind` (maps, vector, other),
@@ -171,22 +156,22 @@ class Inside:
         scales: tuple[tuple[int, float], ...] = (),
         want_maps: bool = True,
     ) -> Answer:
-        """What passes at a place of a network, and the image when some of it is scaled.
+        """Activations at a place of a network, and the image when some channels are scaled.
 
         Args:
             source: The image.
             run: The run's directory.
             checkpoint: `best`, `last` or a step.
             place: The name of one of `places`.
-            scales: (channel, factor) of those that are changed.
-            want_maps: Also what does not depend on `scales`.
+            scales: (channel, factor) of each changed channel.
+            want_maps: Whether to return also what does not depend on `scales`.
 
         Returns:
             Values `step`, `figures` and `plain_figures` (name → float, of the changed image and of the reconstruction
-            as it is) and `difference` (mean absolute, that the changes make); arrays `changed`, float32 [height,
-            width, channels] in [0, 1], and `difference`, float32 [height, width]: what the changes make, the mean of
-            the channels. Where maps are wanted also arrays `original` and `plain`, and the values and arrays of
-            `maps.packed`, these unless the place cannot be shown.
+            as it is) and `difference` (mean absolute effect of the changes); arrays `changed`, float32 [height,
+            width, channels] in [0, 1], and `difference`, float32 [height, width]: their effect, the mean of
+            channels. Where maps are wanted also arrays `original` and `plain`, and the values and arrays of
+            `packed`, these unless the place cannot be shown.
         """
         restored, found = self._models.get(run, checkpoint)
         network = self._network(run, restored)
@@ -194,10 +179,10 @@ class Inside:
         if where is None:
             raise RequestError(f"{run}: its network has no place called '{place}'")
         original = self._images.fitted(source, **fitting(restored))
-        seen = self._look(network, restored, version_of(run, found), original)
+        seen = self._image_in_network(network, restored, version_of(run, found), original)
         factors = _factors(where, scales)
-        looked = self._look_at(network, seen, place)
-        if (factors == 1).all():  # nothing is changed: exactly the reconstruction
+        looked = self._activations(network, seen, place)
+        if (factors == 1).all():  # no changes: exactly the reconstruction
             changed, figures, difference = seen.plain, seen.figures, np.zeros_like(seen.plain)
         else:
             changed = network.change(place, looked.opened, tf.constant(factors)).numpy()[0]
@@ -217,11 +202,11 @@ class Inside:
                 arrays |= more_arrays
         return values, arrays
 
-    def _look_at(self, network: Network, seen: _Seen, place: str) -> _Looked:
-        def look() -> _Looked:
+    def _activations(self, network: Network, seen: _ImageInNetwork, place: str) -> _Activations:
+        def look() -> _Activations:
             opened = network.open(place, seen.start)
             ones = tf.ones(opened.value.shape[-1])
-            return _Looked(opened, network.change(place, opened, ones).numpy()[0])
+            return _Activations(opened, network.change(place, opened, ones).numpy()[0])
 
         return seen.places.get(place, look)
 
@@ -229,16 +214,18 @@ class Inside:
         taps = list(restored.spec.encoder.taps)
         return self._networks.get(run, lambda: Network(restored.model, taps), owner=restored)
 
-    def _look(self, network: Network, restored: Restored, version: tuple, original: np.ndarray) -> _Seen:
-        def look() -> _Seen:
+    def _image_in_network(
+        self, network: Network, restored: Restored, version: tuple, original: np.ndarray
+    ) -> _ImageInNetwork:
+        def look() -> _ImageInNetwork:
             model = restored.model
             plain = self._reconstruction.rebuilt(model, version, original)
             latents = isinstance(model, LatentDecoder)
             beginning = self._searches.latent(model, version, original) if latents else original
             start = network.start(tf.constant(beginning[np.newaxis]))
-            return _Seen(original, plain, self._reconstruction.figures(original, plain), start)
+            return _ImageInNetwork(original, plain, self._reconstruction.figures(original, plain), start)
 
-        return self._seen.get((version, digest(original)), look)
+        return self._recent.get((version, digest(original)), look)
 
 
 def _factors(place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A network opened at its places: what passes there, and what becomes of the image when it is changed."""
+"""A network cut at its places: the activations there, and the image when they are changed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from viewer.inside.channels import Place
 
-# What leaves them are the numbers that enter; or, of an Output, an image besides the one that is looked at.
+# Layers without new values: their output equals their input, or, of an Output, is a side image.
 _NOTHING_NEW = (
     Output,
     NoiseAugmentation,
@@ -30,7 +30,7 @@ _NOTHING_NEW = (
 
 @dataclass(frozen=True)
 class _Section:
-    """A part of the chain: a functional model, and how what left the part before becomes its inputs."""
+    """A part of the chain: a functional model, and how the previous part's output becomes its input."""
 
     name: str
     model: keras.Model
@@ -44,7 +44,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where a place is: before a section, the tensor of this number; or what leaves a layer of the section."""
+    """Where a place is: the input tensor of this number of a section, or the output of one of its layers."""
 
     section: int
     tensor: int = 0
@@ -53,10 +53,10 @@ class _Spot:
 
 @dataclass(frozen=True)
 class Opened:
-    """What passes at a place.
+    """Activations at a place.
 
     Args:
-        entering: What enters the place's section.
+        entering: Input of the place's section.
         value: [1, …, channels].
     """
 
@@ -66,27 +66,27 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Ways:
-    """To a place, and from it on to the image."""
+    """Functions to a place, and from it to the image."""
 
     open: Callable
     change: Callable
 
 
 class Network:
-    """A model as a chain of sections, which can be cut behind each of their layers.
+    """A model as a chain of sections that can be cut after each layer.
 
         start ── fusion or encoder ── code stack ── decoder ──► image
 
-    The start are the taps of a frozen network, the image where an encoder was trained, or the latent.
+    It starts with the taps of a frozen network, the image of a trained encoder, or the latent.
 
     Args:
-        model: A restored model. Other weights may be loaded into it at any time.
-        taps: What its taps are called.
+        model: A restored model. Other weights may be loaded at any time.
+        taps: Names of its taps.
     """
 
     def __init__(self, model: Reconstructor, taps: Sequence[str]):
         self._sections, starts = _chain(model, taps)
-        # Side images of a decoder are not computed.
+        # Without a decoder's side images.
         self._whole = [keras.Model(part.model.inputs, part.output) for part in self._sections]
         self._ways: dict[str, _Ways] = {}
         self._compiled: dict[tuple[str, str], Callable] = {}
@@ -99,7 +99,7 @@ class Network:
         self._taps = tf.function(model.tap) if isinstance(model, BackboneInverter) else None
 
     def start(self, beginning: tf.Tensor) -> Any:
-        """What the chain starts with.
+        """The input of the chain.
 
         Args:
             beginning: An image, float32 [1, height, width, channels] in [0, 1], or its latent, float32 [1, dimensions].
@@ -107,15 +107,15 @@ class Network:
         return beginning if self._taps is None else self._taps(beginning)
 
     def open(self, place: str, start: Any) -> Opened:
-        """What passes at a place."""
+        """The activations at a place."""
         return Opened(*self._run(place, "open", start))
 
     def change(self, place: str, opened: Opened, factors: tf.Tensor) -> tf.Tensor:
-        """The image when what passes at a place is scaled.
+        """The image when the activations at a place are scaled.
 
         Args:
             place: Its name.
-            opened: What passes there.
+            opened: The activations there.
             factors: float32 [channels].
 
         Returns:
@@ -135,14 +135,14 @@ class Network:
 
     def _add_section(self, number: int, part: _Section) -> None:
         decoder = part.name == "decoder"
-        # What enters the first section is where the chain starts.
+        # The first section's input is a start already.
         if number and (decoder or part.name == "code"):
             name, title = ("code", "code") if decoder else ("uncoded", "code, before its layers")
             self._add(name, title, part.model.inputs[0].shape, _Spot(number))
         for layer in part.model.layers:
             if isinstance(layer, _NOTHING_NEW) or not hasattr(layer.output, "shape"):
                 continue
-            # What leaves a section enters the next, and is a place already; of a fusion only projections are new.
+            # A section's output is the next one's input, a place already; of a fusion only projections are new.
             last = layer.output is part.output
             if (last and not decoder) or (part.name == "fusion" and not layer.weights):
                 continue
@@ -152,7 +152,7 @@ class Network:
     # Cutting
 
     def _run(self, place: str, way: Literal["open", "change"], *arguments: Any) -> Any:
-        """Calls a way, which is compiled once: an image has one shape only."""
+        """Calls a function of a place, compiled once: all images have one shape."""
         if place not in self._ways:
             self._ways[place] = self._cut(self._spots[place])
         if (place, way) not in self._compiled:
@@ -161,13 +161,13 @@ class Network:
         return self._compiled[place, way](*arguments)
 
     def _cut(self, spot: _Spot) -> _Ways:
-        """The way to a place and the way on from it, both with the model's own layers."""
+        """The functions to and from a place, made of the model's own layers."""
         part = self._sections[spot.section]
         head = tail = None
         if spot.layer is not None:
             head = keras.Model(part.model.inputs, spot.layer.output)
             if spot.layer.output is not part.output:
-                # Connections that lead past the place begin at the section's inputs.
+                # Connections that skip the place start at the section's inputs.
                 tail = keras.Model([spot.layer.output, *part.model.inputs], part.output)
 
         def open_(start):
@@ -191,14 +191,14 @@ class Network:
         return _Ways(open_, change)
 
     def _through(self, tensors: Any, first: int, last: int | None = None) -> Any:
-        """Tensors on their way through some of the sections."""
+        """The output of some sections for their input."""
         for part, whole in list(zip(self._sections, self._whole))[first:last]:
             tensors = whole(tf.nest.flatten(part.enter(tensors)), training=False)
         return tensors
 
 
 def _chain(model: Reconstructor, taps: Sequence[str]) -> tuple[list[_Section], list[tuple[str, tuple]]]:
-    """The sections of a model, and the name and shape of what its chain begins with, where that is a place."""
+    """The sections of a model, and name and shape of each start that is a place."""
     if isinstance(model, BackboneInverter):
         sections = [_Section("fusion", model.fuse_model, model.scaled)]
         starts = [(f"tap {tap}", output.shape) for tap, output in zip(taps, model.taps_model.outputs)]
@@ -212,7 +212,7 @@ def _chain(model: Reconstructor, taps: Sequence[str]) -> tuple[list[_Section], l
 
 
 def _layer_title(layer: keras.layers.Layer) -> str:
-    """`4 Conv2D` for a layer that was named by its place, else its own name."""
+    """`4 Conv2D` for a layer named by its position, else its own name."""
     kind = type(layer).__name__
     words = layer.name.split("_")
     if len(words) >= 3 and words[1].isdecimal() and words[-1] == kind.lower():

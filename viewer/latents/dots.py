@@ -12,7 +12,7 @@ from viewer.core.theme import FONT_SIZE, Colour, shares
 from viewer.core.typeface import TYPEFACE
 from viewer.latents.plane import LatentPlane
 
-# Told apart on dark and on light ground.
+# Distinct on dark and on light ground.
 _FEW = (
     (74, 142, 224),
     (242, 140, 40),
@@ -33,10 +33,10 @@ Box = tuple[int, int, int, int]
 
 
 def class_colour(rank: int, count: int) -> Colour:
-    """The colour of one of so many classes."""
+    """The colour of a class by its rank among `count`."""
     if count <= len(_FEW):
         return _FEW[rank % len(_FEW)]
-    # Neighbours in the list lie far apart on the circle of colours, and differ in brightness.
+    # Neighbouring ranks are far apart in hue, and differ in brightness.
     rgb = colorsys.hsv_to_rgb(rank * _GOLDEN % 1.0, (0.75, 0.5)[rank % 2], (0.9, 0.75, 0.6)[rank % 3])
     return tuple(round(255 * part) for part in rgb)  # type: ignore[return-value]
 
@@ -50,16 +50,16 @@ def draw_dots(
     radius: float,
     edge: Colour | None = None,
 ) -> None:
-    """Draws discs with soft edges, those that come last on top.
+    """Draws discs with soft edges, the last on top.
 
     Args:
-        target: float32 [height, width, 4] in [0, 1], in one piece of memory, written in place.
-        box: (left, top, right, bottom) of the part that may be drawn on, in pixels.
-        x: float [n], their middles from the left, in pixels.
-        y: float [n], from the top.
+        target: float32 [height, width, 4] in [0, 1], contiguous, written in place.
+        box: (left, top, right, bottom) of the part to draw on, in pixels.
+        x: float [n], centres from the left, in pixels.
+        y: float [n], centres from the top.
         colours: float32 [n, 3] in [0, 1].
-        radius: In pixels.
-        edge: Colour of a ring around each; None draws none.
+        radius: Radius, in pixels.
+        edge: Colour of a ring around each; None for no ring.
     """
     left, top, right, bottom = box
     reach = int(np.ceil(radius)) + 1
@@ -68,7 +68,7 @@ def draw_dots(
     colours = np.concatenate([colours[near], np.ones((len(rows), 1), np.float32)], axis=1, dtype=np.float32)
     across = (columns >= left + reach) & (columns < right - reach)
     whole = across & (rows >= top + reach) & (rows < bottom - reach)
-    # What lies across the edge is looked at pixel by pixel; most does not.
+    # Only discs across the edge, which are few, are clipped pixel by pixel.
     for chosen, clip in ((~whole, box), (whole, None)):
         if chosen.any():
             _draw(target, clip, columns[chosen], rows[chosen], colours[chosen], radius, edge)
@@ -83,9 +83,9 @@ def _draw(
     radius: float,
     edge: Colour | None,
 ) -> None:
-    """Draws discs around pixels; where a box is given, no more of them than lies in it."""
+    """Draws discs around pixels, clipped to a box where one is given."""
     pixels = target.reshape(-1, 4)
-    # Soft rims first: whatever lies at the heart of a disc then covers the rims of its neighbours.
+    # Soft rims first, so that the centres of discs cover the rims of their neighbours.
     for stamp in _stamps(float(radius), edge is not None):
         i, j = rows[:, np.newaxis] + stamp.down, columns[:, np.newaxis] + stamp.across
         places = (i * target.shape[1] + j).ravel()
@@ -107,7 +107,7 @@ def _draw(
 
 @dataclass(frozen=True)
 class _Stamp:
-    """Pixels of a disc: rows down and columns across from its middle, how much of each is covered, and by what."""
+    """Pixels of a part of a disc: offsets from its centre, coverage, and whether it is the ring."""
 
     down: np.ndarray
     across: np.ndarray
@@ -118,7 +118,7 @@ class _Stamp:
 
 @lru_cache(maxsize=32)
 def _stamps(radius: float, ringed: bool) -> tuple[_Stamp, ...]:
-    """The parts of a disc in the order in which they are drawn."""
+    """The parts of a disc, in drawing order."""
     reach = int(np.ceil(radius))
     down, across = (part.ravel() for part in np.mgrid[-reach : reach + 1, -reach : reach + 1])
     distance = np.hypot(down, across)
@@ -178,7 +178,7 @@ class Legend(Part[LatentPlane]):
 
     @property
     def width(self) -> int:
-        """How much room it takes at the right of the plane, in pixels."""
+        """Its width, in pixels."""
         key = (self._state.space, self._looks.scale, text_width("0"))
         if self._width_of != key:
             self._width_of, self._width = key, self._measured()
@@ -226,7 +226,7 @@ class Legend(Part[LatentPlane]):
                 rounding=px(2),
             )
             at = self._left + px(_MARK + _GAP)
-            # Where there are more, the wheel shows them.
+            # The mouse wheel shows further classes.
             name = f"▾ {more + 1}" if last else beginning(plane.space.class_name(label), width - at)
             kind = "quiet" if hidden else "text"
             dpg.configure_item(
@@ -238,14 +238,14 @@ class Legend(Part[LatentPlane]):
             )
 
     def wheel(self, mouse: Point, steps: float) -> bool:
-        """The wheel was turned at a point of the pane; whether over the legend."""
+        """Scrolls the legend with the mouse wheel; False where the mouse is elsewhere."""
         if mouse[0] < self._left:
             return False
         self.first = max(0, min(self.first - round(steps) * 3, len(self._state.classes) - self._page))
         return True
 
     def press(self, mouse: Point) -> bool:
-        """The mouse was pressed at a point of the pane; whether on a class."""
+        """Hides or shows the class under the mouse; False where the mouse is elsewhere."""
         number = self.first + int((mouse[1] - self._top) // self._looks.px(_ROW))
         classes = self._state.classes
         shown = min(self._page - (len(classes) > self.first + self._page), len(classes) - self.first)

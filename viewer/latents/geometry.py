@@ -10,13 +10,13 @@ import numpy as np
 
 from viewer.core.protocol import ImageSource
 
-# A direction to look or move along: ("component", number), ("dimension", number), or NOTHING.
+# A direction to show or move along: ("component", number), ("dimension", number), or NOTHING.
 Axis = tuple[str, int]
 NOTHING: Axis = ("nothing", 0)
 
 _ARRAYS = ("center", "components", "deviations", "shares", "dimensions", "lows", "highs")
 _SIGMAS = 3.0
-# How far beyond the images' own range a dimension's slider reaches.
+# How far a dimension's slider extends beyond the images' range, as a share of it.
 _MARGIN = 0.1
 
 
@@ -25,8 +25,8 @@ class Points:
     """Images in the space.
 
     Args:
-        scores: float32 [n, components]: places along the components.
-        values: float32 [n, dimensions]: along the dimensions that the space names.
+        scores: float32 [n, components]: coordinates along the components.
+        values: float32 [n, dimensions]: coordinates along `Space.dimensions`.
         labels: int64 [n], -1 where an image has no class.
     """
 
@@ -36,11 +36,11 @@ class Points:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray], signs: np.ndarray) -> "Points":
-        """From the worker's arrays, with components turned by the space's signs."""
+        """From the worker's arrays, with the space's signs of components."""
         return cls(arrays["scores"] * signs, arrays["values"], arrays["labels"])
 
     def and_also(self, other: "Points") -> "Points":
-        """These and others."""
+        """These images and others."""
         pairs = ((self.scores, other.scores), (self.values, other.values), (self.labels, other.labels))
         return Points(*(np.concatenate(pair) for pair in pairs))
 
@@ -52,20 +52,20 @@ class Space:
     Args:
         run: The run's directory.
         checkpoint: Its step.
-        learned: Whether points are learned latents; else they are codes that an encoder makes.
-        split: Which images these are.
-        total: How many the split has.
-        class_names: Of the numbers in labels; empty where none are known.
-        constraint: Where the run keeps its latents: none, ball or sphere.
+        learned: Whether points are learned latents; else they are codes of an encoder.
+        split: Split of the images.
+        total: Number of images in the split.
+        class_names: Names of the labels; empty where unknown.
+        constraint: Constraint on the latents: none, ball or sphere.
         center: float32 [d], the mean of all points.
         components: float32 [k, d], orthonormal.
-        deviations: float32 [k], the standard deviation along each.
-        shares: float32 [k], of the whole variance.
-        dimensions: int64 [m], ascending: the numbers of the dimensions that vary most; of few, all.
-        lows: float32 [m], the least value along each.
-        highs: float32 [m], the largest.
+        deviations: float32 [k], the standard deviation along each component.
+        shares: float32 [k], their shares of the variance.
+        dimensions: int64 [m], ascending: the dimensions of largest variance; all of few.
+        lows: float32 [m], minimum along each dimension.
+        highs: float32 [m], maximum along each dimension.
         points: The images that are drawn.
-        signs: float32 [k]: -1 where a component was turned around to agree with the checkpoint shown before.
+        signs: float32 [k]: -1 where a component was flipped to agree with the previous checkpoint.
     """
 
     run: str
@@ -87,7 +87,7 @@ class Space:
 
     @classmethod
     def of(cls, asked: Mapping[str, Any], values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "Space":
-        """From the worker's answer."""
+        """From the worker's reply."""
         signs = np.ones(len(arrays["components"]), np.float32)
         rest: dict[str, Any] = {name: values[name] for name in ("learned", "split", "total", "constraint")}
         rest |= {name: arrays[name] for name in _ARRAYS}
@@ -101,7 +101,7 @@ class Space:
         )
 
     def aligned(self, previous: "Space | None") -> "Space":
-        """With components turned around where that brings them nearer to those of the space shown before."""
+        """With components flipped where that brings them closer to those of the previous space."""
         if previous is None or previous.run != self.run or previous.size != self.size:
             return self
         both = min(len(self.components), len(previous.components))
@@ -113,16 +113,16 @@ class Space:
 
     @property
     def size(self) -> int:
-        """Numbers in a point."""
+        """Number of dimensions."""
         return len(self.center)
 
     @cached_property
     def classes(self) -> tuple[int, ...]:
-        """Classes that are there, ascending."""
+        """Classes of the images, ascending."""
         return tuple(int(label) for label in np.unique(self.points.labels) if label >= 0)
 
     def class_name(self, label: int) -> str:
-        """What a class is called; empty for -1."""
+        """Name of a class; empty for -1."""
         if label < 0:
             return ""
         return self.class_names[label] if label < len(self.class_names) else f"class {label}"
@@ -130,11 +130,11 @@ class Space:
     # Axes
 
     def axes(self) -> list[Axis]:
-        """What the plane can be spanned by: the dimensions of few, else components first."""
+        """Axes of the plane to choose from: dimensions where there are at most two, else components first."""
         return [*([] if self.size <= 2 else self.sliders("component")), *self.sliders("dimension")]
 
     def sliders(self, kind: str) -> list[Axis]:
-        """All components, or all dimensions that are named."""
+        """All components, or all of `dimensions`."""
         numbers = range(len(self.components)) if kind == "component" else self.dimensions.tolist()
         return [(kind, number) for number in numbers]
 
@@ -156,14 +156,14 @@ class Space:
         return direction
 
     def place(self, vector: np.ndarray, axis: Axis) -> float:
-        """Where a point lies along an axis; components are measured from the mean."""
+        """Coordinate of a point along an axis; along components from the mean."""
         kind, number = axis
         if kind == "component":
             return float((vector - self.center) @ self.components[number])
         return float(vector[number]) if kind == "dimension" else 0.0
 
     def places(self, points: Points, axis: Axis) -> np.ndarray:
-        """float32 [n]: where images lie along an axis."""
+        """float32 [n]: coordinates of images along an axis."""
         kind, number = axis
         if kind == "component":
             return points.scores[:, number]
@@ -172,22 +172,22 @@ class Space:
         return np.zeros(len(points.labels), np.float32)
 
     def moved(self, vector: np.ndarray, axes: tuple[Axis, Axis], to: tuple[float, float]) -> np.ndarray:
-        """A point moved in the plane of two different axes until it lies at two places; the remainder stays."""
+        """A point moved to two coordinates in the plane of two different axes; the remainder stays."""
         wanted = np.array([place - self.place(vector, axis) for axis, place in zip(axes, to)])
         directions = np.stack([self.direction(axis) for axis in axes]).astype(np.float64)
-        # A component and a dimension are not at right angles: moving along one moves along the other as well.
+        # A component and a dimension are not orthogonal: moving along one moves along the other as well.
         steps = np.linalg.pinv(directions @ directions.T) @ wanted
         return (vector + steps @ directions).astype(np.float32)
 
     # Sliders
 
     def unit(self, axis: Axis) -> float:
-        """What a slider counts in: standard deviations of a component, the dimension's own numbers."""
+        """Unit of a slider: a component's standard deviation, or 1 for a dimension."""
         deviation = float(self.deviations[axis[1]]) if axis[0] == "component" else 1.0
         return deviation if deviation > 0 else 1.0
 
     def reach(self, axis: Axis) -> tuple[float, float]:
-        """Where a slider begins and ends, in its units."""
+        """Ends of a slider, in its unit."""
         if axis[0] == "component":
             return -_SIGMAS, _SIGMAS
         at = int(np.searchsorted(self.dimensions, axis[1]))
@@ -196,18 +196,18 @@ class Space:
         return low - margin, high + margin
 
     def amount(self, vector: np.ndarray, axis: Axis) -> float:
-        """Where a slider stands."""
+        """Value of a slider, in its unit."""
         return self.place(vector, axis) / self.unit(axis)
 
     def with_amount(self, vector: np.ndarray, axis: Axis, amount: float) -> np.ndarray:
-        """A point moved along one axis until its slider stands at an amount."""
+        """A point moved along one axis to a slider's value."""
         step = (amount - self.amount(vector, axis)) * self.unit(axis)
         return (vector + np.float32(step) * self.direction(axis)).astype(np.float32)
 
     # Lines
 
     def between(self, first: np.ndarray, last: np.ndarray, share: float) -> np.ndarray:
-        """A point on the way between two, float32 [d]: straight, or along the sphere where latents are kept on one.
+        """A point between two, float32 [d]: on a line, or on the sphere where latents are constrained to it.
 
         Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
         """
@@ -224,21 +224,21 @@ class Space:
         return ((1 - share) * first + share * last).astype(np.float32)
 
 
-# A code may hold a hundred thousand numbers: undo keeps no more places than have so many together.
+# Most numbers in all places that undo keeps; a code may have a hundred thousand.
 _MOST_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A point, and the two ends between which it may be moved.
+    """The point, and the two ends between which it may be moved.
 
     Args:
-        run: Whose space it is in.
+        run: Run of the space.
         vector: float32 [d].
-        source: The image whose code it is; None elsewhere.
-        checkpoint: Under which it is that image's code.
-        share: How far it is on the way from the first end to the last, 0 to 1; None elsewhere.
-        first: float32 [d], the end A; None before it was set.
+        source: The image whose code it is; None for other points.
+        checkpoint: The checkpoint of that code.
+        share: Its share of the way from the first end to the last, 0 to 1; None elsewhere.
+        first: float32 [d], the end A; None until set.
         last: float32 [d], the end B.
     """
 
@@ -252,23 +252,23 @@ class Place:
 
     @property
     def ends(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Both ends; None before both were set."""
+        """Both ends; None until both are set."""
         return None if self.first is None or self.last is None else (self.first, self.last)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a point became.
+    """The decoded point.
 
     Args:
-        checkpoint: Whose weights decoded it.
+        checkpoint: Checkpoint of the decoder.
         vector: float32 [d], the point.
         image: float32 [height, width, channels] in [0, 1].
-        nearest: The nearest image, likewise: itself, or what its own point decodes to.
-        is_original: Whether `nearest` is the image itself.
-        distance: From the point to that image's.
-        label: Its class, -1 where it has none.
-        name: What it is called.
+        nearest: The nearest image, likewise: the original, or its decoded point.
+        is_original: Whether `nearest` is the original.
+        distance: Distance to the nearest image's point.
+        label: Class of that image, -1 without one.
+        name: Name of that image.
     """
 
     checkpoint: str
@@ -282,25 +282,21 @@ class Decoded:
 
 
 class Memory:
-    """A place that undo may go back to.
-
-    Args:
-        place: The place; None once it was forgotten.
-    """
+    """A place for undo; `place` is None once it is forgotten."""
 
     def __init__(self, place: Place | None):
         self.place = place
 
 
 class Memories:
-    """Places that undo may go back to, of which the oldest are forgotten when they take too much room."""
+    """The places for undo; the oldest are forgotten when they take too much memory."""
 
     def __init__(self):
-        # Weakly: what undo has dropped takes no room.
+        # Weak, so that places dropped by undo are freed.
         self._kept: list[weakref.ref[Memory]] = []
 
     def keep(self, memory: Memory) -> Memory:
-        """Something to go back to; the oldest may be forgotten for it. Undo takes note of it before."""
+        """Registers a place, which undo must have recorded before, and may forget the oldest ones."""
         alive = [kept for kept in self._kept if (old := kept()) is not None and old.place is not None]
         alive.append(weakref.ref(memory))
         for kept in alive[: max(0, len(alive) - max(1, _MOST_NUMBERS // len(memory.place.vector)))]:

@@ -1,4 +1,4 @@
-"""The Latent space panel: where images lie, what a point decodes to, and what lies between two images."""
+"""The Latent space panel: the plane of images, the decoded point, and images between two others."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ class Sliders(Part[LatentSpace]):
         for index in range(MOST):
             tag = f"latent slider {index}"
             dpg.add_text("", tag=f"{tag} name")
-            # Its value stands beside it: inside, the grip would cover it.
+            # Its value is beside it: inside, the grip would cover it.
             dpg.add_slider_float(tag=tag, user_data=index, callback=self._moved, no_input=True, format="")
             dpg.add_text("", tag=f"{tag} value")
 
@@ -46,21 +46,21 @@ class Sliders(Part[LatentSpace]):
 
     @property
     def _several(self) -> bool:
-        """Whether there is a choice of what to move along."""
+        """Whether there is a choice between components and dimensions."""
         return self._state.space is not None and self._state.space.size > 2
 
     def _columns(self, width: int) -> int:
         return 2 if width >= self._looks.px(2 * _NARROWEST + _COLUMN_GAP) else 1
 
     def height(self, width: int, most: int) -> int:
-        """How high it is with so much width, at most `most`, both in pixels."""
+        """Its height for a width, at most `most`, in pixels."""
         px = self._looks.px
         head = px(_HEAD) if self._several else 0
         rows = -(-min(MOST, len(self._state.sliders())) // self._columns(width))
         return head + max(1, min(rows, (most - head) // px(_SLIDER_ROW))) * px(_SLIDER_ROW)
 
     def layout(self, x: int, y: int, width: int, height: int) -> None:
-        """Takes its place, in pixels; without any height it is hidden."""
+        """Places the sliders, in pixels; height 0 hides them."""
         self._open = height > 0
         self._places = (x, y, width, height)
         px = self._looks.px
@@ -112,7 +112,7 @@ class Sliders(Part[LatentSpace]):
                 dpg.set_value(f"latent slider {index} value", value)
 
     def _name_all(self, axes: list[Axis]) -> None:
-        """Shows as many sliders as there are axes, and says what each is."""
+        """Shows a slider for each axis, with its name."""
         state, looks = self._state, self._looks
         for tag in _HEADING:
             dpg.configure_item(tag, show=self._several and self._open)
@@ -134,14 +134,14 @@ class Sliders(Part[LatentSpace]):
     # The mouse
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether over the sliders."""
+        """Scrolls with the mouse wheel; False where the mouse is elsewhere."""
         over = self._open and any(inside(f"latent slider {index}") for index in range(len(self._axes())))
         if over:
             self.page(-1 if steps > 0 else 1)
         return over
 
     def page(self, by: int) -> None:
-        """Shows the next sliders, or those before."""
+        """Shows the next or the previous sliders."""
         self._state.page(by * self._count, self._count)
 
     def _moved(self, sender, amount: float, index: int) -> None:
@@ -158,9 +158,9 @@ def _name(axis: Axis) -> str:
 _ROW, _LINE, _GAP = 36, 24, 14
 _AXIS_WIDTH = 150
 _SUBJECT_WIDTH = 408
-# Of the width for the plane, and of the height beside it for the sliders.
+# Share of the width for the plane, and of the height beside it for the sliders.
 _PLANE_SHARE, _SLIDERS_SHARE = 0.5, 0.44
-# What is left for plane and pictures; with less, sliders and film strip take turns.
+# Smallest height for plane and pictures; with less, sliders and film strip take turns.
 _LEAST_MIDDLE = 300
 
 
@@ -213,7 +213,7 @@ class LatentsPanel(Panel):
         self._arranged = self._shown = None
 
     def _arrange(self) -> None:
-        """Computes where everything lies. How wide words are is known only after the first frame."""
+        """Places everything; the width of texts is known only after the first frame."""
         own, px = self._state.latents, self._looks.px
         space = own.space
         key = (text_width("To the image"), space and (space.run, space.size), own.slider_kind, self._plane.legend.width)
@@ -241,7 +241,7 @@ class LatentsPanel(Panel):
         self._strip.layout(height - lower, width, height)
 
     def _arrange_top(self, width: int) -> int:
-        """Places the run and the axes in one row, or in two where they need it; returns where that ends."""
+        """Places the run and the axes in one row or two; returns the height."""
         px = self._looks.px
         words = text_width("Across") + text_width("Up") + 3 * px(8)
         axis_width = min(px(_AXIS_WIDTH), (width - words) // 2)
@@ -286,9 +286,9 @@ class LatentsPanel(Panel):
 
     def _draw_words(self) -> None:
         own, looks = self._state.latents, self._looks
-        message = own.message or ("reading where images lie …" if own.reading else "")
+        message = own.message or ("reading the latent space …" if own.reading else "")
         if self._state.active_variant() is None:
-            message = ""  # the subject says so
+            message = ""  # the choice of the run shows a hint
         set_text("latents message", message, looks.text("failure" if own.message else "quiet"))
         dpg.configure_item("latents message", show=bool(message))
         there = own.plane.held_out is not None
@@ -326,7 +326,7 @@ class LatentsPanel(Panel):
 
 
 def _count(space: Space | None) -> Sequence[str]:
-    """How many images are drawn, from long to short: `3,000 of 60,000 training images`."""
+    """Texts for the number of drawn images, the longest first: `3,000 of 60,000 training images`."""
     if space is None:
         return ()
     kind = {"train": "training"}.get(space.split, space.split)

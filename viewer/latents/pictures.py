@@ -17,27 +17,27 @@ from viewer.latents.state import STEPS, LatentSpace
 
 
 def signed(value: float) -> str:
-    """A number with two decimals and the minus of print."""
+    """A number with two decimals and a typographic minus."""
     text = f"{value:.2f}".replace("-", "−")
     return "0.00" if text == "−0.00" else text
 
 
 def number_text(value: float) -> str:
-    """A number of any size, in six characters or so."""
+    """A number of any size, in about six characters."""
     return signed(value) if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.2g}".replace("-", "−")
 
 
 _NAMES = ("decoded", "original", "nearest")
 _LINE, _GAP = 21, 12
-# The two smaller pictures beside or after the large one, as shares of its side.
+# Sides of the two smaller pictures, as shares of the large one's.
 _LEAST_SHARE, _SHARE = 0.34, 0.5
-# A latent is on the sphere, or in the ball, to this.
+# Tolerance of a latent's length on the sphere or in the ball.
 _LENGTH_ERROR = 0.01
 
 
 @dataclass(frozen=True)
 class Card:
-    """A square picture between a title and a caption: its left upper corner and its side, in pixels."""
+    """A square picture between a title and a caption: upper left corner and side, in pixels."""
 
     x: int
     y: int
@@ -45,15 +45,15 @@ class Card:
 
 
 def cards(width: int, height: int, line: int, gap: int) -> tuple[Card, Card, Card]:
-    """Where the three pictures lie: the large one, and two smaller ones below each other or in one row.
+    """Places of the large picture and the two smaller ones, in a column or in one row.
 
     Args:
-        width: Of the area, in pixels.
-        height: Likewise.
+        width: Width of the area, in pixels.
+        height: Its height.
         line: Height of a title or caption.
-        gap: Between pictures.
+        gap: Gap between pictures.
     """
-    # Below each other, the smaller ones share the height of the large one with a title and a caption.
+    # In a column, the smaller ones share the height of the large one with a title and a caption.
     tall = max(16, min(height - 2 * line, int((width - gap) / (1 + _LEAST_SHARE))))
     small = min((tall - 2 * line - gap) // 2, width - gap - tall)
     # In one row, they share its width.
@@ -85,7 +85,7 @@ class Pictures(Part[LatentSpace]):
             dpg.configure_item(f"latent {name} title", pos=(left, top - px(_LINE)))
             dpg.configure_item(self._panes[name].place, pos=(left, top))
             self._panes[name].resize(card.side, card.side)
-            # Words may be as wide as the column, or reach the next picture.
+            # Texts are as wide as the column, or reach to the next picture.
             self._rooms[name] = (
                 min([width + px(10), *(other.x for other in places if other.x > card.x)]) - card.x - px(10)
             )
@@ -152,8 +152,8 @@ _POINT = (("latent to image", "To the image"), ("latent to mean", "To the mean")
 _ENDS = (("latent set first", "A here"), ("latent set last", "B here"))
 _PARTS = (("sliders", "Sliders"), ("between", "A to B"))
 _EMPTY = (
-    "A here and B here take the point; nine steps from one to the other then stand below.",
-    "Set both ends to see what lies between them.",
+    "A here and B here take the point; nine steps between them are then shown below.",
+    "Set both ends to see the images between them.",
     "Set both ends.",
 )
 
@@ -164,7 +164,7 @@ class Strip(Part[LatentSpace]):
     Args:
         state: What is drawn.
         screen: What it is drawn with.
-        turned: Called when a person has chosen which of the two is shown.
+        turned: Called when the user has chosen which of the two is shown.
     """
 
     def __init__(self, state: LatentSpace, screen: Screen, turned: Callable[[], None]):
@@ -193,7 +193,7 @@ class Strip(Part[LatentSpace]):
         self._frame = dpg.draw_rectangle((0, 0), (1, 1), parent=over, color=(*POINT, 255), show=False)
         self._letters = []
         for name in "AB":
-            # On a ground of its own it is read on any picture.
+            # With its own background it is readable on any picture.
             back = dpg.draw_rectangle((0, 0), (1, 1), parent=over, color=_BACK, fill=_BACK, rounding=3, show=False)
             letter = dpg.draw_text((0, 0), name, parent=over, color=(*POINT, 255), show=False)
             self._letters.append((back, letter))
@@ -205,17 +205,17 @@ class Strip(Part[LatentSpace]):
 
     @property
     def with_sliders(self) -> bool:
-        """Whether there is room for sliders as well."""
+        """Whether the sliders are shown."""
         return not self._compact or self._part == "sliders"
 
     # Layout
 
     def set_compact(self, compact: bool) -> None:
-        """Says whether there is little room."""
+        """Sets whether sliders and film strip take turns."""
         self._compact = compact
 
     def height(self, width: int, height: int) -> int:
-        """How high it is in a panel of such a size, in pixels."""
+        """Its height in a panel of some size, in pixels."""
         row = self._looks.px(_ROW)
         if self._compact:
             return row + (row + self._tile(width, height) if self.shown else 0)
@@ -226,7 +226,7 @@ class Strip(Part[LatentSpace]):
         return sum(text_width(text) + px(18 + _BUTTON_GAP) for _, text in buttons)
 
     def _rows(self, width: int) -> int:
-        """Rows above the pictures: the slider has one of its own where little room is left beside the buttons."""
+        """Rows above the images: two where the slider does not fit beside the buttons."""
         px = self._looks.px
         used = self._wide(_POINT) + self._wide(_ENDS) + px(_GROUP_GAP) + self._words_width()
         return 1 if width - used >= px(_SHORTEST_SLIDER) else 2
@@ -239,14 +239,14 @@ class Strip(Part[LatentSpace]):
         return max(16, min(px(_HIGHEST), int(height * _TILE_SHARE), (width - (STEPS - 1) * px(_TILE_GAP)) // STEPS))
 
     def _put(self, buttons: Sequence[tuple[str, str]], x: int, y: int) -> int:
-        """Places buttons in a row; returns where it ends."""
+        """Places buttons in a row; returns its right end."""
         for tag, text in buttons:
             dpg.configure_item(tag, pos=(x, y))
             x += text_width(text) + self._looks.px(18 + _BUTTON_GAP)
         return x
 
     def layout(self, y: int, width: int, height: int) -> None:
-        """Takes its place: the panel is so wide and so high, in pixels."""
+        """Places everything from `y` on, in a panel of some size, in pixels."""
         px = self._looks.px
         self._width, self._side = width, self._tile(width, height)
         below = y + px(_ROW)
@@ -264,7 +264,7 @@ class Strip(Part[LatentSpace]):
         self._words_at = (left, line), (width - words + px(_BUTTON_GAP), line)
         dpg.configure_item(self.pane.place, pos=(0, top))
         self.pane.resize(width, self._side)
-        # Evenly over the whole width, the first and the last at its ends.
+        # Evenly over the whole width.
         self._lefts = [round(number * (width - self._side) / (STEPS - 1)) for number in range(STEPS)]
 
     # Drawing
@@ -304,7 +304,7 @@ class Strip(Part[LatentSpace]):
             draw(tile, None if strip is None else Picture(strip[number]), View(), palette.picture_ground)
 
     def _mark(self, both: bool) -> None:
-        """Frames what the point is at, faintly where it is only near, and names the ends."""
+        """Frames the image at the point, faintly where it is only near, and labels the ends."""
         px, share = self._looks.px, self._state.place.share if both else None
         dpg.configure_item(self._frame, show=share is not None)
         if share is not None:
@@ -327,7 +327,7 @@ class Strip(Part[LatentSpace]):
     # The mouse
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on the strip."""
+        """Moves the point to the image under the mouse; False where the mouse is elsewhere."""
         mouse, place = self.pane.mouse(), self._state.place
         if not self.shown or mouse is None or place is None or place.ends is None:
             return False
@@ -352,6 +352,6 @@ class Strip(Part[LatentSpace]):
 
 
 def _words(constraint: str, share: float | None) -> str:
-    """How far the point is from A to B, and along what."""
+    """Text for the point's share of the way from A to B, and the kind of way."""
     way = "along the sphere" if constraint == "sphere" else "straight"
     return way if share is None else f"{share:.2f}, {way}"

@@ -1,4 +1,4 @@
-"""The plane on which a latent space is drawn: what spans it, which part is seen, and which images are shown."""
+"""The plane of the Latent space panel: its axes, its visible part, and the images on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 from viewer.core.drawing import Point, Size, View
 from viewer.latents.geometry import NOTHING, Axis, Points, Space
 
-# Both axes have one scale, as distances in the plane have, unless one spread is so many times the other.
+# Both axes have one scale, unless one spread is so many times the other.
 _LARGEST_RATIO = 4.0
 _MARGIN = 0.06
-# A spread that fills less of the frame than this asks for a new one.
+# A spread that fills a smaller share of the frame gets a new frame.
 _LEAST_FILL = 0.4
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Edges of a part of the plane, in its own numbers; the upper edge is the larger one."""
+    """Edges of a part of the plane, in its coordinates; `top` is larger than `bottom`."""
 
     left: float
     right: float
@@ -26,7 +26,7 @@ class Frame:
 
     @classmethod
     def around(cls, across: np.ndarray, up: np.ndarray) -> "Frame":
-        """The frame that holds all points, with a margin. What is no number lies nowhere."""
+        """The frame of all points with finite coordinates, with a margin."""
         edges = []
         numbers = np.isfinite(across) & np.isfinite(up)
         for places in (across[numbers], up[numbers]):
@@ -36,12 +36,12 @@ class Frame:
         return cls(*edges)
 
     def holds(self, other: "Frame") -> bool:
-        """Whether another frame lies in this one."""
+        """Whether this frame contains another one."""
         across = self.left <= other.left and other.right <= self.right
         return across and self.bottom <= other.bottom and other.top <= self.top
 
     def suits(self, other: "Frame") -> bool:
-        """Whether what fills another frame is well seen in this one."""
+        """Whether the contents of another frame are well visible in this one."""
         across = (other.right - other.left) / (self.right - self.left)
         up = (other.top - other.bottom) / (self.top - self.bottom)
         return self.holds(other) and max(across, up) >= _LEAST_FILL
@@ -58,20 +58,20 @@ class Frame:
     def to_pane(
         self, size: Size, view: View, across: np.ndarray | float, up: np.ndarray | float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where points of the plane are drawn: pixels from the left and from the top of a pane."""
+        """Pixels of a pane, from its left and top, of points of the plane."""
         scale, left, top = view.placement(size, size)
         x = left + (np.asarray(across) - self.left) / (self.right - self.left) * size[0] * scale
         y = top + (self.top - np.asarray(up)) / (self.top - self.bottom) * size[1] * scale
         return x, y
 
     def from_pane(self, size: Size, view: View, point: Point) -> Point:
-        """The opposite of `to_pane`, of one point."""
+        """The inverse of `to_pane`, for one point."""
         x, y = view.to_share(size, size, point)
         return self.left + x * (self.right - self.left), self.top - y * (self.top - self.bottom)
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two, at most so many, evenly spaced."""
+    """At most so many evenly spaced round numbers between two."""
     rough = max(high - low, 1e-30) / max(1, most)
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
@@ -80,19 +80,19 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 class LatentPlane:
-    """See the module.
+    """The state of the plane.
 
     Args:
         changed: Called after every change.
 
     Attributes:
-        space: Whose images are drawn; None before one was read.
-        axes: What spans the plane: across, up.
-        frame: The part of the plane that holds all images.
-        view: Which part of that is on screen.
-        held_out: Images that did not train; None while none are known.
+        space: The space; None until it is read.
+        axes: Axes across and up.
+        frame: The part of the plane with all images.
+        view: Its visible part.
+        held_out: Images that were not trained on; None while unknown.
         held_out_shown: Whether they are drawn.
-        hidden: Classes that are not drawn.
+        hidden: Hidden classes.
         version: Counts changes.
     """
 
@@ -108,7 +108,7 @@ class LatentPlane:
         self.version = 0
 
     def show(self, space: Space | None) -> None:
-        """Shows another space. Of the same run, all that can be kept is kept: then one sees how it grows."""
+        """Shows another space. For the same run axes and frame are kept, so that checkpoints can be compared."""
         before, self.space, self.held_out = self.space, space, None
         if space is not None and (before is None or before.run != space.run or before.size != space.size):
             self.view, self.hidden = View(), frozenset()
@@ -123,31 +123,31 @@ class LatentPlane:
         self._count()
 
     def add_held_out(self, points: Points) -> None:
-        """Draws more images that did not train."""
+        """Adds images that were not trained on."""
         self.held_out = points if self.held_out is None else self.held_out.and_also(points)
         if self.view == View() and not self.frame.holds(self._tight()):
             self.frame = self._tight()
         self._count()
 
     def places(self, points: Points) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [n] across and [n] up: where images lie in the plane."""
+        """float32 [n] across and [n] up: coordinates of images."""
         across, up = (self.space.places(points, axis) for axis in self.axes)
         return across, up
 
     def place(self, vector: np.ndarray) -> tuple[float, float]:
-        """Where a point lies in the plane: across, up."""
+        """Coordinates of a point: across, up."""
         across, up = (self.space.place(vector, axis) for axis in self.axes)
         return across, up
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Classes that are there, ascending."""
+        """Classes of the images, ascending."""
         return () if self.space is None else self.space.classes
 
-    # What a person does
+    # Actions of the user
 
     def set_axis(self, number: int, axis: Axis) -> None:
-        """Chooses what spans the plane across (0) or up (1); the axis in use there is exchanged."""
+        """Sets the axis across (0) or up (1); where the other one has it, they are exchanged."""
         axes = list(self.axes)
         if axes[1 - number] == axis:
             axes[1 - number] = axes[number]
@@ -156,12 +156,12 @@ class LatentPlane:
         self.show_all()
 
     def show_all(self) -> None:
-        """Brings all images on screen."""
+        """Shows all images."""
         self.view, self.frame = View(), self._tight()
         self._count()
 
     def set_view(self, view: View) -> None:
-        """Zooms or pans."""
+        """Sets the view."""
         if view != self.view:
             self.view = view
             self._count()
@@ -172,7 +172,7 @@ class LatentPlane:
         self._count()
 
     def show_held_out(self, shown: bool) -> None:
-        """Draws images that did not train, or leaves them out."""
+        """Shows or hides images that were not trained on."""
         self.held_out_shown = shown
         self._count()
 

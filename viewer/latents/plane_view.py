@@ -17,11 +17,11 @@ from viewer.latents.plane import ticks
 from viewer.latents.state import LatentSpace
 
 POINT = (255, 212, 40)
-"""The point's colour, on any ground."""
+"""Colour of the point, visible on any ground."""
 
 _EDGE = (22, 24, 30)
 _RADIUS, _POINT_RIM, _END_RADIUS = 6.5, 2.0, 9
-# Steps of a way that is no straight line.
+# Steps of a curved way.
 _CURVE = 33
 
 Place = tuple[float, float]
@@ -53,7 +53,7 @@ class Marks(Part[LatentSpace]):
         """Draws it again where needed.
 
         Args:
-            enlarged: How many times their usual size marks have.
+            enlarged: Factor of the marks' usual size.
         """
         there = self._state.place is not None and self._state.space is not None
         for item in (self._line, *self._discs, *(item for pair in self._ends for item in pair)):
@@ -78,7 +78,7 @@ class Marks(Part[LatentSpace]):
             dpg.configure_item(letter, pos=corner, size=size, color=(*ground, 255), show=True)
 
     def _places_between(self) -> list[Place]:
-        """Where the way from A to B runs in the plane."""
+        """The way from A to B in the plane."""
         state, place = self._state, self._state.place
         key = (place.first, place.last, *state.plane.axes, state.space)
         if len(key) != len(self._way_of) or any(one is not other for one, other in zip(key, self._way_of)):
@@ -89,19 +89,19 @@ class Marks(Part[LatentSpace]):
     def _draw_point(self, enlarged: float) -> None:
         at = self._inside(self._state.plane.place(self._state.place.vector))
         for disc, radius, colour in zip(self._discs, (_RADIUS + _POINT_RIM, _RADIUS), (_EDGE, POINT)):
-            # Half pixels, so that its size does not flicker.
+            # Whole half pixels, so that the size does not flicker.
             radius = np.round(radius * enlarged * 2) / 2
             dpg.configure_item(disc, center=at, radius=float(radius), show=True)
             dpg.configure_item(disc, color=(*colour, 255), fill=(*colour, 255))
 
 
-# Room for the numbers left of and below the plane, and for the legend at its right.
+# Margins for the numbers left of and below the plane.
 _LEFT, _ABOVE, _BELOW = 44, 6, 22
 _LEAST = 16
 _GRIP, _STILL = 14, 4
 _MOST_TICKS = 9
 _USUAL_SIDE = 340
-# How much larger a ringed point is.
+# Additional radius of a ringed point.
 _RIM = 1.5
 
 Point = tuple[float, float]
@@ -133,7 +133,7 @@ class PlaneView(Part[LatentSpace]):
     # Layout
 
     def resize(self, width: int, height: int) -> None:
-        """Makes it so large, in pixels, and no smaller than its numbers need."""
+        """Sets its size, in pixels, at least what its numbers need."""
         px = self._looks.px
         self.pane.resize(max(width, px(_LEFT) + _LEAST), max(height, px(_ABOVE) + _LEAST + px(_BELOW)))
         self._labelled = self._marked = None
@@ -142,7 +142,7 @@ class PlaneView(Part[LatentSpace]):
     def box(self) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the plane itself in the pane."""
         px, pane = self._looks.px, self.pane
-        # Where there is no room for both, the plane goes on below the legend.
+        # In a narrow pane the plane continues below the legend.
         right = max(px(_LEFT) + _LEAST, pane.width - self.legend.width)
         return px(_LEFT), px(_ABOVE), right, pane.height - px(_BELOW)
 
@@ -153,12 +153,12 @@ class PlaneView(Part[LatentSpace]):
 
     @property
     def _enlarged(self) -> float:
-        """How many times their usual size marks have: less in a small plane, which they would fill."""
+        """Factor of the marks' usual size, smaller in a small plane."""
         width, height = self._size
         return max(0.7, min(self._looks.scale, float(np.sqrt(width * height)) / _USUAL_SIDE))
 
     def to_pane(self, across: np.ndarray | float, up: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-        """Where places of the plane are drawn, in pixels of the pane."""
+        """Pixels of the pane of places of the plane."""
         plane, (left, top, _, _) = self._state.plane, self.box
         x, y = plane.frame.fitted(self._size).to_pane(self._size, plane.view, across, up)
         return x + left, y + top
@@ -208,7 +208,7 @@ class PlaneView(Part[LatentSpace]):
         colours = [class_colour(rank, len(classes)) for rank in range(len(classes))]
         table = np.array([shares(colour) for colour in (*colours, alone)], np.float32)
         ranks = np.where(np.isin(points.labels, classes), np.searchsorted(classes, points.labels), len(classes))
-        # Images may be in the order of their classes: drawn in that order, the last would cover all others.
+        # In random order, because images may be sorted by class, and the last class would cover all others.
         order = np.random.default_rng(0).permutation(len(points.labels))
         order = order[~np.isin(points.labels[order], list(plane.hidden))]
         x, y = self.to_pane(*plane.places(points))
@@ -245,7 +245,7 @@ class PlaneView(Part[LatentSpace]):
                 dpg.configure_item(item, pos=(x, y), text=text, size=size, color=colour)
 
     def _inside(self, place: Point) -> Point:
-        """Where a place is drawn; at the edge, what lies beyond it."""
+        """Pixel of a place; at the edge for places beyond it."""
         left, top, right, bottom = self.box
         x, y = self.to_pane(*place)
         return min(max(float(x), left), right), min(max(float(y), top), bottom)
@@ -253,7 +253,7 @@ class PlaneView(Part[LatentSpace]):
     # The mouse
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the plane."""
+        """Zooms or scrolls the legend with the mouse wheel; False where the mouse is elsewhere."""
         mouse = self.pane.mouse()
         if mouse is None:
             return False
@@ -264,7 +264,7 @@ class PlaneView(Part[LatentSpace]):
         return True
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on the plane."""
+        """Starts a drag of the point or the plane; False where the mouse is elsewhere."""
         mouse, state = self.pane.mouse(), self._state
         if mouse is None or state.space is None or state.place is None:
             return False
@@ -275,13 +275,13 @@ class PlaneView(Part[LatentSpace]):
             return False
         x, y = self._inside(state.plane.place(state.place.vector))
         on_point = np.hypot(mouse[0] - x, mouse[1] - y) <= self._looks.px(_GRIP)
-        # A point that was gripped beside its middle stays as far beside the mouse.
+        # The point keeps its distance to the mouse.
         start = (mouse[0] - x, mouse[1] - y) if on_point else mouse
         self._drag = ("point" if on_point else "press", state.plane.view, start)
         return True
 
     def drag(self) -> None:
-        """The mouse may have moved with its button held, or have been let go."""
+        """Follows the mouse during a drag, and ends it once the button is released."""
         if self._drag is None:
             return
         kind, view, start = self._drag
@@ -306,7 +306,7 @@ class PlaneView(Part[LatentSpace]):
         self._drag, self._just_put = None, False
 
     def double_click(self) -> bool:
-        """The mouse was pressed twice: the first time was no wish to move the point."""
+        """Shows all images after a double click, and undoes the move of the first click."""
         if self._drag is None:
             return False
         if self._just_put:

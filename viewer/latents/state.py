@@ -1,4 +1,4 @@
-"""The latent space panel: where images lie in a run's code, and what lies between them."""
+"""The Latent space panel: images in a run's latent space, and the point that moves through it."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -13,18 +13,18 @@ from viewer.latents.geometry import Axis, Decoded, Memories, Memory, Place, Poin
 from viewer.latents.plane import LatentPlane
 from viewer.reconstruct.columns import Variant
 
-# A search keeps the worker from following a drag: images that did not train wait for a pause of so many seconds.
+# Seconds without a move before held-out images are requested: their search would delay a drag.
 _PAUSE = 1.0
 
 
-class Questions:
-    """See the module.
+class LatentRequests:
+    """The panel's requests to the worker, each sent once.
 
     Args:
         ask: See WorkerClient.
 
     Attributes:
-        next_held_out: How many images that did not train are known, where there may be more of them; else None.
+        next_held_out: Number of known held-out images where there may be more; else None.
     """
 
     def __init__(self, ask: Callable[..., None]):
@@ -32,7 +32,7 @@ class Questions:
         self.forget()
 
     def forget(self) -> None:
-        """Nothing has been asked, or all of it was about other weights."""
+        """Forgets all requests, as for other weights."""
         self._code: ImageSource | None = None
         self._point: np.ndarray | None = None
         self._ends: tuple[np.ndarray, np.ndarray] | None = None
@@ -40,24 +40,24 @@ class Questions:
         self.next_held_out: int | None = 0
 
     def forget_code(self) -> None:
-        """The image's code has been answered, or is wanted once more."""
+        """Lets an image's code be requested again."""
         self._code = None
 
     def ask_space(self, run: str, checkpoint: str) -> None:
-        """Asks for a space."""
+        """Requests a space."""
         self._ask("latent space", "latent space", run=run, checkpoint=checkpoint)
 
     def ask_missing(
         self, run: str, checkpoint: str, place: Place, wanted: ImageSource | None, path: Callable[[], np.ndarray]
     ) -> None:
-        """Asks for what is not there and not on its way.
+        """Requests what is missing and not on its way.
 
         Args:
             run: The run's directory.
             checkpoint: Its step.
-            place: Where the point is.
-            wanted: The image whose code is wanted.
-            path: Makes the points between the two ends, where both are set.
+            place: Place of the point.
+            wanted: Image whose code is needed.
+            path: Returns the points between the two ends.
         """
         asked = {"run": run, "checkpoint": checkpoint}
         if wanted is not None and self._code != wanted:
@@ -79,29 +79,29 @@ class Questions:
 
 
 STEPS = 9
-"""Pictures on the way between the two ends, both of them counted."""
+"""Images on the way between the two ends, including both."""
 
 _SMALLEST_ERROR = 1e-10
 
 
 class LatentSpace:
-    """Everything about the latent space panel.
+    """The state of the Latent space panel.
 
     Attributes:
-        plane: Where images are drawn.
-        decoded: What the point decodes to; while it moves, of a moment ago.
-        original: The chosen image as the model saw it, float32 [height, width, channels] in [0, 1].
-        strip: float32 [9, height, width, channels] between the two ends; None before both were set.
-        slider_kind: What sliders move along: component or dimension.
-        first_slider: Number of the first one on screen.
-        held_out_split: Which images that did not train are drawn.
-        message: What cannot be shown, and why.
+        plane: The plane of the images.
+        decoded: The decoded point, of a moment ago while it moves.
+        original: The chosen image as the model's input, float32 [height, width, channels] in [0, 1].
+        strip: float32 [9, height, width, channels] between the two ends; None until both are set.
+        slider_kind: Axes of the sliders: component or dimension.
+        first_slider: Index of the first slider on screen.
+        held_out_split: Split of the held-out images.
+        message: Why there is no space.
         version: Counts changes of what is shown.
     """
 
     def __init__(self, ask: Callable[..., None], undo: Undo):
         self._undo = undo
-        self._questions = Questions(ask)
+        self._requests = LatentRequests(ask)
         self.plane = LatentPlane(self._count)
         self.decoded: Decoded | None = None
         self.original: np.ndarray | None = None
@@ -114,51 +114,51 @@ class LatentSpace:
         self._memories = Memories()
         self._now: Memory | None = None
         self._key: tuple[str, str] | None = None
-        # The image that is chosen, and the one whose code the point is to go to.
+        # The chosen image, and the one whose code the point will move to.
         self._source: ImageSource | None = None
         self._wanted: ImageSource | None = None
         self._noted = False
-        # Where the point was when a move kept it from going to an image, and the image.
+        # The place before a move that kept the point from going to an image, and that image.
         self._kept_from: tuple[Memory, ImageSource, bool] | None = None
 
     @property
     def space(self) -> Space | None:
-        """What is shown; None before it was read."""
+        """The shown space; None until it is read."""
         return self.plane.space
 
     @property
     def place(self) -> Place | None:
-        """Where the point is; None before the space was read."""
+        """Place of the point; None until the space is read."""
         return None if self._now is None or self.space is None else self._now.place
 
     @property
     def ready(self) -> bool:
-        """Whether what is shown is the run and the checkpoint that are looked at."""
+        """Whether the shown space is of the active run and checkpoint."""
         return self.space is not None and (self.space.run, self.space.checkpoint) == self._key
 
     @property
     def reading(self) -> bool:
-        """Whether nothing can be shown yet."""
+        """Whether the space is being read."""
         return self._key is not None and self.space is None and not self.message
 
     @property
     def encoding(self) -> ImageSource | None:
-        """The image whose code is on its way."""
+        """The image whose code is being computed."""
         return self._wanted if self.ready else None
 
     @property
     def at_image(self) -> bool:
-        """Whether the point is that of the chosen image."""
+        """Whether the point is at the chosen image."""
         place = self.place
         return place is not None and place.source is not None and place.source == self._source
 
     @property
     def psnr(self) -> float | None:
-        """Of what the chosen image's own point decodes to, in dB; None where the point is elsewhere, or on its way."""
+        """PSNR of the chosen image's decoded point, in dB; None where the point is elsewhere or not decoded yet."""
         decoded, original = self.decoded, self.original
         if not self.at_image or decoded is None or original is None:
             return None
-        # An encoder that is frozen gives the same point at every checkpoint, and each decodes it otherwise.
+        # A frozen encoder gives the same point at every checkpoint, but each decodes it differently.
         if self._key is None or not self._key[1] == self.place.checkpoint == decoded.checkpoint:
             return None
         if not np.array_equal(decoded.vector, self.place.vector):
@@ -167,20 +167,20 @@ class LatentSpace:
         return float(-10 * np.log10(max(error, _SMALLEST_ERROR)))
 
     def path(self, steps: int) -> np.ndarray:
-        """float32 [steps, d] from one end to the other, both of them counted; [0, 0] before both were set."""
+        """float32 [steps, d] from one end to the other, including both; [0, 0] until both are set."""
         ends = None if self.place is None else self.place.ends
         if ends is None or self.space is None:
             return np.empty((0, 0), np.float32)
         return np.stack([self.space.between(*ends, share) for share in np.linspace(0, 1, steps)])
 
     def sliders(self) -> list[Axis]:
-        """What can be moved along."""
+        """The axes of all sliders."""
         return [] if self.space is None else self.space.sliders(self.slider_kind)
 
     # Following what is chosen
 
     def follow(self, variant: Variant | None, source: ImageSource | None) -> None:
-        """Turns to the run and the image that have been chosen since."""
+        """Follows the active run and the chosen image."""
         key = None if variant is None else (variant.run, str(variant.step))
         if key != self._key:
             self._turn_to(key)
@@ -193,44 +193,44 @@ class LatentSpace:
             self._noted = False
             self._count()
         elif self.place.source is not None and self.place.checkpoint != key[1] and self._wanted is None:
-            self._wanted = self.place.source  # the point stays on its image, wherever that lies by now
-        self._questions.ask_missing(*key, self.place, self._wanted, lambda: self.path(STEPS))
+            self._wanted = self.place.source  # the point stays at its image, which may have moved
+        self._requests.ask_missing(*key, self.place, self._wanted, lambda: self.path(STEPS))
 
     def _turn_to(self, key: tuple[str, str] | None) -> None:
         if self.space is not None and (key is None or key[0] != self.space.run):
-            # Another run's space has nothing in common with this one.
+            # Another run's space has nothing in common with the old one.
             self._now = self._wanted = self._kept_from = None
             self.decoded = self.original = self.strip = None
             self.plane.show(None)
         self._key, self.message = key, ""
         self._count()
         if key is not None:
-            self._questions.ask_space(*key)
+            self._requests.ask_space(*key)
 
     def request_again(self) -> None:
-        """Asks for everything that is missing, after a worker was started anew."""
+        """Requests everything that is missing from a new worker."""
         self._key = None
-        self._questions.forget()
+        self._requests.forget()
 
     def retry_failed(self) -> None:
-        """Where there was no space, it is asked for again when it is wanted next."""
+        """Lets a space that failed be requested again."""
         if self.message:
             self._key = None
 
     # Moving the point
 
     def drag_to(self, across: float, up: float) -> None:
-        """Moves the point within the plane, as a part of a drag."""
+        """Moves the point in the plane as part of a drag."""
         if self.place is not None:
             self._move("drag", self.space.moved(self.place.vector, self.plane.axes, (across, up)))
 
     def put(self, across: float, up: float) -> None:
-        """Puts the point somewhere in the plane."""
+        """Moves the point to a place in the plane."""
         if self.place is not None:
             self._move("put", self.space.moved(self.place.vector, self.plane.axes, (across, up)), alone=True)
 
     def set_amount(self, axis: Axis, amount: float) -> None:
-        """Moves the point along one axis, until its slider stands at an amount."""
+        """Moves the point along one axis to a slider's value."""
         if self.place is not None:
             self._move(axis, self.space.with_amount(self.place.vector, axis, amount))
 
@@ -240,15 +240,15 @@ class LatentSpace:
             self._move("share", self.space.between(*self.place.ends, share), share)
 
     def to_mean(self) -> None:
-        """Puts the point at the mean of all images."""
+        """Moves the point to the mean of all images."""
         if self.place is not None:
             self._move("mean", self.space.center, alone=True)
 
     def to_image(self) -> None:
-        """Puts the point at the chosen image, once its code is there."""
+        """Moves the point to the chosen image, once its code is computed."""
         if self._source is not None:
             self._wanted, self._noted = self._source, True
-            self._questions.forget_code()
+            self._requests.forget_code()
             self._count()
 
     def set_end(self, which: Literal["first", "last"]) -> None:
@@ -263,7 +263,7 @@ class LatentSpace:
     def _move(self, how: Hashable, vector: np.ndarray, share: float | None = None, alone: bool = False) -> None:
         if self._wanted is not None and self._now is not None:
             self._kept_from = (self._now, self._wanted, self._noted)
-        self._wanted, self._noted = None, False  # else the image on its way would take the point back
+        self._wanted, self._noted = None, False  # else a pending code would move the point back
         if self.place is not None:
             self._change(how, replace(self.place, vector=vector, source=None, checkpoint="", share=share), alone)
 
@@ -271,11 +271,11 @@ class LatentSpace:
         before, after = self._now, Memory(place)
         self._now = after
         self._undo.record(("latents", how), before, after, self._restore, alone)
-        self._memories.keep(after)  # only now: what could have been made again was forgotten first
+        self._memories.keep(after)  # only now: `record` drops what could be redone first
         self._count()
 
     def _restore(self, memory: Memory) -> bool:
-        """Undoes a move, unless another run is looked at since, or it was too long ago."""
+        """Restores a place for undo; False where another run is active or the place was forgotten."""
         if self.space is None or memory.place is None or memory.place.run != self.space.run:
             return False
         self._now, self._wanted = memory, None
@@ -289,12 +289,12 @@ class LatentSpace:
     # Sliders
 
     def set_slider_kind(self, kind: str) -> None:
-        """Whether sliders move along components or dimensions."""
+        """Sets the axes of the sliders: component or dimension."""
         self.slider_kind, self.first_slider = kind, 0
         self._count()
 
     def page(self, by: int, shown: int) -> None:
-        """Brings other sliders on screen, of which so many are shown at a time."""
+        """Scrolls the sliders, of which so many are on screen."""
         first = max(0, min(self.first_slider + by, len(self.sliders()) - shown))
         if first != self.first_slider:
             self.first_slider = first
@@ -303,7 +303,7 @@ class LatentSpace:
     # The worker
 
     def take(self, reply: Reply) -> None:
-        """Takes over what the worker answered."""
+        """Takes over a reply of the worker."""
         takers = {
             "latent space": self._take_space,
             "latent code": self._take_code,
@@ -311,7 +311,7 @@ class LatentSpace:
             "latent strip": self._take_strip,
             "latents held out": self._take_held_out,
         }
-        # Meanwhile another run or checkpoint may have been chosen.
+        # Another run or checkpoint may be active by now.
         if reply.kind in takers and (reply.arguments["run"], reply.arguments["checkpoint"]) == self._key:
             takers[reply.kind](reply)
             self._count()
@@ -325,17 +325,17 @@ class LatentSpace:
         kept = None if self._now is None else self._now.place
         if kept is None or kept.run != space.run or len(kept.vector) != space.size:
             self._now = self._memories.keep(Memory(Place(space.run, space.center)))
-            self._source = self._wanted = None  # the chosen image's point is looked for anew
+            self._source = self._wanted = None  # the chosen image's code is requested again
         if space.size <= 2:
             self.slider_kind = "dimension"
         elif self.space is None:
             self.slider_kind = "component"
         self.plane.show(space)
         self.first_slider = max(0, min(self.first_slider, len(self.sliders()) - 1))
-        self._questions.forget()
+        self._requests.forget()
 
     def _take_code(self, reply: Reply) -> None:
-        self._questions.forget_code()
+        self._requests.forget_code()
         source = reply.arguments["source"]
         if reply.error is None and source == self._source:
             self.original = reply.arrays["original"]
@@ -343,7 +343,7 @@ class LatentSpace:
             return
         self._wanted = None
         if reply.error is not None:
-            if self.place.source == source:  # an image that is gone must not be asked for again and again
+            if self.place.source == source:  # a missing image must not be requested again and again
                 self._now = self._memories.keep(Memory(replace(self.place, source=None, checkpoint="")))
             self._noted = False
             return
@@ -376,13 +376,13 @@ class LatentSpace:
     def _take_held_out(self, reply: Reply) -> None:
         known = 0 if self.plane.held_out is None else len(self.plane.held_out.labels)
         if reply.arguments["first"] != known:
-            return  # asked before another checkpoint was looked at in between
+            return  # requested before the checkpoint changed
         count = 0 if reply.error is not None else reply.values["count"]
         if count and self.space is not None:
             self.plane.add_held_out(Points.of(reply.arrays, self.space.signs))
             self.held_out_split = reply.values["split"]
             known = len(self.plane.held_out.labels)
-            self._questions.next_held_out = known if known < count else None
+            self._requests.next_held_out = known if known < count else None
 
     def _count(self) -> None:
         self.version += 1

@@ -1,4 +1,4 @@
-"""The latent space of a run: where images lie, what a point decodes to, and which image is nearest to it."""
+"""The latent space of a run: codes of images, decoded points, and nearest images."""
 
 import numpy as np
 
@@ -10,21 +10,15 @@ from viewer.core.worker_images import Images, fitting
 from viewer.core.worker_models import Models, Searches
 from viewer.latents.worker_spaces import Codec, LatentImages, Space, Spaces
 
-# Points that are drawn, evenly spread over the images.
+# Most points that are drawn, evenly spread over the images.
 _MOST_POINTS = 3000
-# Images that did not train: so many in all, so many in an answer. A search takes so long that fewer have to do.
+# Most held-out images in all, and in one reply; fewer where each needs a search.
 _MOST_HELD_OUT, _HELD_OUT_AT_ONCE = 300, 60
 _MOST_SEARCHED, _SEARCHED_AT_ONCE = 64, 8
 
 
 class Latents:
-    """Answers everything that the latent space panel asks.
-
-    Args:
-        models: Restored runs.
-        images: Opened images.
-        searches: Latents found before.
-    """
+    """Handles all requests of the Latent space panel."""
 
     def __init__(self, models: Models, images: Images, searches: Searches):
         self._models = models
@@ -34,19 +28,14 @@ class Latents:
         self._spaces = Spaces(models, self._data)
 
     def space(self, run: str, checkpoint: str) -> Answer:
-        """Where images of a run lie.
-
-        Args:
-            run: The run's directory.
-            checkpoint: `best`, `last` or a step.
+        """The latent space of a run at a checkpoint: `best`, `last` or a step.
 
         Returns:
-            Values `learned` (whether points are learned latents), `shape` of a code, `count` of images that are known,
-            `split` they are of and its `total`, `class_names`, `constraint` (none, ball or sphere); arrays
+            Values `learned` (whether points are learned latents), `shape` of a code, `count` of known images,
+            their `split` and its `total`, `class_names`, `constraint` (none, ball or sphere); arrays
             `center` float32 [d], `components` [k, d], `deviations` [k], `shares` [k], `scores` [n, k] along components
-            of the points that are drawn, `dimensions` int64 [m], the numbers of the dimensions that vary most, in
-            ascending order, `values` float32 [n, m] along them, `lows` and `highs` [m] of all images, and `labels`
-            int64 [n].
+            of the drawn points, `dimensions` int64 [m], those of largest variance, ascending, `values` float32 [n, m]
+            along them, `lows` and `highs` [m] of all images, and `labels` int64 [n].
         """
         space, codec = self._spaces.get(run, checkpoint)
         found, vectors = space.components, space.vectors
@@ -73,11 +62,11 @@ class Latents:
         }, arrays
 
     def code(self, run: str, checkpoint: str, source: ImageSource) -> Answer:
-        """The point of an image: its code, or the latent that a search finds for it.
+        """The point of an image: its code, or its searched latent.
 
         Returns:
-            Arrays `vector` float32 [d], and `original` float32 [height, width, channels] in [0, 1], as the model saw
-            it.
+            Arrays `vector` float32 [d], and `original` float32 [height, width, channels] in [0, 1], the model's
+            input.
         """
         restored, _ = self._models.get(run, checkpoint)
         original = self._images.fitted(source, **fitting(restored))
@@ -87,20 +76,15 @@ class Latents:
         else:
             vector = codec.encode(original[np.newaxis])[0]
         if not np.isfinite(vector).all():
-            raise RequestError(f"{source.label}: its code is no number, so it lies nowhere in this space")
+            raise RequestError(f"{source.label}: its code is not finite, so it has no place in this space")
         return {}, {"vector": vector, "original": original}
 
     def point(self, run: str, checkpoint: str, vector: np.ndarray) -> Answer:
-        """What a point decodes to, and the nearest of the images.
-
-        Args:
-            run: The run's directory.
-            checkpoint: `best`, `last` or a step.
-            vector: float32 [d].
+        """Decodes a point, float32 [d], and finds the nearest image.
 
         Returns:
             Values `distance` to the nearest image, its `label`, its `name`, and `original`: whether its picture is the
-            image itself, which needs the dataset, or what its point decodes to; arrays `image` and `nearest`, both
+            image itself, which needs the dataset, or its decoded point; arrays `image` and `nearest`, both
             float32 [height, width, channels] in [0, 1].
         """
         space, codec = self._spaces.get(run, checkpoint)
@@ -122,18 +106,17 @@ class Latents:
         return {}, {"images": codec.decode(vectors)}
 
     def held_out(self, run: str, checkpoint: str, first: int) -> Answer:
-        """Where images lie that did not train; a part of them, so that the worker is soon free for other work.
+        """Points of some images that were not trained on; few at once, so that the worker stays available.
 
-        Learned latents are those that an evaluation of this checkpoint has kept, else they are searched, from one
-        starting point each.
+        Learned latents come from an evaluation of this checkpoint, or are searched from one starting point each.
 
         Args:
             run: The run's directory.
             checkpoint: `best`, `last` or a step.
-            first: How many of them are known already.
+            first: Number of already known ones.
 
         Returns:
-            Values `count` of them in all, and `split`; arrays `scores` float32 [n, k], `values` [n, m] and `labels`
+            Values `count` of all of them, and `split`; arrays `scores` float32 [n, k], `values` [n, m] and `labels`
             int64 [n], as in `space`. Without such images `count` is 0, and there are no arrays.
         """
         space, codec = self._spaces.get(run, checkpoint)
@@ -155,12 +138,12 @@ class Latents:
 
 
 def _spread(count: int, most: int) -> np.ndarray:
-    """Numbers below `count`, evenly spread: the order may go by class."""
+    """Evenly spread numbers below `count`, because images may be sorted by class."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
 def _kept(run: str, space: Space, codec: Codec) -> tuple[str, np.ndarray] | None:
-    """The split and the latents [n, d], still on disk, of an evaluation of this checkpoint, where there is one."""
+    """The split and the latents [n, d], memory-mapped, of an evaluation of this checkpoint; None without one."""
     step = space.version[1]
     opened = Run.open(run)
     for name, evaluation in opened.evaluations().items():
@@ -168,7 +151,7 @@ def _kept(run: str, space: Space, codec: Codec) -> tuple[str, np.ndarray] | None
         if codec.learned and evaluation.get("step") == step and evaluation.get("split") != "train" and path.is_file():
             try:
                 latents = np.load(path, mmap_mode="r")
-            except Exception:  # it is being written, or damaged, for which NumPy has no one exception
+            except Exception:  # it is being written or damaged, for which NumPy raises various exceptions
                 continue
             if latents.ndim == 2 and latents.shape[1] == codec.size and len(latents) and latents.dtype.kind == "f":
                 return evaluation["split"], latents

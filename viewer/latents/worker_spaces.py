@@ -20,21 +20,20 @@ from viewer.core.cache import Recent
 from viewer.core.worker_models import Models, version_of
 from workflows.evaluation.latent_space import Components, principal_components
 
-# Images that pass through a network at once.
+# Images of one batch.
 _IMAGES_AT_ONCE = 32
 
 
 class Codec:
-    """Encodes and decodes, compiled once for any number of images.
+    """Encodes images to vectors and decodes them, compiled once for any number of images.
 
     Args:
-        model: A latent decoder, whose vectors are latents, or any other reconstructor, whose vectors are its codes
-            in one row.
+        model: A latent decoder, whose vectors are latents, or another reconstructor, whose vectors are flat codes.
 
     Attributes:
-        learned: Whether vectors are learned latents, which have to be searched for images that never trained.
-        shape: Of one image's code.
-        size: Numbers in a vector.
+        learned: Whether vectors are learned latents, which other images need a search for.
+        shape: Shape of one image's code.
+        size: Length of a vector.
     """
 
     def __init__(self, model: Reconstructor):
@@ -54,7 +53,7 @@ class Codec:
 
         Args:
             images: float32 [n, height, width, channels] in [0, 1].
-            restarts: Starting points of a search. Unset: the model's own.
+            restarts: Starting points of a search. Unset: the model's.
 
         Returns:
             float32 [n, size].
@@ -80,35 +79,31 @@ class Codec:
         return model.decode(code)["image"]
 
 
-# A source whose images may be damaged examines all of a split before it gives one: no more pixels than these.
+# Most pixels of a split that opens soon: a source with possibly damaged images examines all of them first.
 _MOST_PIXELS = 64_000_000
 _HELD_OUT = ("test", "validation")
 
 
 class LatentImages:
-    """Opens splits, but none that would keep the worker for minutes.
-
-    Args:
-        models: Restored runs and their splits.
-    """
+    """Opens splits, but none that would block the worker for minutes."""
 
     def __init__(self, models: Models):
         self._models = models
         self._quick: dict[str, tuple[str, ...]] = {}
-        # What cannot be opened is not tried again at every step of a drag.
+        # Splits that could not be opened, which are not tried again at every step of a drag.
         self._missing: set[tuple[str, str]] = set()
 
     def encoded(self, run: str) -> Split:
-        """The images whose codes are shown: the training images, or a smaller split where those take long to open.
+        """The images to encode: the training images, or a smaller split where those take long to open.
 
         Raises:
-            RequestError: The run's data are gone, or have changed since it trained.
+            RequestError: The run's data are missing or have changed.
         """
         quick, counts = self._quick_splits(run), _counts(run)
         return self._models.split(run, quick[0] if quick else min(counts, key=lambda name: counts[name]))
 
     def named(self, run: str, name: str) -> Split | None:
-        """A split; None where it is gone or takes long to open."""
+        """A split; None where it is missing or takes long to open."""
         if (run, name) in self._missing:
             return None
         try:
@@ -119,11 +114,11 @@ class LatentImages:
             return None
 
     def held_out(self, run: str) -> Split | None:
-        """Images that did not train; None where there are none, or none that can be opened soon."""
+        """Images that were not trained on; None without any that open soon."""
         return next((split for name in _HELD_OUT if (split := self.named(run, name)) is not None), None)
 
     def try_again(self, run: str) -> None:
-        """Data that were missing may have been put back."""
+        """Lets missing splits be opened again."""
         self._missing = {key for key in self._missing if key[0] != run}
 
     def _quick_splits(self, run: str) -> tuple[str, ...]:
@@ -141,20 +136,20 @@ class LatentImages:
 
 
 def _counts(run: str) -> dict[str, int]:
-    """Name of a split → how many images it has."""
+    """Name of a split → number of its images."""
     return Run.open(run).image_counts()
 
 
-# Codes are computed of so many images, in about so many seconds, with so many numbers in all.
+# Bounds on the images to encode, and about the most seconds and numbers in all.
 _FEWEST_IMAGES, _MOST_IMAGES = 200, 2000
 _SECONDS = 4.0
 _MOST_NUMBERS = 20_000_000
-# A longer code would not pass through shared memory together with its components.
+# A longer code would not fit into the shared memory together with its components.
 _LONGEST_CODE = 1_000_000
-# Dimensions whose values are sent to the window.
+# Most dimensions whose values are sent to the window.
 _MOST_DIMENSIONS = 256
 _MOST_COMPONENTS, _MOST_COMPONENT_NUMBERS = 64, 2_000_000
-# Spaces and codecs that are kept, and the numbers that all of the spaces may hold.
+# Most spaces and codecs that are kept, and most numbers in all spaces.
 _MOST_KEPT, _KEPT_NUMBERS = 3, 40_000_000
 _BATCH = 32
 
@@ -164,12 +159,12 @@ class Space:
     """Vectors of images at one checkpoint.
 
     Args:
-        version: Tells it apart: the run, the step, and when the checkpoint was written.
+        version: See `version_of`.
         vectors: float32 [images, size].
         labels: int64 [images], -1 where an image has no class.
-        indices: int64 [images], of the images in the dataset.
-        split: Which images these are: train, validation or test.
-        total: How many the split has.
+        indices: int64 [images], indices in the dataset.
+        split: Split of the images: train, validation or test.
+        total: Number of images in the split.
     """
 
     version: tuple
@@ -181,27 +176,27 @@ class Space:
 
     @cached_property
     def components(self) -> Components:
-        """The directions in which the vectors vary."""
+        """Principal components of the vectors."""
         size = self.vectors.shape[1]
         return principal_components(self.vectors, min(_MOST_COMPONENTS, max(2, _MOST_COMPONENT_NUMBERS // size)))
 
     @cached_property
     def dimensions(self) -> np.ndarray:
-        """int64, ascending: the dimensions in which the vectors differ most; of few, all."""
+        """int64, ascending: the dimensions of largest variance; all of few."""
         size = self.vectors.shape[1]
         if size <= _MOST_DIMENSIONS:
             return np.arange(size)
         return np.sort(np.argpartition(self.vectors.var(axis=0), -_MOST_DIMENSIONS)[-_MOST_DIMENSIONS:])
 
     def point_arrays(self, vectors: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """What the window needs to draw points.
+        """Arrays that the window draws points with.
 
         Args:
             vectors: float32 [n, size].
             labels: int64 [n].
 
         Returns:
-            `scores`, float32 [n, components]: places along the components; `values`, float32 [n, dimensions]; `labels`.
+            `scores`, float32 [n, components], coordinates along them; `values`, float32 [n, dimensions]; `labels`.
         """
         found = self.components
         scores = (vectors - found.center) @ found.axes.T
@@ -212,19 +207,14 @@ class Space:
         return np.einsum("nd,nd->n", self.vectors, self.vectors)
 
     def nearest(self, vector: np.ndarray) -> tuple[int, float]:
-        """The row of the image that lies nearest to a point, and its distance."""
-        # |a - b|² without |b|², which is the same for all; rounding counts only where two are equally near.
+        """The row of the image nearest to a point, and its distance."""
+        # |a - b|² without |b|², which is the same for all; rounding matters only for equal distances.
         row = int(np.argmin(self._squares - 2 * (self.vectors @ vector)))
         return row, float(np.linalg.norm(self.vectors[row] - vector))
 
 
 class Spaces:
-    """Run and checkpoint → its space.
-
-    Args:
-        models: Restored runs.
-        images: Their data.
-    """
+    """Run and checkpoint → its space."""
 
     def __init__(self, models: Models, images: LatentImages):
         self._models = models
@@ -243,7 +233,7 @@ class Spaces:
         """A run's space at a checkpoint, and its codec.
 
         Raises:
-            RequestError: There are no images whose codes could be shown, or the codes are too long.
+            RequestError: The images are missing, or their codes are too long or not finite.
         """
         codec, version = self.codec(run, checkpoint)
         if version not in self._spaces:
@@ -261,7 +251,7 @@ class Spaces:
         return sum(space.vectors.size for space in self._spaces.values())
 
     def _encoded(self, split: Split, codec: Codec, version: tuple) -> Space:
-        """The codes of some of a split's images, of the same ones at every checkpoint."""
+        """The codes of some of a split's images, the same ones at every checkpoint."""
         run = version[0]
         if codec.size > _LONGEST_CODE:
             raise RequestError(
@@ -277,7 +267,7 @@ class Spaces:
         for start in range(0, len(positions), _BATCH):
             images = to_float(split.images(positions[start : start + _BATCH]))
             vectors[start : start + _BATCH] = codec.encode(images)
-        # Half precision overflows where weights are in order: such a code lies nowhere.
+        # Half precision may overflow with sound weights: such a code has no place.
         numbers = np.isfinite(vectors).all(axis=1)
         if not numbers.any():
             raise RequestError(f"{run}: its codes are no numbers; train it with training.precision: float32")
@@ -292,7 +282,7 @@ def _learned(codec: Codec, version: tuple) -> Space:
 
 
 def _seconds_each(split: Split, codec: Codec) -> float:
-    """How long it takes to read and encode an image."""
+    """Seconds to read and encode an image."""
     rows = np.arange(min(_BATCH, split.count))
     codec.encode(to_float(split.images(rows)))  # the first call also reads ahead and compiles
     began = time.perf_counter()

@@ -15,7 +15,7 @@ from viewer.core.theme import Looks
 from viewer.reconstruct.columns import Result, checkpoint_name, run_names
 
 _GAP, _LINE = 10, 24
-# A pane is at most so many times as high as it is wide.
+# Largest ratio of a pane's height to its width.
 _HIGHEST = 1.2
 
 Point = tuple[int, int]
@@ -23,19 +23,18 @@ Point = tuple[int, int]
 
 @dataclass(frozen=True)
 class Places:
-    """Places of the panes and of the words beside them, in pixels.
+    """Places of the panes and texts, in pixels.
 
-    One run stands as original, reconstruction, error; several as original and reconstructions, with their errors
-    below.
+    One run is shown as original, reconstruction, error; several as original and reconstructions, with errors below.
 
     Args:
         single: Whether there is one run.
-        lefts: Of the columns; the first is the original's.
-        width: Of a pane.
-        height: Of a pane.
+        lefts: Left edges of the columns, the original's first.
+        width: Width of a pane.
+        height: Height of a pane.
         head: Upper edge of the upper panes.
         figures: Upper edge of the figures below them.
-        error: Corner of the first run's error pane; the others' are above or below at the same height.
+        error: Corner of the first run's error pane; the others are at the same height.
         error_title: Corner of the error maps' title.
         bar: Corner of the colour scale.
         foot: Upper edge of the line at the bottom.
@@ -58,7 +57,7 @@ class Places:
 
 
 def places(size: Point, count: int, looks: Looks) -> Places:
-    """Computes them.
+    """Computes all places.
 
     Args:
         size: Width and height of the area.
@@ -72,7 +71,7 @@ def places(size: Point, count: int, looks: Looks) -> Places:
     single = count == 1
     columns = 3 if single else count + 1
     pane_width = (width - (columns - 1) * gap) // columns
-    # The lines below the panes, the one at the bottom included.
+    # Without the lines below the panes and at the bottom.
     room = height - head - 4 * line if single else (height - head - 3 * line) // 2
     pane_height = min(room, round(pane_width * _HIGHEST))
     lefts = tuple(column * (pane_width + gap) for column in range(columns))
@@ -92,17 +91,17 @@ def places(size: Point, count: int, looks: Looks) -> Places:
     )
 
 
-# Fewer letters of a run's name tell nothing.
+# Fewest letters of a run's name.
 _LEAST = 4
 
 
 def fitting_heading(names: Sequence[str], checkpoint: str, width: int) -> str:
-    """A run's name and its checkpoint, of which the name is cut first.
+    """A run's name and its checkpoint; the name is shortened first.
 
     Args:
-        names: What the run is called, the longest first.
-        checkpoint: What its checkpoint is called; may be empty.
-        width: In pixels.
+        names: Names of the run, the longest first.
+        checkpoint: Name of its checkpoint; may be empty.
+        width: Width, in pixels.
     """
     end = f" · {checkpoint}" if checkpoint else ""
     shorter = [shortened(names[-1], most) for most in range(len(names[-1]) - 1, _LEAST, -1)]
@@ -139,7 +138,7 @@ class ColumnView(Part[AppState]):
         dpg.add_text("", tag=f"variant message {index}", wrap=100)
 
     def hide(self) -> None:
-        """There is no such column."""
+        """Hides the column."""
         for part in _PARTS:
             dpg.configure_item(f"variant {part} {self._index}", show=False)
         for pane in (self.image, self.error):
@@ -173,8 +172,8 @@ class ColumnView(Part[AppState]):
         """Draws it again where needed.
 
         Args:
-            waiting: Whether an answer is awaited.
-            limits: What the first and the last colour of the error maps mean.
+            waiting: Whether a reply is pending.
+            limits: Values of the error maps' first and last colour.
         """
         own, looks, index = self._state.reconstruct, self._looks, self._index
         variant, result = own.variants[index], own.results[index]
@@ -185,7 +184,7 @@ class ColumnView(Part[AppState]):
         slider = f"variant checkpoint {index}"
         last = len(variant.checkpoints) - 1
         text = fitting(variant.checkpoint_texts, self.image.width - looks.px(12))
-        # A percent sign would be read as the place of a number.
+        # DearPyGui reads a percent sign as a number's format.
         dpg.configure_item(slider, min_value=0, max_value=max(1, last), format=text.replace("%", ""))
         dpg.set_value(slider, variant.position)
         set_text(f"variant step {index}", text, looks.text("quiet"))
@@ -196,7 +195,7 @@ class ColumnView(Part[AppState]):
         self._draw_words(result, waiting, stale=waiting or (result is not None and result.step != variant.step))
 
     def picture(self) -> Picture | None:
-        """What its panes show; an error map lies as the reconstruction does."""
+        """The picture in its panes; an error map has the same size."""
         return self._pictures.last(f"image {self._index}")
 
     def _error(self, result: Result | None, limits: tuple[float, float]) -> Picture | None:
@@ -218,7 +217,7 @@ class ColumnView(Part[AppState]):
             set_text(tag, fitting(fewer, self.image.width), looks.text(kind))
         else:
             searches = self._state.reconstruct.variants[self._index].searches
-            work = "searching its latent …" if searches else "at work …"
+            work = "searching its latent …" if searches else "reconstructing …"
             set_text(tag, work if waiting else "", looks.text("quiet"))
         message = result.error if result is not None else ""
         dpg.configure_item(f"variant message {self._index}", show=bool(message))
@@ -226,12 +225,12 @@ class ColumnView(Part[AppState]):
 
     @property
     def _plays(self) -> bool:
-        """Whether the next answer is always on its way, so that it need not be told."""
+        """Whether a camera plays, so that the next reply is always pending."""
         return self._state.images.playing is not None
 
     def _moved(self, sender, position: int) -> None:
         own = self._state.reconstruct
-        if self._index >= len(own.variants):  # the column was taken away in the same frame
+        if self._index >= len(own.variants):  # the column was removed in the same frame
             return
         checkpoints = own.variants[self._index].checkpoints
         if position < len(checkpoints):

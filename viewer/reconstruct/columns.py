@@ -14,12 +14,12 @@ class Variant:
 
     Args:
         run: The run's directory.
-        title: What the run is called.
-        checkpoints: Its steps with their finished epochs, oldest first.
-        best_step: The step of the best one.
-        step: Which is shown.
-        searches: Whether the run has to search the latent of an image first, which takes seconds.
-        column: Tells columns apart that show one run at one checkpoint; given by the comparison.
+        title: Name of the run.
+        checkpoints: (step, finished epochs) of each, oldest first.
+        best_step: Step of the best one.
+        step: Step of the shown one.
+        searches: Whether the run must search the latent of an image, which takes seconds.
+        column: Unique number of the column, set by the comparison.
     """
 
     run: str
@@ -32,17 +32,17 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """The title without the letters that tell runs of one spec apart."""
+        """The title without the letters that distinguish runs of one spec."""
         return self.title.rpartition(" · ")[0] or self.title
 
     @property
     def position(self) -> int:
-        """Which of the checkpoints is shown."""
+        """Index of the shown checkpoint."""
         return [step for step, _ in self.checkpoints].index(self.step)
 
     @property
     def checkpoint_texts(self) -> list[str]:
-        """The checkpoint in fewer and fewer words."""
+        """The checkpoint's texts, the longest first."""
         best = " · best" if self.step == self.best_step else ""
         return [self.checkpoint_text, self.checkpoint_name + best, self.checkpoint_name]
 
@@ -52,24 +52,20 @@ class Variant:
         return self.text_of(self.step)
 
     def text_of(self, step: int) -> str:
-        """The same of any checkpoint, also of one that has been deleted since."""
+        """The same of any checkpoint, also a deleted one."""
         epoch = dict(self.checkpoints).get(step)
         words = [f"step {step}"] + ([f"epoch {epoch}"] if epoch else [])
         return " · ".join(words + (["best"] if step == self.best_step else []))
 
     @property
     def checkpoint_name(self) -> str:
-        """What tells the checkpoint from the run's others, in few letters: `epoch 8`, or else `step 1200`."""
+        """Short unique name of the checkpoint: `epoch 8`, or else `step 1200`."""
         epochs = [epoch for _, epoch in self.checkpoints]
         epoch = dict(self.checkpoints)[self.step]
         return f"epoch {epoch}" if epoch and epochs.count(epoch) == 1 else f"step {self.step}"
 
     def beside(self, shown: Collection[int]) -> int | None:
-        """The checkpoint to show beside this one: the nearest earlier step, else the nearest later, not shown yet.
-
-        Args:
-            shown: Steps that are on screen.
-        """
+        """The step to show beside this one: the nearest earlier one that is not shown, else the nearest later one."""
         left = [step for step, _ in self.checkpoints if step not in shown]
         earlier = [step for step in left if step < self.step]
         return max(earlier) if earlier else min((step for step in left if step > self.step), default=None)
@@ -77,17 +73,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an image in a variant.
+    """The result of an image in a variant.
 
     Args:
         original: float32 [height, width, channels] in [0, 1], as the model saw it.
         image: Its reconstruction.
         ssim_map: float32 [height, width]; None where SSIM's window does not fit.
         figures: mse, psnr and ssim.
-        step: Of the checkpoint that made it.
+        step: Step of the checkpoint.
         source: The image.
-        error: Why there is nothing, in a sentence.
-        errors: Kind of error map → its values, once they were needed: they are drawn again with every move.
+        error: Why there is no result, in a sentence.
+        errors: Kind of error map → its values, cached because they are drawn with every move.
     """
 
     original: np.ndarray | None = None
@@ -101,17 +97,17 @@ class Result:
 
 
 class Columns:
-    """Gives columns their numbers, so that what is undone or answered finds them wherever they are."""
+    """Numbers columns, so that undo and replies find them wherever they are."""
 
     def __init__(self):
         self._count = 0
 
     def numbered(self, variants: Sequence[Variant], before: Sequence[Variant]) -> list[Variant]:
-        """Variants with numbers: their own, or that of an equal one that was there before, or a new one.
+        """Variants with numbers: their own, that of an equal one before, or a new one.
 
         Args:
-            variants: What is to be shown; 0 stands for no number.
-            before: What was shown until now.
+            variants: Variants to show; number 0 is none.
+            before: Variants shown until now.
         """
         free = {(each.run, each.step): each.column for each in before}
         for variant in variants:
@@ -127,15 +123,15 @@ class Columns:
 
 
 def with_checkpoint(variants: Sequence[Variant], index: int, most: int) -> list[Variant] | str:
-    """The columns and one more: another checkpoint of a column's run, left of it where it is an earlier one.
+    """The columns and one more: another checkpoint of a column's run, left of it where it is earlier.
 
     Args:
         variants: The columns.
-        index: Which of them is meant.
-        most: So many columns there may be.
+        index: Index of the column.
+        most: Most columns.
 
     Returns:
-        The columns, or why there can be no other, in a sentence.
+        The columns, or why none can be added, in a sentence.
     """
     variant = variants[index]
     if len(variant.checkpoints) < 2:
@@ -150,21 +146,18 @@ def with_checkpoint(variants: Sequence[Variant], index: int, most: int) -> list[
 
 
 def run_names(variants: Sequence[Variant], index: int) -> list[str]:
-    """What a column's run is called, the longest first.
-
-    The letters that tell runs of one spec apart may be left out where no other of its runs is there.
-    """
+    """Names of a column's run, the longest first; the short one only where it is unique."""
     variant = variants[index]
     alike = {each.run for each in variants if each.name == variant.name}
     return [variant.title, variant.name] if len(alike) == 1 else [variant.title]
 
 
 def checkpoint_name(variants: Sequence[Variant], index: int) -> str:
-    """What a column's checkpoint is called where its run has several columns; else empty."""
+    """Name of a column's checkpoint where its run has several columns; else empty."""
     several = sum(each.run == variants[index].run for each in variants) > 1
     return variants[index].checkpoint_name if several else ""
 
 
 def heading(variants: Sequence[Variant], index: int) -> str:
-    """What a column is called in full."""
+    """Full name of a column."""
     return " · ".join(filter(None, (variants[index].title, checkpoint_name(variants, index))))

@@ -15,18 +15,18 @@ from viewer.reconstruct.column import ColumnView, Places, places, put
 from viewer.reconstruct.state import ERROR_MAPS, MOST_VARIANTS, SCALES, TITLES, Reconstruction
 
 _GRIP = 9
-# Pixels smaller than this on the screen are not framed.
+# Smallest pixels, in pixels of the screen, that are framed.
 _LEAST_FRAMED = 3
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A pane, and the picture that lies in it.
+    """A pane and its picture.
 
     Args:
         pane: The pane.
-        picture: The picture; None where there is none.
-        divided: Whether the divider goes through it.
+        picture: Its picture; None without one.
+        divided: Whether it has the divider.
     """
 
     pane: Pane
@@ -51,16 +51,16 @@ class ComparisonMouse(Part[Reconstruction]):
     def __init__(self, state: Reconstruction, screen: Screen, panes: Callable[[], Sequence[Shown]]):
         super().__init__(state, screen)
         self._panes = panes
-        # What is dragged: a pane's picture, or the divider in it.
+        # What is dragged: a pane's picture, or its divider.
         self._held: Zoom | None = None
         self._divides: Pane | None = None
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for a pane."""
+        """Zooms with the mouse wheel; False where the mouse is elsewhere."""
         return any(self._zoom(shown.pane).wheel(steps) for shown in self._panes())
 
     def press(self) -> bool:
-        """The mouse was pressed; whether on a pane."""
+        """Starts a drag; False where the mouse is elsewhere."""
         found = self._under_mouse()
         if found is None:
             return False
@@ -77,13 +77,13 @@ class ComparisonMouse(Part[Reconstruction]):
         self._held = self._divides = None
 
     def double_click(self) -> None:
-        """The mouse was pressed twice: on a pane, all of the image is shown again."""
+        """Shows the whole image after a double click on a pane."""
         if self._under_mouse() is not None:
             self.end_drag()  # the second press began a drag
             self._state.set_view(View())
 
     def drag(self) -> None:
-        """The mouse may have moved with its button held, or have been let go."""
+        """Follows the mouse during a drag, and ends it once the button is released."""
         if self._held is not None:
             self._held.drag()
             if not self._held.dragging:
@@ -92,16 +92,16 @@ class ComparisonMouse(Part[Reconstruction]):
             shown = self._shown_in(self._divides)
             if shown is not None:
                 self._state.set_split(self._state.view.to_share(*shown.sizes, shown.pane.mouse_anywhere())[0])
-            # Only now: a slow frame may bring the last move together with the button's release.
+            # Only now: a slow frame may report the last move together with the button's release.
             if not dpg.is_mouse_button_down(dpg.mvMouseButton_Left):
                 self._divides = None
 
     def _shown_in(self, pane: Pane) -> Shown | None:
-        """What is in a pane; None where that is nothing."""
+        """The pane and its picture; None without one."""
         return next((shown for shown in self._panes() if shown.pane is pane and shown.picture is not None), None)
 
     def _zoom(self, pane: Pane) -> Zoom:
-        """The mouse over one of the panes, which all show the same view."""
+        """Zoom of one of the panes, which share one view."""
 
         def size() -> tuple[float, float] | None:
             shown = self._shown_in(pane)
@@ -131,13 +131,13 @@ class ComparisonMouse(Part[Reconstruction]):
         return None
 
     def _divider(self, shown: Shown) -> float | None:
-        """Where the divider goes through a pane, in its pixels from the left."""
+        """Place of the divider in a pane, in pixels from the left."""
         if not shown.divided or shown.picture is None or self._state.split is None:
             return None
         return self._state.view.to_pane(*shown.sizes, (self._state.split, 0))[0]
 
     def _frame(self, shown: Shown) -> tuple[float, float, float, float] | None:
-        """(left, top, right, bottom) of the pixel under the mouse, where pixels are large enough to be told apart."""
+        """(left, top, right, bottom) of the pixel under the mouse, where pixels are large enough."""
         view, cursor = self._state.view, self._state.cursor
         if shown.picture is None or cursor is None:
             return None
@@ -298,14 +298,14 @@ class ReconstructPanel(Panel):
         self._arrange()
 
     def _arrange(self) -> None:
-        """Lays the tools out in one row, or in two where they are wider than the panel."""
+        """Places the tools in one row, or in two where they are wider than the panel."""
         width, height = self._size
         dpg.configure_item("reconstruct tools", horizontal=not self._wrapped)
         self._comparison.layout(width, height - self._looks.px(_ROW) * (2 if self._wrapped else 1))
         self._shown = None
 
     def _wrap(self) -> None:
-        """How wide the tools are is known once they were drawn."""
+        """Chooses one or two rows; the tools' width is known only after they were drawn."""
         needed = sum(dpg.get_item_rect_size(tag)[0] for tag in ("error tools", "view tools")) + self._looks.px(8)
         if self._wrapped != (needed > self._size[0]):
             self._wrapped = not self._wrapped
@@ -335,7 +335,7 @@ class ReconstructPanel(Panel):
         self._comparison.mouse.double_click()
 
     def toggle_divider(self) -> None:
-        """Shows the divider in the middle, or takes it away."""
+        """Shows the divider in the middle, or removes it."""
         own = self._state.reconstruct
         own.set_split(0.5 if own.split is None else None)
 

@@ -17,18 +17,18 @@ TITLES = {
     "signed": "Signed error: blue too dark, red too bright",
     "ssim": "Local SSIM",
 }
-SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 goes by the largest error on screen
+SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 is the largest error on screen
 
 
 def error_values(kind: str, result: Result) -> np.ndarray | None:
-    """What a kind of map shows of a result.
+    """The values of an error map.
 
     Args:
         kind: absolute, signed or ssim.
         result: The result.
 
     Returns:
-        float32 [height, width]; None where there is nothing to show.
+        float32 [height, width]; None without a result.
     """
     if result.image is None or result.original is None:
         return None
@@ -41,12 +41,12 @@ def error_values(kind: str, result: Result) -> np.ndarray | None:
 
 
 def error_range(kind: str, scale: float, results: Iterable[Result | None]) -> tuple[float, float]:
-    """What the first and the last colour mean, one for all results so that they can be compared.
+    """The values of the first and the last colour, common to all results.
 
     Args:
         kind: absolute, signed or ssim.
-        scale: The error at the end of the scale; 0 takes the largest of the results.
-        results: What is on screen.
+        scale: The error at the end of the scale; 0 for the largest of the results.
+        results: Results on screen.
     """
     if kind == "ssim":
         return 0.0, 1.0
@@ -58,12 +58,12 @@ def error_range(kind: str, scale: float, results: Iterable[Result | None]) -> tu
 
 
 def largest_finite(values: np.ndarray) -> float:
-    """The largest size among values that are numbers; 0 where none is."""
+    """The largest absolute value of finite values; 0 without any."""
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def error_image(kind: str, result: Result, limits: tuple[float, float]) -> np.ndarray | None:
-    """A map in colours, float32 [height, width, 3]."""
+    """An error map in colours, float32 [height, width, 3]."""
     values = error_values(kind, result)
     return None if values is None else mapped(kind, values, *limits)
 
@@ -72,15 +72,15 @@ _BETWEEN, _CLOSE = "   ·   ", "  ·  "
 
 
 def words_at(share: Point, original: np.ndarray, columns: Sequence[tuple[str, Result | None]]) -> list[str]:
-    """The place, the original, and each reconstruction with its mean error over channels.
+    """Texts for a pixel: its place, the original, and each reconstruction with its mean error over channels.
 
     Args:
         share: The point, in shares of the image's width and height.
-        original: float32 [height, width, channels], as the first model saw it.
-        columns: What each column is called, and its result.
+        original: float32 [height, width, channels], the first model's input.
+        columns: Name and result of each column.
 
     Returns:
-        The same in fewer and fewer words, the longest first.
+        Several texts, the longest first.
     """
     place = pixel_at(share, (original.shape[1], original.shape[0]))
     if place is None:
@@ -124,16 +124,16 @@ Ask = Callable[..., None]
 
 
 class Reconstruction:
-    """Everything about the reconstruct panel.
+    """The state of the Reconstruct panel.
 
     Attributes:
-        images: Which image is looked at.
+        images: The chosen image.
         variants: The columns.
-        results: One for each variant; None while there is none.
+        results: One for each variant; None while it is missing.
         error_map: absolute, signed or ssim.
-        scale: Error at the end of the colour scale; 0 takes the largest that is shown.
-        view: What all panes show.
-        split: Where the divider is, as a share of the width; None where nothing is divided.
+        scale: Error at the end of the colour scale; 0 for the largest on screen.
+        view: The view of all panes.
+        split: Place of the divider, as a share of the width; None without one.
         cursor: Point under the mouse, in shares of the image; None outside.
         version: Counts changes of what is shown.
     """
@@ -152,35 +152,24 @@ class Reconstruction:
         self.version = 0
         self._source: ImageSource | None = None
         self._columns = Columns()
-        # Column → image and checkpoint that it asked for last and that have not come yet.
+        # Column → image and checkpoint of its pending request.
         self._asked: dict[int, tuple[ImageSource, int]] = {}
 
     # Choosing
 
     def show(self, variants: list[Variant]) -> str:
-        """Compares these, in place of what was compared.
-
-        Returns:
-            Why some are left out, in a sentence; empty where none is.
-        """
+        """Compares these variants. Returns why some are left out, in a sentence, or an empty text."""
         kept = {(variant.run, variant.step): result for variant, result in zip(self.variants, self.results)}
         self.variants = self._columns.numbered(variants[:MOST_VARIANTS], self.variants)
         self.results = [kept.get((variant.run, variant.step)) for variant in self.variants]
-        self._request()  # before thumbnails, of which there may be hundreds
+        self._request()  # before the thumbnails, which may be hundreds
         self.images.fetch(self.variants[0] if self.variants else None)
         if len(variants) <= MOST_VARIANTS:
             return ""
         return f"{MOST_VARIANTS} columns fit side by side; the first {MOST_VARIANTS} are shown."
 
     def add_checkpoint(self, index: int) -> str:
-        """Adds a column with another checkpoint of a column's run.
-
-        Args:
-            index: The column's number.
-
-        Returns:
-            Why it cannot, in a sentence; empty where it could.
-        """
+        """Adds a column with another checkpoint of a column's run. Returns why it cannot, or an empty text."""
         added = with_checkpoint(self.variants, index, MOST_VARIANTS)
         if isinstance(added, str):
             return added
@@ -188,11 +177,11 @@ class Reconstruction:
         return ""
 
     def remove(self, index: int) -> None:
-        """Takes a column away."""
+        """Removes a column."""
         self.show([variant for number, variant in enumerate(self.variants) if number != index])
 
     def follow(self) -> None:
-        """Turns to the image that has been chosen since. A camera's last frame stays until the next is there."""
+        """Follows the chosen image. A camera's last frame stays until the next one is there."""
         source = self.images.source
         if source == self._source:
             return
@@ -204,14 +193,14 @@ class Reconstruction:
 
     @property
     def answered(self) -> bool:
-        """Whether every column shows the chosen image."""
+        """Whether every column has a reply for the chosen image."""
         return self._source == self.images.source and all(
             result is not None and result.source == self._source for result in self.results
         )
 
     @property
     def failed(self) -> bool:
-        """Whether there are columns, and no column could show the chosen image."""
+        """Whether all columns, at least one, failed for the chosen image."""
         return bool(self.results) and self.answered and all(result and result.error for result in self.results)
 
     def set_checkpoint(self, index: int, step: int, record: bool = True) -> None:
@@ -226,7 +215,7 @@ class Reconstruction:
         self._request(index)
 
     def _restore(self, column: int, step: int) -> bool:
-        """Undoes a checkpoint's slider, unless its column or the checkpoint has gone since."""
+        """Sets a checkpoint's slider for undo; False where the column or the checkpoint is gone."""
         index = self._index(column)
         if index is None or step not in dict(self.variants[index].checkpoints):
             return False
@@ -234,7 +223,7 @@ class Reconstruction:
         return True
 
     def refresh(self, run: str, checkpoints: tuple[tuple[int, int], ...], best_step: int | None) -> None:
-        """Takes note of a run's checkpoints; a run that trains writes new ones and deletes old ones."""
+        """Takes over a run's checkpoints; a running run writes new ones and deletes old ones."""
         for index, variant in enumerate(self.variants):
             known = (variant.checkpoints, variant.best_step)
             if variant.run != run or not checkpoints or known == (checkpoints, best_step):
@@ -244,7 +233,7 @@ class Reconstruction:
             self.variants[index] = replace(variant, checkpoints=checkpoints, best_step=best_step, step=step)
             if step != variant.step:
                 self._request(index)
-                if index == 0:  # it may have failed for the checkpoint that is gone
+                if index == 0:  # it may have failed for the deleted checkpoint
                     self.images.retry_failed()
                     self.images.fetch(self.variants[0])
             self.version += 1
@@ -252,12 +241,12 @@ class Reconstruction:
     # Looking
 
     def set_error_map(self, name: str) -> None:
-        """What the error panes show."""
+        """Chooses the kind of error map."""
         self.error_map = name
         self.version += 1
 
     def set_scale(self, scale: float) -> None:
-        """The error at the end of the colour scale; 0 takes the largest that is shown."""
+        """Sets the error at the end of the colour scale; 0 for the largest on screen."""
         self._undo.record("scale", self.scale, scale, self._restore_scale, alone=True)
         self._restore_scale(scale)
 
@@ -267,12 +256,12 @@ class Reconstruction:
         return True
 
     def set_split(self, split: float | None) -> None:
-        """Moves the divider between original and reconstruction, or takes it away."""
+        """Moves the divider between original and reconstruction; None removes it."""
         self.split = None if split is None else min(1.0, max(0.0, split))
         self.version += 1
 
     def set_view(self, view: View) -> None:
-        """Zooms or pans all panes."""
+        """Sets the view of all panes."""
         if view != self.view:
             self.view = view
             self.version += 1
@@ -280,15 +269,15 @@ class Reconstruction:
     # What is drawn
 
     def original(self) -> np.ndarray | None:
-        """The image as the first model saw it."""
+        """The image as the first model's input."""
         return next((result.original for result in self.results if result and result.original is not None), None)
 
     def error_values(self, result: Result) -> np.ndarray | None:
-        """What the error map shows of a result, float32 [height, width]."""
+        """The error map's values of a result, float32 [height, width]."""
         return error_values(self.error_map, result)
 
     def error_range(self) -> tuple[float, float]:
-        """What the first and the last colour of the scale mean."""
+        """The values of the scale's first and last colour."""
         return error_range(self.error_map, self.scale, self.results)
 
     def error_image(self, result: Result) -> np.ndarray | None:
@@ -296,18 +285,18 @@ class Reconstruction:
         return error_image(self.error_map, result, self.error_range())
 
     def cursor_words(self) -> list[str]:
-        """The numbers under the mouse, in fewer and fewer words; see `words_at`."""
+        """The numbers under the mouse; see `words_at`."""
         original = self.original()
         if self.cursor is None or original is None:
             return [""]
-        # The last part tells columns apart: the letters of a run, or the checkpoint.
+        # The last part distinguishes columns: the letters of a run, or the checkpoint.
         names = [heading(self.variants, index).rpartition(" · ")[2] for index in range(len(self.variants))]
         return words_at(self.cursor, original, list(zip(names, self.results)))
 
     # The worker
 
     def topic(self, index: int) -> str:
-        """Under which a column asks the worker."""
+        """Topic of a column's requests."""
         return f"reconstruct {self.variants[index].column}"
 
     def _index(self, column: int) -> int | None:
@@ -322,7 +311,7 @@ class Reconstruction:
                 continue
             wanted, done = (self._source, variant.step), self.results[index]
             there = None if done is None or done.error else (done.source, done.step)
-            # What is on its way will be shown when it comes, in place of what is there now.
+            # A result on its way will replace the present one.
             if self._asked.get(variant.column, there) != wanted:
                 self._asked[variant.column] = wanted
                 self._ask(
@@ -334,14 +323,14 @@ class Reconstruction:
                 )
 
     def request_again(self) -> None:
-        """Asks for everything that is missing, after a worker was started anew."""
+        """Requests everything that is missing from a new worker."""
         self._asked.clear()
         self.follow()
         self._request()
         self.images.fetch(self.variants[0] if self.variants else None, again=self.images.gallery is None)
 
     def take(self, reply: Reply) -> None:
-        """Takes over what the worker answered."""
+        """Takes over a reply of the worker."""
         if reply.kind == "reconstruct":
             self._take_result(reply)
 
@@ -350,7 +339,7 @@ class Reconstruction:
         if self._asked.get(column) == (asked["source"], int(asked["checkpoint"])):
             del self._asked[column]
         index = self._index(column)
-        # Meanwhile another image may have been opened, or the column taken away.
+        # The image may have changed, or the column may be gone.
         if index is None or asked["source"] != self._source:
             return
         if reply.error is not None:

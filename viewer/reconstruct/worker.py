@@ -17,13 +17,7 @@ _MOST_KEPT = 8
 
 
 class Reconstruction:
-    """Answers `reconstruct`.
-
-    Args:
-        models: Restored runs.
-        images: Opened images.
-        searches: Latents found before.
-    """
+    """Handles `reconstruct`."""
 
     def __init__(self, models: Models, images: Images, searches: Searches):
         self._models = models
@@ -31,16 +25,11 @@ class Reconstruction:
         self._searches = searches
         self._rebuilt: Recent[np.ndarray] = Recent(_MOST_KEPT)
         self._metrics = {name: METRICS.get(name)() for name in ("mse", "psnr", "ssim")}
-        # Op by op it takes five times as long, and for small images longer than the network.
+        # Eager, it takes five times as long, and longer than the network for small images.
         self._metrics["ssim"] = tf.function(self._metrics["ssim"])
 
     def reconstruct(self, source: ImageSource, run: str, checkpoint: str) -> Answer:
-        """An image through a run.
-
-        Args:
-            source: The image.
-            run: The run's directory.
-            checkpoint: `best`, `last` or a step.
+        """Reconstructs an image with a run at a checkpoint: `best`, `last` or a step.
 
         Returns:
             Values `step`, `epoch`, and `figures` (name → float); arrays `original` and `image`, both float32 [height,
@@ -53,7 +42,7 @@ class Reconstruction:
         return {"step": found.step, "epoch": found.epoch, **values}, arrays
 
     def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
-        """The reconstruction of an image; the last ones are kept, because several panels show the same one.
+        """The reconstruction of an image; recent ones are kept, because several panels show them.
 
         Args:
             model: The network, with the weights of `version`.
@@ -73,7 +62,7 @@ class Reconstruction:
         return self._rebuilt.get((version, digest(original)), rebuild)
 
     def compared(self, original: np.ndarray, image: np.ndarray) -> Answer:
-        """The figures of a reconstruction, and all that is shown of it."""
+        """The figures of a reconstruction, and the arrays that show it."""
         figures = self.figures(original, image)
         arrays = {"original": original, "image": image.astype(np.float32)}
         if "ssim" in figures:

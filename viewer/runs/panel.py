@@ -36,13 +36,12 @@ class Curves(Part[RunsList]):
                         dpg.add_line_series([], [], tag=f"curve {kind} {plot} {index}", skip_nan=True)
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels; `height` is that of one plot."""
+        """Places both plots; `height` is that of one, in pixels."""
         for plot in _PLOTS:
             dpg.configure_item(f"curves {plot}", width=width, height=height)
             dpg.configure_item(f"curves column {plot}", width=self._looks.px(190))
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         columns, chosen = self._state.columns(), self._state.chosen()
         if self._column["lower"] not in columns and columns:
             self._column["lower"] = columns[min(1, len(columns) - 1)]
@@ -58,7 +57,7 @@ class Curves(Part[RunsList]):
             dpg.set_value(f"curves column {plot}", _label(self._column[plot]))
             for index in range(MOST_SELECTED):
                 self._draw_run(plot, index, chosen[index] if index < len(chosen) else None)
-            # What somebody zoomed into stays, unless there is something else to see.
+            # Keeps the user's zoom unless the data have changed.
             drawn = self._column[plot], [dpg.get_value(f"curve {kind} {plot} {index}")[:2] for kind, index in _SERIES]
             if drawn != self._drawn.get(plot):
                 self._drawn[plot] = drawn
@@ -98,7 +97,7 @@ def _points(history, name: str) -> list[list[float]]:
         for epoch, value in zip(history.get("epoch", ()), history.get(name, ()))
         if math.isfinite(epoch) and math.isfinite(value)
     ]
-    if len(pairs) == 1:  # a single point would be no line
+    if len(pairs) == 1:  # a single point is no line
         pairs = [(pairs[0][0] - 0.25, pairs[0][1]), (pairs[0][0] + 0.25, pairs[0][1])]
     return [list(column) for column in zip(*pairs)] if pairs else [[], []]
 
@@ -114,11 +113,11 @@ class Samples(Part[RunsList]):
         self._picture: Picture | None = None
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels: at most so large."""
+        """Sets the largest size, in pixels."""
         self._width, self._height = width, height
 
     def show(self, detail: RunDetail | None, looks: Looks) -> None:
-        """Shows a run's grid; None shows nothing."""
+        """Shows a run's grid; None hides it."""
         grid = None if detail is None else detail.samples
         for tag in ("samples", "samples title"):
             dpg.configure_item(tag, show=grid is not None)
@@ -143,7 +142,7 @@ class RunsPanel(Panel):
 
     def _build(self) -> None:
         state = self._state
-        # The runs on the right: what is drawn of them is costly, and drawn again only when they change.
+        # The runs on the right, which are costly to draw and drawn only when they change.
         self._drawn: list[RunDetail] | None = None
         self.actions = {
             "compare": state.compare_selected,
@@ -180,7 +179,6 @@ class RunsPanel(Panel):
                 dpg.add_group(tag="runs differences")
 
     def layout(self, width: int, height: int) -> None:
-        """Takes its place, in pixels."""
         gap = self._looks.px(8)
         left = int((width - gap) * _LIST_SHARE)
         dpg.configure_item("runs left", width=left, height=height)
@@ -195,7 +193,6 @@ class RunsPanel(Panel):
         self._shown = self._drawn = None
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the list."""
         return self._table.wheel(steps)
 
     @property
@@ -204,7 +201,6 @@ class RunsPanel(Panel):
         return self._table.page
 
     def draw(self) -> None:
-        """Brings the screen up to date."""
         runs, looks = self._state.runs, self._looks
         self._table.draw()
         if not self._changed(runs.version, self._state.version):
@@ -268,7 +264,7 @@ class RunsPanel(Panel):
             return
         measured = sorted({detail.evaluation for detail in chosen})
         rows: list[tuple[str, list[str]]] = []
-        if len(measured) > 1:  # of other images, or by other checkpoints: not to be compared blindly
+        if len(measured) > 1:  # of different images or checkpoints, so not directly comparable
             rows.append(("measured", [detail.evaluation or "–" for detail in self._state.runs.chosen()]))
         of = f" ({measured[0]})" if len(measured) == 1 else ""
         set_text("runs figures title", f"Figures{of}", self._looks.text("quiet"))
@@ -305,7 +301,7 @@ class RunsPanel(Panel):
         self._table_of("runs differences", rows, [])
 
     def _table_of(self, parent: str, rows: list, further: list[str]) -> None:
-        """A table with a column for each selected run, its title in the colour of the run's curves."""
+        """Adds a table with a column for each selected run, marked in the colour of its curves."""
         runs, looks = self._state.runs, self._looks
         titles = [(runs.row(detail.path), index) for index, detail in enumerate(runs.chosen())]
         with dpg.table(

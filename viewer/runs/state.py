@@ -37,12 +37,12 @@ class RunsList:
 
     Attributes:
         rows: All runs.
-        details: Path → what is shown of selected runs.
-        complete: Whether the folder has been read to its end.
-        query: What is searched for.
+        details: Path → details of a selected run.
+        complete: Whether the whole folder has been read.
+        query: Text of the search.
         sort: Key of the column that sorts.
-        descending: In which direction.
-        selected: Paths of the selected runs, in the order in which they were chosen.
+        descending: Its direction.
+        selected: Paths of the selected runs, in the order of selection.
         first: Number of the first row on screen.
         version: Counts changes of what is shown.
     """
@@ -63,7 +63,7 @@ class RunsList:
     # What is there
 
     def update(self, seen: RunsSnapshot) -> None:
-        """Takes over what was seen on disk."""
+        """Takes over what was read from disk."""
         if (seen.rows, seen.complete) == (self.rows, self.complete) and seen.details is self.details:
             return
         self.rows, self.details, self.complete = seen.rows, seen.details, seen.complete
@@ -78,7 +78,7 @@ class RunsList:
         return next((row for row in self.rows if row.path == path), None)
 
     def newest(self) -> RunSummary | None:
-        """The run that was started last; one that cannot be read only where there is no other."""
+        """The run that was started last; an unreadable one only where there is no other."""
         return max(self.rows, key=started, default=None)
 
     def gone(self) -> list[str]:
@@ -89,7 +89,7 @@ class RunsList:
     def _arrange(self) -> None:
         words = self.query.lower().split()
         matching = [row for row in self.rows if _matches(row, words)]
-        # Runs without a figure come last in both directions; equal ones stay newest first.
+        # Runs without a figure come last in both directions; equal ones keep the newest first.
         matching.sort(key=lambda row: row.started, reverse=True)
         known = [row for row in matching if _value(row, self.sort) is not None]
         unknown = [row for row in matching if _value(row, self.sort) is None]
@@ -99,32 +99,32 @@ class RunsList:
         self.first = max(0, min(self.first, len(self._shown) - 1))
         self.version += 1
 
-    # What a person does
+    # Actions of the user
 
     def search(self, query: str) -> None:
-        """Shows only runs that hold all the words, in their name, folder, state or monitor."""
+        """Shows only runs with all words of the query in their name, folder, state or monitor."""
         if query != self.query:
             self.query, self.first = query, 0
             self._arrange()
 
     def sort_by(self, key: str) -> None:
-        """Sorts by a column; a second time, in the other direction."""
+        """Sorts by a column; the second time, in the other direction."""
         if key == self.sort:
             self.descending = not self.descending
         else:
-            # The best come first: the largest PSNR, but the smallest loss and age.
+            # The best first: the largest PSNR, but the smallest loss and age.
             self.sort, self.descending = key, key in ("psnr", "ssim", "epoch")
         self._arrange()
 
     def scroll(self, rows: int, page: int) -> None:
-        """Moves what is on screen by some rows of a page."""
+        """Scrolls by some rows; `page` rows are on screen."""
         first = max(0, min(self.first + rows, len(self._shown) - page))
         if first != self.first:
             self.first = first
             self.version += 1
 
     def select(self, path: str, toggle: bool = False, reach: bool = False) -> None:
-        """Selects a run alone; `toggle` adds or removes it; `reach` adds all from the run selected before."""
+        """Selects one run; `toggle` adds or removes it; `reach` selects all from the one selected before."""
         paths = [row.path for row in self._shown]
         if reach and self._anchor in paths and path in paths:
             start, end = paths.index(self._anchor), paths.index(path)
@@ -140,7 +140,7 @@ class RunsList:
         self.version += 1
 
     def step(self, by: int, page: int) -> None:
-        """Selects the next run, or the one before, and brings it on screen."""
+        """Selects the next run, or the previous one, and scrolls to it."""
         paths = [row.path for row in self._shown]
         if not paths:
             return
@@ -155,11 +155,11 @@ class RunsList:
     # What is compared
 
     def chosen(self) -> list[RunDetail]:
-        """Details of the selected runs, as far as they have been read."""
+        """Details of the selected runs that have been read."""
         return [self.details[path] for path in self.selected if path in self.details]
 
     def columns(self) -> list[str]:
-        """Columns that curves can be drawn of, loss and validated figures first."""
+        """Columns of the history that can be drawn, loss and known metrics first."""
         found = dict.fromkeys(column for detail in self.chosen() for column in detail.history)
         bases = dict.fromkeys(column.removeprefix("val_") for column in found)
         plain = {"epoch", "step"}
@@ -171,12 +171,12 @@ class RunsList:
 
 
 def started(row: RunSummary) -> tuple[bool, str, str]:
-    """Orders runs by when they were started, those that cannot be read before all others."""
+    """Sort key of runs by their start; unreadable ones come first."""
     return row.status != "unreadable", row.started, PurePath(row.path).name
 
 
 def _matches(row: RunSummary, words: Sequence[str]) -> bool:
-    # Of the path what tells runs apart: the folder they are all in would match every search for its name.
+    # Only the end of the path: a search for the common folder's name would match all runs.
     place = "/".join(row.path.replace("\\", "/").split("/")[-2:])
     text = f"{row.name} {place} {row.status} {row.monitor or ''}".lower()
     return all(word in text for word in words)
@@ -190,7 +190,7 @@ def _value(row: RunSummary, key: str) -> Any:
     if key == "epoch":
         return row.epoch if row.epochs else None
     value = getattr(row, key)
-    return value if value == value else None  # NaN sorts nowhere
+    return value if value == value else None  # NaN cannot be sorted
 
 
 def _rank(column: str) -> tuple[int, str]:
@@ -201,10 +201,10 @@ def _rank(column: str) -> tuple[int, str]:
 
 
 class Opening:
-    """The run to begin with, or else the newest; later, too, one that is newer than all before, while none is selected.
+    """Selects a run before the user does: the wanted one, else the newest; and newer ones while none is selected.
 
     Args:
-        wanted: Path of the run to begin with; None is the newest.
+        wanted: Path of the run to start with; None for the newest.
     """
 
     def __init__(self, wanted: str | None):
@@ -213,9 +213,9 @@ class Opening:
         self._rows: tuple[RunSummary, ...] | None = None
 
     def run(self, runs: RunsList) -> str | None:
-        """The run to select now; None where nothing is to be selected."""
+        """The run to select now; None where none is."""
         if runs.selected:
-            self._wanted = None  # somebody was quicker than the disk
+            self._wanted = None  # the user was faster than the disk
         if self._wanted is not None:
             if runs.row(self._wanted) is not None:
                 return self._wanted

@@ -1,4 +1,4 @@
-"""The list of runs: a fixed stock of rows, filled with whatever is on screen, so that 2,000 runs cost what 30 do."""
+"""The list of runs: a fixed stock of rows, so that 2,000 runs cost as much as 30."""
 
 import dearpygui.dearpygui as dpg
 
@@ -12,7 +12,7 @@ _MOST_ROWS = 100
 _ROW_HEIGHT = 22
 _LETTER, _MARK = 7.6, 18
 _SECONDS_BETWEEN_AGES = 20
-# A name needs so many letters of so many pixels; where there is no room for them, columns go, in this order.
+# A name needs so many letters; without room for them, columns are hidden in this order.
 _LEAST_LETTERS = 16
 _FIRST_TO_GO = ("best", "age", "epoch", "ssim", "status")
 _COLOURS = {
@@ -92,7 +92,7 @@ class RunTable(Part[RunsList]):
         self._shown = None
 
     def wheel(self, steps: float) -> bool:
-        """The mouse wheel was turned; whether it was meant for the list."""
+        """Scrolls with the mouse wheel; False where the mouse is elsewhere."""
         if not inside("runs left"):
             return False
         self._state.scroll(round(-3 * steps), self.page)
@@ -110,7 +110,7 @@ class RunTable(Part[RunsList]):
             dpg.bind_item_theme(f"runs sort {column.key}", self._looks.heading())
         rows = runs.shown()
         most = max(0, len(rows) - self.page)
-        # Upside down, because a vertical slider grows upwards.
+        # Reversed, because a vertical slider grows upwards.
         dpg.configure_item("runs scrollbar", min_value=most, max_value=0, show=most > 0)
         dpg.set_value("runs scrollbar", min(runs.first, most))
         visible = rows[runs.first : runs.first + self.page]
@@ -120,10 +120,10 @@ class RunTable(Part[RunsList]):
                 self._fill(number, visible[number])
 
     def _measure(self) -> None:
-        """How many rows fit. How high one is depends on type and padding, and is known once two were drawn."""
+        """Computes how many rows fit. The height of a row is known only after two were drawn."""
         first, second = (dpg.get_item_rect_min(f"runs mark {number}")[1] for number in range(2))
         if dpg.is_item_visible("runs mark 1") and second > first:
-            # A table does not tell its place; the head of its first column does.
+            # A table reports no place; the head of its first column does.
             below = dpg.get_item_rect_min("runs sort name")[1] + self._height - first
             self.page = max(1, min(_MOST_ROWS, int(below / (second - first))))
 
@@ -148,7 +148,7 @@ class RunTable(Part[RunsList]):
         dpg.configure_item(f"runs status {number}", color=(*looks.text(_COLOURS.get(row.status, "quiet")), 255))
         for key in ("epoch", "best", "age"):
             dpg.configure_item(f"runs {key} {number}", color=quiet)
-        # Figures of other than test images are not to be compared with the others.
+        # Quiet, because figures of other than test images are not comparable with the others.
         measured = usual if (row.evaluation or "").startswith("test") else quiet
         for key in ("psnr", "ssim"):
             dpg.configure_item(f"runs {key} {number}", color=measured)
@@ -164,6 +164,6 @@ class RunTable(Part[RunsList]):
 
 
 def _name(row: RunSummary, width: int) -> str:
-    """The run's name, cut where there is no room, and the letters that tell runs of one spec apart."""
+    """The run's name, shortened to fit, and the letters that distinguish runs of one spec."""
     name, dot, letters = row.short.rpartition(" · ")
     return beginning(name, width - text_width(dot + letters)) + dot + letters

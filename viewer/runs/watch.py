@@ -21,27 +21,27 @@ from run_directory.run import Run, find_run_paths
 from run_directory.summary import RunSummary, headline_evaluation, number_or_none, summarise
 
 _LARGEST_GRID = 1600
-# More than any run of ours has; a window that shows more of somebody else's would stand still.
+# Limits for runs of strangers, above what any of our runs has, so that the window never blocks.
 _MOST_BYTES, _MOST_PIXELS = 64 << 20, 64_000_000
 _MOST_COLUMNS, _MOST_FIGURES = 200, 60
-# Where a PNG says how large it is: after its signature, and the length and name of its first chunk.
+# Width and height in a PNG: after the signature, and the length and name of the first chunk.
 _PNG_SIZE = struct.Struct(">16xII")
 
 
 @dataclass(frozen=True)
 class RunDetail:
-    """What is shown of a run that is selected.
+    """Details of a selected run.
 
     Args:
         path: The run's directory.
         history: Column → one number per finished epoch, NaN where an epoch lacks it.
         spec: The resolved spec.
-        figures: Metric → (mean, standard deviation, the same figure for mean colours) of the evaluation.
-        evaluation: Which evaluation that was, such as `test-best`.
+        figures: Metric → (mean, standard deviation, baseline of mean colours) of the evaluation.
+        evaluation: Name of the evaluation, such as `test-best`.
         samples: The newest grid of samples, uint8 [height, width, 3].
-        samples_name: Which one that is, such as `epoch 12`.
-        checkpoints: Steps that can be shown, oldest first, with the epochs finished by then.
-        best_step: The step of the best one.
+        samples_name: Its name, such as `epoch 12`.
+        checkpoints: (step, finished epochs) of each checkpoint, oldest first.
+        best_step: Step of the best one.
         message: What could not be read, and why.
     """
 
@@ -58,12 +58,12 @@ class RunDetail:
 
 
 def read_detail(run: Run) -> RunDetail:
-    """What is shown of a selected run. What cannot be read is empty, and `message` says why."""
+    """Reads the details of a run. What cannot be read is empty, and `message` reports why."""
     found: dict[str, Any] = {}
     for read in (_checkpoints, _history, _spec, _figures, _samples):
         try:
             found |= read(run)
-        except Exception as error:  # whatever is wrong with a file, all others must be seen
+        except Exception as error:  # a damaged file must not hide the others
             found.setdefault("message", printable(" ".join(str(error).split())) or type(error).__name__)
     return RunDetail(str(run.path), **found)
 
@@ -81,7 +81,7 @@ def _history(run: Run) -> dict[str, Any]:
 def _number(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError, OverflowError):  # none, a text, or an integer of 400 digits
+    except (TypeError, ValueError, OverflowError):  # None, a text, or an integer of 400 digits
         return math.nan
 
 
@@ -122,18 +122,18 @@ def _samples(run: Run) -> dict[str, Any]:
         raise ValueError(f"{newest}: cannot be read as an image ({why})") from None
 
 
-# Looking at thousands of runs takes a while: of the time between two looks it may take a twentieth.
+# Seconds between two scans, and at least so many times the seconds of a scan, which grow with the number of runs.
 _PAUSE = 1.0
 _SHARE = 20
 
 
 @dataclass(frozen=True)
 class RunsSnapshot:
-    """What was on disk at one look.
+    """The runs on disk at one scan.
 
     Args:
         rows: All runs.
-        details: Path → what is shown of a run that was asked for.
+        details: Path → details of a requested run.
         complete: False until all runs have been read for the first time.
     """
 
@@ -143,11 +143,11 @@ class RunsSnapshot:
 
 
 class RunsWatcher:
-    """Reads what has changed, again and again.
+    """Scans the runs again and again, and reads what has changed.
 
     Args:
         runs_dir: Where the runs are.
-        wake: Called, from the thread, when something has changed.
+        wake: Called from the thread when something has changed.
     """
 
     def __init__(self, runs_dir: str, wake: Callable[[], None]):
@@ -164,24 +164,24 @@ class RunsWatcher:
         self.snapshot = RunsSnapshot()
 
     def start(self) -> None:
-        """Begins to look."""
+        """Starts scanning."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Stops scanning."""
         self._stop = True
         self._hurry.set()
         if self._thread.is_alive():
             self._thread.join(5)
 
     def want(self, paths: Sequence[str]) -> None:
-        """Which runs to read in detail."""
+        """Requests details of some runs."""
         if tuple(paths) != self._wanted:
             self._wanted = tuple(paths)
             self._hurry.set()
 
     def scan(self) -> bool:
-        """Looks once; whether anything has changed."""
+        """Scans once; returns whether anything has changed."""
         changed = False
         found = find_run_paths(self._runs_dir)
         for path in [path for path in self._rows if path not in found]:
@@ -190,13 +190,13 @@ class RunsWatcher:
         for count, path in enumerate(sorted(found, key=lambda path: path.name, reverse=True)):
             stamp = Run(path).stamp()
             known = self._rows.get(path)
-            # Of a run at work the process may have died, and its time left runs down, without a trace on disk.
+            # A running run's process may die, and its time left changes, without any file changing.
             if known is None or known[0] != stamp or known[1].lives:
                 row = summarise(Run(path))
                 changed |= known is None or known[1] != row
                 self._rows[path] = (stamp, row)
             if not self._complete and count % 200 == 199:
-                self._publish()  # a long list appears piece by piece
+                self._publish()  # a long list appears in parts
                 self._wake()
             if self._stop:
                 return changed
@@ -233,9 +233,9 @@ class RunsWatcher:
             began = time.perf_counter()
             try:
                 changed = self.scan()
-            except OSError:  # a folder that vanishes between two looks at it
+            except OSError:  # a folder was removed during the scan
                 changed = False
-            except Exception as error:  # a list that stands still without a word would be worse
+            except Exception as error:  # a silently frozen list would be worse
                 changed = False
                 if str(error) != self._said:
                     self._said = str(error)

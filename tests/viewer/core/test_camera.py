@@ -171,7 +171,7 @@ def test_a_device_that_is_unplugged_is_said(devices):
     opened, camera = devices
     camera.frame(source("3", 1))
     opened[0].plugged = False
-    with pytest.raises(RequestError, match="camera 3 gives no pictures; is it unplugged"):
+    with pytest.raises(RequestError, match="camera 3 delivers no frames; is it unplugged"):
         for position in range(2, 5):  # the newest may have been taken before
             camera.frame(source("3", position))
     assert released(opened[0])

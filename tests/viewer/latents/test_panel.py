@@ -173,7 +173,7 @@ def through_the_codes_of_an_autoencoder(viewer):
     # The other sliders, and the other axes.
     viewer.move(*viewer.place("latent slider 2"))
     viewer.wheel(-1)
-    shown = viewer.ask("app._panels['latents']._sliders._shown")
+    shown = viewer.ask("app._panels['latents']._sliders._count")
     assert viewer.ask(f"{OWN}.first_slider") == 16 - shown
     assert viewer.ask("dpg.get_value('latent slider 0 name')") == f"PC {16 - shown + 1}"
     viewer.click("latent sliders dimension")
