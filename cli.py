@@ -31,9 +31,13 @@ from workflows.command_line import (
     WRONG,
     debug_option,
     import_tensorflow,
+    plugin_option,
     run_command,
     say,
 )
+
+# Commands that read neither a spec nor a run's network.
+_WITHOUT_PLUGINS = ("new", "runs", "convert-weights")
 
 
 class Commands(click.Group):
@@ -52,9 +56,10 @@ class Commands(click.Group):
         return list(self.commands)
 
     def add_command(self, command: click.Command, name: str | None = None) -> None:
-        """Adds a command."""
+        """Adds a command; those that read specs or runs take plugins."""
         if all(parameter.name != "debug" for parameter in command.params):
-            command.params.append(debug_option())
+            plugin = [] if (name or command.name) in _WITHOUT_PLUGINS else [plugin_option()]
+            command.params += [*plugin, debug_option()]
         super().add_command(command, name)
 
 
@@ -276,6 +281,8 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     from workflows.outputs import check_features
 
     run, console = Run.open(target) if means_run(target) else None, new_console()
+    if run is not None:
+        run.require_plugins()
     loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
     files = find_images(images)
     check_features(loaded.spec, files, out, force)

@@ -25,6 +25,7 @@ from workflows.command_line import (
     RUNS_DIR,
     debug_option,
     import_tensorflow,
+    plugin_option,
     run_command,
     say,
 )
@@ -97,7 +98,7 @@ def _verify(folder: Path) -> int:
     return FAILED if problems else DONE
 
 
-command.params.append(debug_option())
+command.params += [plugin_option(), debug_option()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

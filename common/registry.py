@@ -67,6 +67,11 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def or_plugin(hint: str) -> str:
+    """A hint on an unknown name, with how to load a plugin that has it."""
+    return f"{hint}{' ' if hint.endswith('?') else '; '}or load a plugin that registers it: --plugin FILE.py"
+
+
 @dataclass(frozen=True)
 class Range:
     """Bounds of a number that an entry takes, for the spec checker. `above` and `below` are exclusive."""
@@ -110,7 +115,8 @@ class Registry(Generic[Entry]):
                 raise ValueError(f"{self.kind} '{name}' is registered twice: {self._entries[name]!r} and {entry!r}")
             if self._serializable:
                 keras: Any = sys.modules["keras"]  # loaded, for the entry is a class of Keras
-                keras.saving.register_keras_serializable(package="retrace")(entry)
+                ours = entry.__module__.startswith(f"{self.package}.")
+                keras.saving.register_keras_serializable("retrace" if ours else entry.__module__)(entry)
             self._entries[name] = entry
             return entry
 
@@ -121,7 +127,9 @@ class Registry(Generic[Entry]):
         entries = self._all()
         if name not in entries:
             hint = did_you_mean(name, entries) or f"; known: {', '.join(sorted(entries))}"
-            raise UnknownEntryError(f"unknown {self.kind} '{name}'{hint}")
+            raise UnknownEntryError(
+                f"unknown {self.kind} '{name}'{or_plugin(hint) if self._catalogue_kind() else hint}"
+            )
         return entries[name]
 
     def names(self) -> list[str]:
@@ -135,12 +143,24 @@ class Registry(Generic[Entry]):
     def __contains__(self, name: object) -> bool:
         return name in self._all()
 
+    @property
+    def registered(self) -> set[str]:
+        """The names of entries whose files were imported so far; imports nothing."""
+        return set(self._entries)
+
+    def _catalogue_kind(self) -> str | None:
+        return next((kind for kind, registry in REGISTRIES.items() if registry is self), None)
+
     def _all(self) -> Mapping[str, Entry]:
         with self._importing:
             if not self._imported and self.package is not None:
                 self._imported = True  # first, for a module that is imported may look into the registry
                 try:
                     import_modules(self.package)
+                    if kind := self._catalogue_kind():
+                        from common.plugins import import_plugins  # which needs this module
+
+                        import_plugins(kind)
                 except BaseException:
                     self._imported = False
                     raise

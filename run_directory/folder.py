@@ -153,6 +153,7 @@ _FIGURE = (int, float, type(None))
 # What is read again of environment.json …
 ENVIRONMENT = {
     "versions": {"*": str},
+    "plugins": {"*": str},
     "platform": str,
     "processor": str,
     "devices": [str],

@@ -14,7 +14,7 @@ import re
 import secrets
 import socket
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import RequestError
 from common.files import yaml_text
+from common.plugins import require_plugins
 from common.program import typed
 from run_directory.checkpoints import (
     Checkpoint,
@@ -97,13 +98,18 @@ class Run(RunFolder):
         """The merged spec, as text."""
         return self.inside("spec.yaml")
 
-    def load_spec(self) -> "LoadedSpec":
-        """The merged spec this run was started with."""
+    def load_spec(self, overrides: Sequence[str] = ()) -> "LoadedSpec":
+        """The merged spec this run was started with; the plugins it was trained with must be loaded."""
         from builders.spec import load_spec
 
         if not self.spec_path.is_file():
             raise RequestError(f"{self.path}: its spec.yaml is missing, so nothing can be rebuilt from this run")
-        return load_spec(self.spec_path)
+        self.require_plugins()
+        return load_spec(self.spec_path, overrides)
+
+    def require_plugins(self) -> None:
+        """Raises RequestError where a plugin that the run was trained with is not loaded; reports one that changed."""
+        require_plugins(self.environment().get("plugins", {}), str(self.path))
 
     def resolved_spec(self) -> dict[str, Any]:
         """The spec with everything filled in, as plain data; empty where it was not kept."""

@@ -38,6 +38,21 @@ def debug_option() -> click.Option:
     return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
 
+def plugin_option() -> click.Option:
+    """`--plugin`: adds files to RETRACE_PLUGINS, which all readers of specs and the processes that are started see."""
+
+    def add(context: click.Context, option: click.Parameter, files: Sequence[str]) -> None:
+        if files:
+            from common.plugins import add_plugins
+
+            add_plugins(files)
+
+    help_text = "Load registry entries from a Python file; may be repeated."
+    return click.Option(
+        ["--plugin"], metavar="FILE.py", multiple=True, expose_value=False, callback=add, help=help_text
+    )
+
+
 def run_command(command: click.Command, program: str, arguments: Sequence[str] | None = None) -> int:
     """Runs a command; whatever goes wrong becomes one line on standard error.
 

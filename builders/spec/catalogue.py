@@ -11,11 +11,13 @@ from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from builders.spec.entries import Definition, own_definitions, read_entry, tap_code
+from builders.spec.entries import own_definitions, read_entry, tap_code
 from builders.spec.json_shapes import shape_from_json
 from builders.spec.shapes import MISSING, Field, Record
-from builders.spec.source_code import SourceError
+from common.errors import RequestError
+from common.plugins import Plugin, plugin_definitions, plugins
 from common.registry import REGISTRIES
+from common.source_code import Definition
 
 CATALOGUE_PATH = Path(__file__).parent / "catalogue.json"
 
@@ -90,24 +92,31 @@ class Catalogue:
         return data() if callable(data) else data
 
 
-@lru_cache(maxsize=1)
 def load_catalogue() -> Catalogue:
-    """Everything that can be named: by Keras, and by the registries' files as they are now."""
+    """Everything that can be named: in Keras, in our registries and in the plugins of this process.
+
+    Raises:
+        RequestError: A file of a registry or a plugin cannot be read, or two entries have one name.
+    """
+    return _load(plugins())
+
+
+@lru_cache(maxsize=4)
+def _load(_: tuple[Plugin, ...]) -> Catalogue:
     return read_catalogue(json.loads(CATALOGUE_PATH.read_text(encoding="utf-8")))
 
 
 def read_catalogue(committed: Mapping[str, Any]) -> Catalogue:
-    """The catalogue of a committed part about Keras, with the entries of our registries.
-
-    Raises:
-        SourceError: A file of a registry cannot be read, or two entries have one name.
-    """
+    """The catalogue with a committed part about Keras; see `load_catalogue`."""
     data: dict[str, dict[str, Any]] = {kind: dict(entries) for kind, entries in committed.items() if kind != "taps"}
-    for definition in own_definitions():
-        entries = data.setdefault(definition.kind, {})
-        if definition.name in entries:
-            raise SourceError(f"{definition.place}: {definition.kind} '{definition.name}' is there already; rename it")
-        entries[definition.name] = cache(partial(_read, definition, committed["taps"]))
+    places: dict[tuple[str, str], str] = {}
+    for definition in [*own_definitions(), *(item for _, item in plugin_definitions())]:
+        entries, kind, name = data.setdefault(definition.kind, {}), definition.kind, definition.name
+        if name in entries:
+            place = places.get((kind, name), "Keras")
+            raise RequestError(f"{definition.place}: {kind} '{name}' is already in {place}; choose another name")
+        places[kind, name] = definition.place
+        entries[name] = cache(partial(_read, definition, committed["taps"]))
     return Catalogue({**{kind: {} for kind in REGISTRIES}, **data})
 
 

@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,26 @@ from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.json_shapes import shape_to_json
 from builders.spec.keras_types import BASE_LAYER_ARGUMENTS, Activation, stated_type
 from builders.spec.shapes import Named, Nothing, Shape, either, options_of
-from builders.spec.source_code import (
+from builders.spec.types import Features
+from common.formatting import printable
+from common.registry import REGISTRIES
+from common.source_code import (
     ROOT,
+    Definition,
     KerasLayer,
     Parameter,
     SourceClass,
     SourceError,
     SourceFile,
     UnreadableError,
+    definitions,
     opened,
     read_source,
+    text_of,
 )
-from builders.spec.types import Features
-from common import registry as registries
-from common.formatting import printable
-from common.registry import REGISTRIES
 
-# Name of a registry in a source file → its kind.
-_KINDS = {
-    name: kind for kind, registry in REGISTRIES.items() for name, value in vars(registries).items() if value is registry
-}
 _FEATURES = ("backbone", "weights", "taps", "input_size")
 _REQUIRED: Any = object()
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A class that a source file registers."""
-
-    kind: str
-    name: str
-    cls: SourceClass
-
-    @property
-    def place(self) -> str:
-        """`file:line`, for messages."""
-        return self.cls.place
 
 
 def tap_code(definition: Definition) -> str:
@@ -67,40 +50,6 @@ def own_definitions() -> list[Definition]:
             if b".register(" in read_source(path):  # most files only help
                 found += [item for item in definitions(opened(path, ROOT, files)) if item.kind == kind]
     return found
-
-
-def definitions(file: SourceFile) -> list[Definition]:
-    """What a file registers: classes at its top level below `@REGISTRY.register("name")`.
-
-    Raises:
-        SourceError: A name is no constant.
-    """
-    found = []
-    for node in file.classes():
-        for decorator in node.decorator_list:
-            kind = _kind(file, decorator)
-            if kind is not None and isinstance(decorator, ast.Call):
-                cls = SourceClass(file, node)
-                found.append(Definition(kind, _name(cls, decorator), cls))
-    return found
-
-
-def _kind(file: SourceFile, decorator: ast.expr) -> str | None:
-    """The kind of the registry that a decorator registers with."""
-    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
-        return None
-    module, _, name = (file.meaning(decorator.func.value) or "").rpartition(".")
-    return _KINDS.get(name) if decorator.func.attr == "register" and module == "common.registry" else None
-
-
-def _name(cls: SourceClass, decorator: ast.Call) -> str:
-    try:
-        [name] = map(cls.file.value, decorator.args)
-    except (UnreadableError, ValueError):
-        name = None
-    if not isinstance(name, str) or not name or printable(name) != name:
-        raise SourceError(f"{cls.place}: class {cls.node.name}: expected a name in quotes, as in register('my_name')")
-    return name
 
 
 def read_entry(definition: Definition) -> dict[str, Any]:
@@ -173,10 +122,10 @@ def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks
             annotation = Activation if annotation is str else Activation | None
         return shape_of(annotation, {KerasLayer: Named("layer")})
     except (UnreadableError, SyntaxError):
-        text = f"'{ast.unparse(parameter.annotation)}' cannot be read without running the file; write the type out"
+        text = f"'{text_of(parameter.annotation)}' cannot be read without running the file; write the type out"
         raise _mistake(definition, file, parameter, f"the annotation {text}") from None
     except TypeError:
-        text = f"no spec can hold a '{ast.unparse(parameter.annotation)}'; expected plain data or a Keras layer"
+        text = f"no spec can hold a '{text_of(parameter.annotation)}'; expected plain data or a Keras layer"
         raise _mistake(definition, file, parameter, text) from None
 
 

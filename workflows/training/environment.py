@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Splits
 from builders.spec import Spec
+from common.plugins import used_plugins
 from common.program import ROOT
 from workflows.training.checkpoints import weights_hash
 
@@ -52,6 +54,7 @@ def describe_environment(spec: Spec, splits: Splits, model: Reconstructor) -> di
     status = _git("status", "--porcelain")
     return {
         "versions": _versions(),
+        "plugins": used_plugins(asdict(spec)),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "devices": [device.name for device in tf.config.list_logical_devices()],

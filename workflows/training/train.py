@@ -80,8 +80,7 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
         if not override.startswith(_MAY_CHANGE):
             allowed = ", ".join(f"{prefix.rstrip('.')}" for prefix in _MAY_CHANGE)
             raise RequestError(f"--set {override}: a run that continues may change only {allowed}; train anew")
-    path = run.spec_path
-    loaded = load_spec(path, overrides) if overrides else run.load_spec()
+    loaded = run.load_spec(overrides)
     state = run.state()
     # One that was killed after its last epoch has still to draw what is drawn at the end.
     if state.status == "finished" and state.epoch >= loaded.spec.training.epochs:

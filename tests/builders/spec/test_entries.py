@@ -13,13 +13,13 @@ from builders.sources.source import Source
 from builders.spec.annotations import record_of, shape_of
 from builders.spec.catalogue import load_catalogue
 from builders.spec.docstrings import argument_docs, first_sentence
-from builders.spec.entries import argument, base_layer_arguments, definitions, own_definitions, read_entry
+from builders.spec.entries import argument, base_layer_arguments, own_definitions, read_entry
 from builders.spec.json_shapes import shape_from_json, shape_to_json
 from builders.spec.keras_types import Activation, stated_type
 from builders.spec.shapes import Anything, Named, Nothing, either, options_of
-from builders.spec.source_code import SourceError, SourceFile
 from builders.spec.types import Features
 from common.registry import REGISTRIES
+from common.source_code import SourceError, SourceFile, definitions
 
 OWN = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 FACTS = {

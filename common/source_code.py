@@ -5,25 +5,31 @@ import builtins
 import hashlib
 import importlib
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from common import registry as registries
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable
+from common.registry import REGISTRIES
 
 LARGEST_FILE = 4 << 20
 # What imports of ours start from: the clone, or the folder that the program is installed in.
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 _OURS = ("architectures", "builders", "common")
 # Modules that are cheap to import and whose names mean what they mean at run time.
-_KNOWN_MODULES = ("typing", "collections.abc", "common.registry", "builders.spec.shapes", "builders.spec.types")
+_KNOWN_MODULES = ("typing", "collections.abc", "common.registry")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
-_NOTES = ("Choice", "Duration", "Named", "Range", "Text")
 _LARGEST_NUMBER = 10**18
+# Name of a registry in a source file → its kind.
+_KINDS = {
+    name: kind for kind, registry in REGISTRIES.items() for name, value in vars(registries).items() if value is registry
+}
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -124,7 +130,7 @@ class SourceFile:
         try:
             return self._value(node)
         except (UnreadableError, RecursionError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise UnreadableError(ast.unparse(node)) from error
+            raise UnreadableError(text_of(node)) from error
 
     def _value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
@@ -141,7 +147,7 @@ class SourceFile:
             return self._combined(node)
         if isinstance(node, ast.Subscript):
             return self._value(node.value)[self._value(node.slice)]
-        if isinstance(node, ast.Call) and (self.meaning(node.func) or "").rpartition(".")[2] in _NOTES:
+        if isinstance(node, ast.Call) and self.meaning(node.func) == "common.registry.Range":
             keywords = {item.arg: self._value(item.value) for item in node.keywords if item.arg}
             return self._value(node.func)(*map(self._value, node.args), **keywords)
         return self._named(node)
@@ -209,11 +215,22 @@ def read_source(path: Path) -> bytes:
 def parse(path: Path, content: bytes) -> ast.Module:
     """The syntax tree of a file. Raises SourceError, with the line, where it is not Python."""
     try:
-        return ast.parse(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of texts with odd escapes
+            return ast.parse(content)
     except SyntaxError as error:
         raise SourceError(f"{printable(path)}:{error.lineno or 1}: {error.msg}; correct the Python file") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"{printable(path)}: not a Python file ({str(error) or 'nested too deeply'})") from None
+
+
+def text_of(node: ast.expr) -> str:
+    """An expression on one line, shortened."""
+    try:
+        text = " ".join(ast.unparse(node).split())
+    except RecursionError:
+        text = "…"
+    return printable(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 @dataclass(frozen=True)
@@ -287,6 +304,55 @@ class SourceClass:
         """sha256 of the code of the files that the class and its base classes are in, one file left out."""
         files = {owner.file.path: owner.file for owner in self.line() if owner.file.path != besides}
         return hashlib.sha256(" ".join(files[path].code for path in sorted(files)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class that a source file registers."""
+
+    kind: str
+    name: str
+    cls: SourceClass
+
+    @property
+    def place(self) -> str:
+        """`file:line`, for messages."""
+        return self.cls.place
+
+
+def definitions(file: SourceFile) -> list[Definition]:
+    """What a file registers: classes at its top level below `@REGISTRY.register("name")`.
+
+    Raises:
+        SourceError: A name is no constant.
+    """
+    try:
+        return [
+            Definition(kind, _name(SourceClass(file, node), decorator), SourceClass(file, node))
+            for node in file.classes()
+            for decorator in node.decorator_list
+            if isinstance(decorator, ast.Call) and (kind := _kind(file, decorator)) is not None
+        ]
+    except RecursionError:
+        raise SourceError(f"{printable(file.path)}: not a Python file (nested too deeply)") from None
+
+
+def _kind(file: SourceFile, decorator: ast.Call) -> str | None:
+    """The kind of the registry that a decorator registers with."""
+    if not isinstance(decorator.func, ast.Attribute):
+        return None
+    module, _, name = (file.meaning(decorator.func.value) or "").rpartition(".")
+    return _KINDS.get(name) if decorator.func.attr == "register" and module == "common.registry" else None
+
+
+def _name(cls: SourceClass, decorator: ast.Call) -> str:
+    try:
+        [name] = map(cls.file.value, decorator.args)
+    except (UnreadableError, ValueError):
+        name = None
+    if not isinstance(name, str) or not name or printable(name) != name:
+        raise SourceError(f"{cls.place}: class {cls.node.name}: expected a name in quotes, as in register('my_name')")
+    return name
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -1,0 +1,230 @@
+"""Plugins: Python files and installed packages outside of the clone that register entries.
+
+Files are named by the environment variable RETRACE_PLUGINS, separated as in PATH; the option `--plugin` adds to it, and
+the processes that a command starts inherit it. Packages have entry points in the group `retrace.plugins`. Finding
+plugins and reading what they register runs none of their code; `import_plugins` does.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from common.errors import RequestError
+from common.formatting import printable
+from common.registry import REGISTRIES
+from common.source_code import Definition, SourceFile, definitions, opened, read_source
+
+GROUP = "retrace.plugins"
+VARIABLE = "RETRACE_PLUGINS"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A file, or a module or package of an installed distribution, that registers entries.
+
+    Args:
+        name: The file's name without its suffix, or the entry point's name.
+        files: The files that register entries.
+        root: The folder that dotted names of its modules start from.
+        module: The dotted name that it is imported by; empty for a file.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    root: Path
+    module: str = ""
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"plugin '{printable(self.name)}'"
+
+    @property
+    def digest(self) -> str:
+        """sha256 of its files."""
+        return hashlib.sha256(b"".join(map(read_source, self.files))).hexdigest()
+
+    def definitions(self) -> list[Definition]:
+        """What it registers, read without running it.
+
+        Raises:
+            RequestError: A file cannot be read or parsed, or none registers anything.
+        """
+        read: dict[Path, SourceFile] = {}
+        found = [item for path in self.files for item in definitions(opened(path, self.root, read))]
+        if not found:
+            raise RequestError(
+                f"{self.title}: {printable(self.files[0])} registers nothing; decorate a class at the top level of the "
+                'file, as in @LOSSES.register("my_loss") (docs/plugins.md)'
+            )
+        return found
+
+    def run(self) -> None:
+        """Imports its modules."""
+        if not self.module:
+            name = f"retrace_plugin_{self.name}"
+            spec = importlib.util.spec_from_file_location(name, self.files[0])
+            if spec is None or spec.loader is None:
+                raise ImportError(f"{self.files[0]} is no Python file")
+            module = sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return
+        for path in self.files:
+            inside = "" if path.stem == "__init__" or len(self.files) == 1 else f".{path.stem}"
+            importlib.import_module(f"{self.module}{inside}")
+
+
+def add_plugins(files: Iterable[str]) -> None:
+    """Adds files to those that this process and those it starts load; see `--plugin`.
+
+    Raises:
+        RequestError: A path cannot be put into an environment variable.
+    """
+    paths = [os.path.abspath(file) for file in files]
+    for path in paths:
+        if os.pathsep in path or "\0" in path:
+            raise RequestError(f"--plugin {printable(path)}: its path holds '{os.pathsep}'; rename the file or folder")
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*filter(None, _setting().split(os.pathsep)), *paths]))
+
+
+def plugins() -> tuple[Plugin, ...]:
+    """All plugins of this process, in the order of their names.
+
+    Raises:
+        RequestError: There is no such file, or two plugins have one name.
+    """
+    return _plugins(_setting())
+
+
+def plugin_definitions() -> list[tuple[Plugin, Definition]]:
+    """What all plugins register. Raises RequestError as `Plugin.definitions` does."""
+    return [(plugin, item) for plugin in plugins() for item in plugin.definitions()]
+
+
+def import_plugins(kind: str) -> None:
+    """Imports the plugins that register entries of a kind, once in a process.
+
+    Raises:
+        RequestError: One of them cannot be imported, or registers what cannot be read without running it.
+    """
+    for plugin in plugins():
+        defined = {(item.kind, item.name) for item in plugin.definitions()}
+        if plugin in _imported or kind not in {kind for kind, _ in defined}:
+            continue
+        before = _registered()
+        try:
+            _imported.add(plugin)
+            plugin.run()
+        except Exception as error:  # whatever its code raises
+            raise RequestError(
+                f"{plugin.title}: {printable(plugin.files[0])} cannot be imported: {type(error).__name__}: "
+                f"{printable(' '.join(str(error).split()))[:300]}"
+            ) from error
+        for kind_, name in sorted(_registered() - before - defined):
+            raise RequestError(
+                f"{plugin.title}: {kind_} '{printable(name)}' is registered where it cannot be read without running "
+                "the file; decorate a class at the top level of the file, with its name in quotes"
+            )
+
+
+def used_plugins(resolved: Any) -> dict[str, str]:
+    """Name → sha256 of the plugins whose entries a spec may name.
+
+    Args:
+        resolved: The spec with everything filled in, as JSON data.
+    """
+    words = set(_words(resolved))
+    found = {plugin.name: plugin for plugin, item in plugin_definitions() if item.name in words}
+    return {name: plugin.digest for name, plugin in found.items()}
+
+
+def require_plugins(recorded: Mapping[str, str], owner: str) -> None:
+    """Checks that the plugins a run was made with are loaded; reports on standard error where one has changed.
+
+    Args:
+        recorded: Name → sha256, as `used_plugins` returned them.
+        owner: The run, for messages.
+
+    Raises:
+        RequestError: One is not loaded.
+    """
+    loaded = {plugin.name: plugin for plugin in plugins()} if recorded else {}
+    for name, digest in recorded.items():
+        if name not in loaded:
+            raise RequestError(
+                f"{owner}: was trained with the plugin '{printable(name)}' (sha256 {printable(digest)[:12]}), which is "
+                "not loaded; add --plugin FILE.py, or install the package that provides it"
+            )
+        if loaded[name].digest != digest and (owner, name) not in _reported:
+            _reported.add((owner, name))
+            line = f"{owner}: the plugin '{printable(name)}' has changed since this run was trained"
+            print(f"{line}; its figures may differ", file=sys.stderr, flush=True)
+
+
+_imported: set[Plugin] = set()
+_reported: set[tuple[str, str]] = set()
+
+
+def _setting() -> str:
+    return os.environ.get(VARIABLE, "")
+
+
+@cache
+def _plugins(setting: str) -> tuple[Plugin, ...]:
+    found: dict[str, Plugin] = {}
+    files = [Path(path) for path in dict.fromkeys(setting.split(os.pathsep)) if path]
+    for plugin in [*map(_of_file, files), *_installed()]:
+        if plugin.name in found:
+            raise RequestError(
+                f"{plugin.title}: two plugins have this name: {printable(found[plugin.name].files[0])} and "
+                f"{printable(plugin.files[0])}; rename one"
+            )
+        found[plugin.name] = plugin
+    return tuple(found[name] for name in sorted(found))
+
+
+def _of_file(path: Path) -> Plugin:
+    if path.suffix != ".py":
+        raise RequestError(f"--plugin {printable(path)}: expected a Python file, NAME.py, that registers entries")
+    return Plugin(path.stem, (path.resolve(),), path.resolve().parent)
+
+
+def _installed() -> Iterator[Plugin]:
+    """The plugins of installed packages: each entry point names a module, or a package whose modules register."""
+    for point in importlib.metadata.entry_points(group=GROUP):
+        top, *rest = point.module.split(".")
+        spec = importlib.util.find_spec(top)  # of a top-level name, which imports nothing
+        if spec is None or spec.origin is None:
+            raise RequestError(
+                f"plugin '{printable(point.name)}': its package names the module {printable(point.module)}, which is "
+                "not there; install the package again"
+            )
+        top_file = Path(spec.origin)
+        root = top_file.parents[1] if top_file.name == "__init__.py" else top_file.parent
+        base = root.joinpath(top, *rest)
+        files = sorted(base.glob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+        yield Plugin(point.name, tuple(files), root, point.module)
+
+
+def _registered() -> set[tuple[str, str]]:
+    return {(kind, name) for kind, registry in REGISTRIES.items() for name in registry.registered}
+
+
+def _words(value: Any) -> Iterator[str]:
+    """All keys and texts in JSON data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _words(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _words(item)
