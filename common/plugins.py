@@ -5,8 +5,8 @@ the processes that a command starts inherit it. Packages have entry points in th
 plugins and reading what they register runs none of their code; `import_plugins` does.
 """
 
+import contextlib
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -198,6 +198,10 @@ def _of_file(path: Path) -> Plugin:
 
 def _installed() -> Iterator[Plugin]:
     """The plugins of installed packages: each entry point names a module, or a package whose modules register."""
+    if not _any_installed():
+        return
+    import importlib.metadata
+
     for point in importlib.metadata.entry_points(group=GROUP):
         top, *rest = point.module.split(".")
         spec = importlib.util.find_spec(top)  # of a top-level name, which imports nothing
@@ -211,6 +215,18 @@ def _installed() -> Iterator[Plugin]:
         base = root.joinpath(top, *rest)
         files = sorted(base.glob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
         yield Plugin(point.name, tuple(files), root, point.module)
+
+
+def _any_installed() -> bool:
+    """Whether any package has such an entry point. Importing importlib.metadata takes longer than most checks."""
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder or "."):
+                if name.endswith("-info"):
+                    with contextlib.suppress(OSError):
+                        if GROUP.encode() in Path(folder, name, "entry_points.txt").read_bytes():
+                            return True
+    return False
 
 
 def _registered() -> set[tuple[str, str]]:

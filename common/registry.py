@@ -67,8 +67,10 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def or_plugin(hint: str) -> str:
-    """A hint on an unknown name, with how to load a plugin that has it."""
+def or_plugin(kind: str | None, hint: str) -> str:
+    """A hint on an unknown name, with how to load a plugin where plugins may register that kind."""
+    if kind not in REGISTRIES:
+        return hint
     return f"{hint}{' ' if hint.endswith('?') else '; '}or load a plugin that registers it: --plugin FILE.py"
 
 
@@ -127,9 +129,7 @@ class Registry(Generic[Entry]):
         entries = self._all()
         if name not in entries:
             hint = did_you_mean(name, entries) or f"; known: {', '.join(sorted(entries))}"
-            raise UnknownEntryError(
-                f"unknown {self.kind} '{name}'{or_plugin(hint) if self._catalogue_kind() else hint}"
-            )
+            raise UnknownEntryError(f"unknown {self.kind} '{name}'{or_plugin(self._catalogue_kind(), hint)}")
         return entries[name]
 
     def names(self) -> list[str]:

@@ -27,6 +27,7 @@ from builders.spec.shapes import (
     options_of,
 )
 from builders.spec.yaml_reader import JOINED
+from common.registry import or_plugin
 
 # Beyond this many words a near one alone is clearer than the whole list.
 _MANY_WORDS = 8
@@ -92,21 +93,22 @@ def unknown_key(noun: str, key: str, known: Sequence[str], path: Path) -> str:
     if noun == "layer" and key in _NOT_FOR_SPECS:
         return f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}"
     hint = range_reason(path, key) if noun == "augmentation" else ""
-    return f"unknown {noun} {shown(key)}{hint or joined_key(key) or suggestion(key, known) or all_known}"
+    return f"unknown {noun} {shown(key)}{hint or joined_key(key) or or_plugin(noun, suggestion(key, known) or all_known)}"
 
 
 def unknown_term(name: str, kinds: Sequence[str]) -> str:
     """The message for a term of the loss that has the name of no loss and does not state one."""
     hint = suggestion(name, kinds) or f"; known: {listed(kinds)}"
     lead = " " if hint.endswith("?") else "; "
-    return f"unknown loss {shown(name)}{hint}{lead}a term with a name of its own says 'loss: KIND'"
+    return or_plugin("loss", f"unknown loss {shown(name)}{hint}{lead}a term with a name of its own says 'loss: KIND'")
 
 
 def unknown_loss(node: Node, kinds: Sequence[str]) -> str:
     """The message for the `loss` of a term that names no loss."""
     if not isinstance(node.value, str):
         return f"expected a loss, got {shown(plain(node))}"
-    return f"unknown loss {shown(node.value)}{suggestion(node.value, kinds) or f'; known: {listed(kinds)}'}"
+    hint = suggestion(node.value, kinds) or f"; known: {listed(kinds)}"
+    return or_plugin("loss", f"unknown loss {shown(node.value)}{hint}")
 
 
 def range_reason(path: Path, key: str) -> str:

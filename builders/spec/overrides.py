@@ -21,6 +21,7 @@ from builders.spec.shapes import (
     structured,
 )
 from builders.spec.yaml_reader import read_yaml
+from common.registry import or_plugin
 
 _MAPPINGS = (Record, Named, Table, Terms, Defaults)
 
@@ -136,7 +137,8 @@ class _Setting:
             hint = suggestion(key, shape.keys) or f"; expected {listed(shape.keys)}"
             raise self.fail((*done, key), f"unknown key{hint}")
         elif isinstance(shape, Defaults) and self.catalogue.entry(shape.kind, key) is None:
-            raise self.fail((*done, key), f"unknown {shape.kind}{suggestion(key, self.catalogue.names(shape.kind))}")
+            hint = or_plugin(shape.kind, suggestion(key, self.catalogue.names(shape.kind)))
+            raise self.fail((*done, key), f"unknown {shape.kind}{hint}")
         elif isinstance(shape, Anything) and key not in self._base(node).value:
             raise self.fail((*done, key), f"unknown key{suggestion(key, self._base(node).value)}")
 
@@ -152,7 +154,7 @@ class _Setting:
         name, names = parts[0], self.catalogue.names(shape.kind)
         if name not in names:
             hint = suggestion(name, names) or f"; known: {listed(names)}"
-            raise self.fail(done, f"unknown {shape.kind} {shown(name)}{hint}")
+            raise self.fail(done, f"unknown {shape.kind} {shown(name)}{or_plugin(shape.kind, hint)}")
         current = next(iter(node.value), None) if node is not None and node.is_mapping else None
         if current != name and len(parts) > 1:
             message = f"names no {shape.kind} yet" if current is None else f"is {shown(current)}, not {shown(name)}"
