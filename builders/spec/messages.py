@@ -93,7 +93,9 @@ def unknown_key(noun: str, key: str, known: Sequence[str], path: Path) -> str:
     if noun == "layer" and key in _NOT_FOR_SPECS:
         return f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}"
     hint = range_reason(path, key) if noun == "augmentation" else ""
-    return f"unknown {noun} {shown(key)}{hint or joined_key(key) or or_plugin(noun, suggestion(key, known) or all_known)}"
+    return (
+        f"unknown {noun} {shown(key)}{hint or joined_key(key) or or_plugin(noun, suggestion(key, known) or all_known)}"
+    )
 
 
 def unknown_term(name: str, kinds: Sequence[str]) -> str:
