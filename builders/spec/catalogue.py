@@ -21,9 +21,6 @@ from common.source_code import Definition
 
 CATALOGUE_PATH = Path(__file__).parent / "catalogue.json"
 
-# Kinds that Keras takes as text, such as `he_normal`, besides `{Name: {arguments}}`.
-KERAS_OBJECTS = ("initializer", "regularizer", "constraint")
-
 
 @dataclass(frozen=True)
 class Entry:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from builders.spec.catalogue import KERAS_OBJECTS, Catalogue
+from builders.spec.catalogue import Catalogue
 from builders.spec.nodes import Node
 from builders.spec.shapes import (
     Anything,
@@ -43,7 +43,7 @@ class Grammar:
             return node.with_items(filled), shape
         if node.is_mapping or value is None or _is_variable(value):
             return node, shape
-        if isinstance(shape, Named) and isinstance(value, str) and shape.kind not in KERAS_OBJECTS:
+        if isinstance(shape, Named) and isinstance(value, str) and not shape.is_word:
             return Node({value: Node({}, node.place)}, node.place, {value: node.place}, node.used), shape
         if isinstance(shape, Record) and shape.short:
             inner = Node(value, node.place, None, node.used, node.text)

@@ -6,26 +6,11 @@ from functools import cache
 from typing import Any
 
 from builders.spec.annotations import language
-from builders.spec.catalogue import KERAS_OBJECTS, Catalogue
+from builders.spec.catalogue import Catalogue
 from builders.spec.nodes import Node, Path, plain
 from builders.spec.problems import listed, shown, suggestion
 from builders.spec.scalars import NumberError, resolve
-from builders.spec.shapes import (
-    Defaults,
-    Flag,
-    Items,
-    Length,
-    Named,
-    Nothing,
-    Number,
-    Record,
-    Shape,
-    Table,
-    Terms,
-    Text,
-    Words,
-    options_of,
-)
+from builders.spec.shapes import Flag, Length, Named, Number, Record, Shape, Text, Words, options_of
 from builders.spec.yaml_reader import JOINED
 from common.registry import or_plugin
 
@@ -62,13 +47,16 @@ def unexpected(options: Sequence[Shape], node: Node, catalogue: Catalogue) -> st
     words = [word for option in options for word in _words(option, catalogue)]
     near = suggestion(value, [word for word in words if isinstance(word, str)]) if isinstance(value, str) else ""
     if near and len(words) > _MANY_WORDS:
-        nouns = [option.kind for option in options if isinstance(option, Named) and option.kind in KERAS_OBJECTS]
+        nouns = [option.kind for option in options if isinstance(option, Named) and option.is_word]
         return f"unknown {nouns[0] if nouns else 'value'} {shown(value)}{near}"
     # Where text belongs, 0123 is shown as it was written and not as the number it is.
     needs_quotes = node.text and not isinstance(value, str | dict | list) and _takes_text(options, node.text, words)
     got = shown(node.text)[1:-1] if needs_quotes and value is not None else shown(value)
     hint = near or (_quotes(node) if needs_quotes else _other_spelling(options, node)) or joined_key(value)
-    return f"expected {_described(options)}, got {got}{hint}"
+    phrases = dict.fromkeys(phrase for option in options for phrase in option.phrases())
+    # That a value may be left out goes without saying.
+    expected = [phrase for phrase in phrases if phrase != "null"] or phrases
+    return f"expected {listed(expected)}, got {got}{hint}"
 
 
 def _words(option: Shape, catalogue: Catalogue) -> Sequence[Any]:
@@ -124,55 +112,10 @@ def range_reason(path: Path, key: str) -> str:
     return "" if inside or not _RANGE_WORDS.fullmatch(key.lower()) else f": {RANGE_REASON}"
 
 
-def counted(shape: Items) -> str:
-    """A list of a certain length."""
-    if shape.minimum and shape.minimum == shape.maximum:
-        return f"a list of {shape.minimum}"
-    if shape.minimum:
-        return f"a list of at least {shape.minimum}"
-    return f"a list of at most {shape.maximum}" if shape.maximum is not None else "a list"
-
-
 def joined_key(value: Any) -> str:
     """What is missing in `size:32`, where a mapping or a name belongs."""
     match = JOINED.fullmatch(value) if isinstance(value, str) else None
     return f"; a space is missing after the colon of '{shown(match[1])[1:-1]}:'" if match else ""
-
-
-def _described(options: Iterable[Shape]) -> str:
-    phrases = dict.fromkeys(phrase for option in options for phrase in _phrases(option))
-    # That a value may be left out goes without saying.
-    return listed([phrase for phrase in phrases if phrase != "null"] or phrases)
-
-
-def _phrases(option: Shape) -> list[str]:
-    if isinstance(option, Words):
-        return [shown(word).strip("'") for word in option.values]
-    if isinstance(option, Length):
-        return ["a number of steps" + (" from 1" if option.minimum else ""), "text such as '3 epochs'"]
-    if isinstance(option, Number):
-        return [("a whole number" if option.whole else "a number") + _bounds(option)]
-    if isinstance(option, Items):
-        return [counted(option)]
-    if isinstance(option, Text):
-        return [option.hint]
-    if isinstance(option, Flag):
-        return ["true", "false"]
-    if isinstance(option, Named | Defaults):
-        article = "an" if option.kind[0] in "aeiou" else "a"
-        return [f"{article} {option.kind}{'' if option.kind in KERAS_OBJECTS else ' by name'}"]
-    if isinstance(option, Terms):
-        return ["terms such as {l1: 0.8, ssim: 0.2}"]
-    if isinstance(option, Record | Table):
-        keys = option.fields if isinstance(option, Record) else option.keys or ()
-        return [f"a mapping such as {{{next(iter(keys))}: …}}" if keys else "a mapping"]
-    return ["null" if isinstance(option, Nothing) else "any value"]
-
-
-def _bounds(shape: Number) -> str:
-    bounds = (("from", shape.minimum), ("above", shape.above), ("up to", shape.maximum), ("below", shape.below))
-    limits = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
-    return f" {limits.replace(' and up to', ' to') if shape.minimum is not None else limits}" if limits else ""
 
 
 def _takes_text(options: Iterable[Shape], text: str, words: Sequence[Any]) -> bool:

@@ -1,13 +1,15 @@
-"""What a value in a spec may look like. Schema, long forms, merging and `--set` all walk these shapes.
+"""What a value in a spec may be, in words, and as JSON Schema. Reading, merging and `--set` all walk these shapes.
 
 They come from two places: the annotations of types.py, and the catalogue of everything that can be named. `Named`,
 `Text` and the notes `Doc` and `Key` can also be written in `Annotated`, beside a `Range`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from builders.spec.problems import shown
 
 MISSING: Any = object()
 # A number of steps or epochs, as text.
@@ -22,6 +24,14 @@ class Shape:
         """Whether a text, number, flag or null has this shape."""
         return False
 
+    def phrases(self) -> list[str]:
+        """What messages call it: one phrase for each form."""
+        return ["any value"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        """Its JSON Schema. `writer`, a SchemaWriter, writes the shapes inside and all that needs the catalogue."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Anything(Shape):
@@ -35,6 +45,12 @@ class Nothing(Shape):
     def accepts(self, value: Any) -> bool:
         return value is None
 
+    def phrases(self) -> list[str]:
+        return ["null"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return {"type": "null"}
+
 
 @dataclass(frozen=True)
 class Flag(Shape):
@@ -42,6 +58,12 @@ class Flag(Shape):
 
     def accepts(self, value: Any) -> bool:
         return isinstance(value, bool)
+
+    def phrases(self) -> list[str]:
+        return ["true", "false"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return {"type": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,23 @@ class Number(Shape):
             and (self.below is None or value < self.below)
         )
 
+    def phrases(self) -> list[str]:
+        bounds = (("from", self.minimum), ("above", self.above), ("up to", self.maximum), ("below", self.below))
+        limits = " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+        if self.minimum is not None:
+            limits = limits.replace(" and up to", " to")
+        return [("a whole number" if self.whole else "a number") + (f" {limits}" if limits else "")]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        bounds = {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "exclusiveMinimum": self.above,
+            "exclusiveMaximum": self.below,
+        }
+        kind = "integer" if self.whole else "number"
+        return {"type": kind, **{key: value for key, value in bounds.items() if value is not None}}
+
 
 @dataclass(frozen=True)
 class Text(Shape):
@@ -76,6 +115,13 @@ class Text(Shape):
     def accepts(self, value: Any) -> bool:
         return isinstance(value, str) and (self.pattern is None or bool(re.fullmatch(self.pattern, value)))
 
+    def phrases(self) -> list[str]:
+        return [self.hint]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        # $ alone would let a line break follow.
+        return {"type": "string", **({"pattern": f"^(?:{self.pattern})$(?!\\n)"} if self.pattern else {})}
+
 
 @dataclass(frozen=True)
 class Words(Shape):
@@ -85,6 +131,12 @@ class Words(Shape):
 
     def accepts(self, value: Any) -> bool:
         return any(value == word and isinstance(value, bool) == isinstance(word, bool) for word in self.values)
+
+    def phrases(self) -> list[str]:
+        return [shown(word).strip("'") for word in self.values]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return {"enum": list(self.values)}
 
 
 @dataclass(frozen=True)
@@ -99,6 +151,14 @@ class Length(Shape):
             return match is not None and int(match[1]) >= self.minimum
         return Number(whole=True, minimum=self.minimum).accepts(value)
 
+    def phrases(self) -> list[str]:
+        return [f"a number of steps{' from 1' if self.minimum else ''}", "text such as '3 epochs'"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        number = "0{0,11}[1-9][0-9]{0,11}" if self.minimum else "[0-9]{1,12}"
+        text = {"type": "string", "pattern": rf"^\s*{number}\s+(steps?|epochs?)\s*$"}
+        return {"anyOf": [{"type": "integer", "minimum": self.minimum}, text]}
+
 
 @dataclass(frozen=True)
 class Items(Shape):
@@ -108,6 +168,18 @@ class Items(Shape):
     minimum: int = 0
     maximum: int | None = None
 
+    def phrases(self) -> list[str]:
+        if self.minimum and self.minimum == self.maximum:
+            return [f"a list of {self.minimum}"]
+        if self.minimum:
+            return [f"a list of at least {self.minimum}"]
+        return [f"a list of at most {self.maximum}" if self.maximum is not None else "a list"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        limits = {"minItems": self.minimum or None, "maxItems": self.maximum}
+        counted = {key: limit for key, limit in limits.items() if limit is not None}
+        return {"type": "array", "items": writer.of(self.item), **counted}
+
 
 @dataclass(frozen=True)
 class Table(Shape):
@@ -116,12 +188,31 @@ class Table(Shape):
     value: Shape
     keys: tuple[str, ...] | None = None
 
+    def phrases(self) -> list[str]:
+        return _mapping_with(self.keys or ())
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        value = writer.of(self.value)
+        any_key = {"type": "object", "additionalProperties": value}
+        return closed(dict.fromkeys(self.keys, value)) if self.keys else any_key
+
 
 @dataclass(frozen=True)
 class Named(Shape):
     """`Name` or `{Name: {arguments}}` of one kind in the catalogue."""
 
     kind: str
+
+    @property
+    def is_word(self) -> bool:
+        """Whether Keras takes the name alone as text, such as `he_normal`."""
+        return self.kind in ("initializer", "regularizer", "constraint")
+
+    def phrases(self) -> list[str]:
+        return [f"{_with_article(self.kind)}{'' if self.is_word else ' by name'}"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return writer.named(self)
 
 
 @dataclass(frozen=True)
@@ -130,6 +221,12 @@ class Defaults(Shape):
 
     kind: str
 
+    def phrases(self) -> list[str]:
+        return [f"{_with_article(self.kind)} by name"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return writer.defaults(self)
+
 
 @dataclass(frozen=True)
 class Terms(Shape):
@@ -137,12 +234,21 @@ class Terms(Shape):
 
     common: "Record"
 
+    def phrases(self) -> list[str]:
+        return ["terms such as {l1: 0.8, ssim: 0.2}"]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return writer.terms(self)
+
 
 @dataclass(frozen=True)
 class Either(Shape):
     """One of several shapes."""
 
     options: tuple[Shape, ...]
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return writer.either(self)
 
 
 @dataclass(frozen=True)
@@ -213,9 +319,30 @@ class Record(Shape):
     noun: str = "key"
     cls: type | None = None
 
+    def phrases(self) -> list[str]:
+        return _mapping_with(self.fields)
+
+    def schema(self, writer: Any) -> dict[str, Any]:
+        return writer.record(self)
+
     def option_of(self, key: str) -> Option | None:
         """The option that a key belongs to."""
         return next((option for option in self.options if key in option.members), None)
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _mapping_with(keys: Iterable[str]) -> list[str]:
+    first = next(iter(keys), None)
+    return [f"a mapping such as {{{first}: …}}" if first else "a mapping"]
+
+
+def closed(properties: Mapping[str, Any], nullable: bool = False) -> dict[str, Any]:
+    """The JSON Schema of a mapping with these keys and no others."""
+    kind = ["object", "null"] if nullable else "object"
+    return {"type": kind, "properties": properties, "additionalProperties": False}
 
 
 def options_of(shape: Shape) -> Iterator[Shape]:

@@ -1,12 +1,12 @@
 """One walk over a merged tree: short forms made long, defaults filled in, values typed, every mistake reported."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from builders.spec.annotations import parse_duration
 from builders.spec.catalogue import Catalogue
 from builders.spec.grammar import Grammar, listed_as_table
-from builders.spec.messages import counted, unexpected, unknown_key, unknown_loss, unknown_term
+from builders.spec.messages import unexpected, unknown_key, unknown_loss, unknown_term
 from builders.spec.nodes import DEFAULT, MAX_DEPTH, MAX_NODES, Node, Path, count, from_plain, plain
 from builders.spec.problems import Place, Problem, SpecErrors, in_order, listed, problem_at
 from builders.spec.shapes import (
@@ -30,6 +30,9 @@ _MAPPINGS = (Record, Named, Table, Terms, Defaults)
 _TERM_FIELDS = ("weight", "start", "output")
 _PLAIN = (str, int, float, bool, type(None), list, tuple, Mapping)
 
+# Layer class → arguments from the `defaults` of the stack around.
+Spread = Mapping[str, Node] | None
+
 
 class Walker:
     """Reads a tree whose variables are replaced.
@@ -50,12 +53,7 @@ class Walker:
         self._budget = MAX_NODES
 
     def read(
-        self,
-        node: Node,
-        shape: Shape,
-        path: Path = (),
-        key: Place | None = None,
-        spread: Mapping[str, Node] | None = None,
+        self, node: Node, shape: Shape, path: Path = (), key: Place | None = None, spread: Spread = None
     ) -> tuple[Node, Any]:
         """The complete tree in long form, and its value as types.py has it; what a name's arguments are stays plain.
 
@@ -87,7 +85,7 @@ class Walker:
         return self._likeliest(node, meant, path, key or node.place, spread)
 
     def _likeliest(
-        self, node: Node, options: list[Shape], path: Path, place: Place, spread: Mapping[str, Node] | None
+        self, node: Node, options: list[Shape], path: Path, place: Place, spread: Spread
     ) -> tuple[Node, Any]:
         """The first option without mistakes, or else the one whose mistakes are deepest."""
         before, attempts = (self.wrong, self.missing), []
@@ -132,46 +130,37 @@ class Walker:
     def _is_word(self, option: Shape, value: Any) -> bool:
         return isinstance(option, Named) and value in self.catalogue.identifiers(option.kind)
 
-    def _collection(
-        self, node: Node, shape: Shape, path: Path, place: Place, spread: Mapping[str, Node] | None
-    ) -> tuple[Node, Any]:
-        if isinstance(shape, Items):
-            return self._items(node, shape, path, spread)
-        if isinstance(shape, Record):
-            return self._record(node, shape, path, place, spread)
-        if isinstance(shape, Named):
-            return self._named(node, shape, path, spread)
-        if isinstance(shape, Terms):
-            return self._terms(node, shape, path)
-        if isinstance(shape, Defaults):
-            return self._defaults(node, shape, path)
-        if isinstance(shape, Table):
-            if shape.keys:
-                self._unknown_keys(node, "key", shape.keys, path)
-            found = {
-                name: self.read(item, shape.value, (*path, name), node.key_place(name))
-                for name, item in node.value.items()
-                if not shape.keys or name in shape.keys
-            }
-            items, values = _separate(found)
-            return node.with_items({**node.value, **items}), values
-        raise TypeError(f"no collection has the shape {shape!r}")
+    def _collection(self, node: Node, shape: Shape, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
+        readers: dict[type[Shape], Callable[..., tuple[Node, Any]]] = {
+            Items: self._items,
+            Record: self._record,
+            Table: self._table,
+            Named: self._named,
+            Terms: self._terms,
+            Defaults: self._defaults,
+        }
+        return readers[type(shape)](node, shape, path, place, spread)
 
-    def _items(self, node: Node, shape: Items, path: Path, spread: Mapping[str, Node] | None) -> tuple[Node, Any]:
+    def _items(self, node: Node, shape: Items, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
         number = len(node.value)
         if number < shape.minimum or (shape.maximum is not None and number > shape.maximum):
-            self._report(node, path, f"expected {counted(shape)}, got {number}")
+            self._report(node, path, f"expected {shape.phrases()[0]}, got {number}")
         found = [self.read(item, shape.item, (*path, index), None, spread) for index, item in enumerate(node.value)]
         return node.with_list([item for item, _ in found]), tuple(value for _, value in found)
 
+    def _table(self, node: Node, shape: Table, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
+        if shape.keys:
+            self._unknown_keys(node, "key", shape.keys, path)
+        found = {
+            name: self.read(item, shape.value, (*path, name), node.key_place(name))
+            for name, item in node.value.items()
+            if not shape.keys or name in shape.keys
+        }
+        items, values = _separate(found)
+        return node.with_items({**node.value, **items}), values
+
     def _record(
-        self,
-        node: Node,
-        shape: Record,
-        path: Path,
-        place: Place,
-        spread: Mapping[str, Node] | None,
-        added: Iterable[str] = (),
+        self, node: Node, shape: Record, path: Path, place: Place, spread: Spread, added: Iterable[str] = ()
     ) -> tuple[Node, Any]:
         """A record. `added` are keys from the `defaults` of a stack, whose mistakes are reported there."""
         hints = self._unknown_keys(node, shape.noun, shape.fields, path, added)
@@ -226,7 +215,7 @@ class Walker:
                 hints += message.partition("did you mean ")[2]
         return hints
 
-    def _named(self, node: Node, shape: Named, path: Path, spread: Mapping[str, Node] | None) -> tuple[Node, Any]:
+    def _named(self, node: Node, shape: Named, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
         names = list(node.value)
         self._unknown_keys(node, shape.kind, self.catalogue.names(shape.kind), path)
         if len(names) != 1:
@@ -238,8 +227,8 @@ class Walker:
             if shape.kind == "layer" and spread and name in spread:
                 arguments, added = self._spread(arguments, name, spread[name])
             if entry is not None and arguments.is_mapping:
-                here, place = (*path, name), node.key_place(name)
-                arguments, _ = self._record(arguments, entry.arguments, here, place, spread, added)
+                where = (*path, name), node.key_place(name)
+                arguments, _ = self._record(arguments, entry.arguments, *where, spread, added)
             elif entry is not None:
                 arguments, _ = self.read(arguments, entry.arguments, (*path, name))
             items[name] = arguments
@@ -272,7 +261,7 @@ class Walker:
         keys = {key: defaults.key_place(key) for key in added}
         return arguments.with_items({**arguments.value, **added}, keys), added
 
-    def _defaults(self, node: Node, shape: Defaults, path: Path) -> tuple[Node, Any]:
+    def _defaults(self, node: Node, shape: Defaults, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
         """Arguments by name, of which none is required."""
         self._unknown_keys(node, shape.kind, self.catalogue.names(shape.kind), path)
         missing = list(self.missing)
@@ -281,7 +270,7 @@ class Walker:
         self.missing = missing
         return node, None
 
-    def _terms(self, node: Node, shape: Terms, path: Path) -> tuple[Node, Any]:
+    def _terms(self, node: Node, shape: Terms, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
         kinds = [*self.catalogue.names("loss"), *self.catalogue.reported_terms()]
         found: dict[str, tuple[Node, Any]] = {}
         for name, item in node.value.items():
