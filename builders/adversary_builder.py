@@ -1,4 +1,4 @@
-"""The discriminator of a spec → the other side of adversarial training."""
+"""The discriminator of a spec → an Adversary."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -27,7 +27,7 @@ def build_adversary(
         term: The adversarial term of its loss.
         decoder: Model from a code to images by name.
         steps_per_epoch: Turns durations in epochs into steps.
-        weights: False gives a pretrained network inside random values and loads nothing.
+        weights: False fills a pretrained network inside with random values and loads nothing.
         layers: Builds its layers.
 
     Raises:

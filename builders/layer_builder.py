@@ -24,7 +24,7 @@ _OBJECT_ARGUMENTS = {
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
-_MOST_SAID = 200
+_LONGEST_ARGUMENTS = 200
 _INSIDE = ("layers", "branches", "layer", "name")
 Entry = Choice | Mapping[str, Any]
 
@@ -83,7 +83,7 @@ class Source:
 
 
 class LayerBuilder:
-    """Builds layers and applies them to symbolic tensors; whatever fails is a RequestError at the layer's place.
+    """Builds layers and applies them to symbolic tensors; every failure is a RequestError at the layer's place.
 
     Args:
         optimizer: Name of what trains them, for the memory that their weights take.
@@ -121,7 +121,7 @@ class LayerBuilder:
         Args:
             choice: The layer's class and arguments; nested stacks under `layers` and `branches`, and the
                 `layer` of a wrapper, are built with it.
-            name: For example `decoder_3_conv2d`; used unless the spec gives one.
+            name: For example `decoder_3_conv2d`; used unless the spec names the layer.
             where: Its path in the spec.
 
         Raises:
@@ -146,8 +146,8 @@ class LayerBuilder:
         try:
             with refused_warnings():
                 layer = cls(name=name, **keras_objects(arguments))
-        except Exception as error:  # whatever a class of Keras raises, it is about what the spec gave it
-            raise RequestError(f"{where}: {reason(error)}{_said(choice)}") from error
+        except Exception as error:  # whatever a Keras class raises, the spec's arguments caused it
+            raise RequestError(f"{where}: {reason(error)}{_arguments_text(choice)}") from error
         self.places[layer], self._choices[layer] = where, choice
         return layer
 
@@ -189,14 +189,14 @@ class LayerBuilder:
         self.sources[id(entering)] = self.sources.get(id(tensor), Source(tensor, learns))
         return entering
 
-    def said(self, layer: keras.layers.Layer) -> str:
-        """The arguments that the spec gave a layer, for the end of a message."""
-        return _said(self._choices[layer])
+    def arguments_text(self, layer: keras.layers.Layer) -> str:
+        """A layer's arguments in the spec, for the end of a message."""
+        return _arguments_text(self._choices[layer])
 
     def refusal(self, layer: keras.layers.Layer, received: Sequence[int | None], error: BaseException) -> RequestError:
         """What to raise where a layer fails on what it received."""
-        told = f"cannot take {shape_text(received)}: {reason(error)}{self.said(layer)}"
-        return RequestError(f"{self.places[layer]}: {told}")
+        message = f"cannot take {shape_text(received)}: {reason(error)}{self.arguments_text(layer)}"
+        return RequestError(f"{self.places[layer]}: {message}")
 
     def _apply(self, layer: keras.layers.Layer, tensor: Any) -> Any:
         where, received = self.places[layer], shape_text(tensor.shape)
@@ -212,11 +212,11 @@ class LayerBuilder:
                 f"{where}: cannot be part of a network, for Keras takes its output for its input; remove it"
             )
         if not isinstance(output, keras.KerasTensor):
-            raise RequestError(f"{where}: gives several tensors where one is needed{self.said(layer)}")
+            raise RequestError(f"{where}: outputs several tensors where one is needed{self.arguments_text(layer)}")
         if not len(output.shape) or output.shape[0] is not None:
             raise RequestError(
-                f"{where}: received {received} and gives {list(output.shape)}, where the first axis is no longer that "
-                f"of the images{self.said(layer)}"
+                f"{where}: received {received} and outputs {list(output.shape)}, where the first axis is not the "
+                f"images' any more{self.arguments_text(layer)}"
             )
         if any(side == 0 for side in output.shape[1:]):
             raise RequestError(
@@ -240,12 +240,12 @@ class LayerBuilder:
             for weights, trained in ((layer.trainable_weights, True), (layer.non_trainable_weights, False))
         )
         if short := shortage(needed):
-            count = count_text(_count(layer.weights))
-            raise RequestError(f"{self.places[layer]}: with its {count} weights the network {short}{self.said(layer)}")
+            message = f"with its {count_text(_count(layer.weights))} weights the network {short}"
+            raise RequestError(f"{self.places[layer]}: {message}{self.arguments_text(layer)}")
         self._bytes_of_weights = needed
 
     def _size_of(self, layer: keras.layers.Layer) -> str:
-        return f"the layer has {count_text(_count(layer.weights))} weights{self.said(layer)}"
+        return f"the layer has {count_text(_count(layer.weights))} weights{self.arguments_text(layer)}"
 
 
 def _count(weights: Sequence[keras.Variable]) -> int:
@@ -261,7 +261,7 @@ def _count(weights: Sequence[keras.Variable]) -> int:
 
 @contextmanager
 def refused_warnings() -> Iterator[None]:
-    """What Keras warns of, such as a softmax over one value, is an error of the spec."""
+    """Turns Keras' warnings, such as a softmax over one value, into errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         yield
@@ -283,11 +283,11 @@ def _weights_last() -> Iterator[None]:
         pass
 
 
-def _said(choice: Choice) -> str:
-    """The arguments that the spec gave a layer, at the end of a message."""
+def _arguments_text(choice: Choice) -> str:
+    """A layer's arguments in the spec, for the end of a message."""
     given = {key: value for key, value in choice.arguments.items() if key not in _INSIDE}
     text = ", ".join(f"{key}: {shown(value)}" for key, value in given.items())
-    return f" ({text if len(text) <= _MOST_SAID else f'{text[:_MOST_SAID]}…'})" if given else ""
+    return f" ({text if len(text) <= _LONGEST_ARGUMENTS else f'{text[:_LONGEST_ARGUMENTS]}…'})" if given else ""
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

@@ -84,7 +84,7 @@ class ModelBuilder:
 
     def _build(self) -> Reconstructor:
         spec = self.spec
-        # Initial weights come from the seed alone, whatever this process built before.
+        # Initial weights come from the seed alone, not from what this process built before.
         keras.utils.set_random_seed(spec.seed)
         with dtype_policy(resolve_precision(spec.training.precision)):
             model_class: type[Reconstructor]
@@ -151,7 +151,7 @@ class ModelBuilder:
         return self.layers.place_of(variable) or "encoder.fuse.project"
 
     def _require_trained(self, model: Reconstructor) -> None:
-        """Refuses an optimizer that has nothing to move."""
+        """Refuses an optimizer without variables to train."""
         if not model.trained_groups[0].variables:
             own = "decoder.layers" if self.spec.decoder.architecture is None else "decoder.architecture"
             raise RequestError(
@@ -202,7 +202,7 @@ class ModelBuilder:
         if tuple(tensor.shape[1:]) != self.image_shape:
             raise RequestError(
                 f"{place}: ends in {shape_text(tensor.shape)} but the image is "
-                f"{shape_text((None, *self.image_shape))}; what each layer gave: {' → '.join(trail)}"
+                f"{shape_text((None, *self.image_shape))}; outputs of the layers: {' → '.join(trail)}"
             )
         return keras.Model(code, {"image": tensor, **outputs}, name="decoder")
 
@@ -221,7 +221,7 @@ class ModelBuilder:
     def _check_channels(self, output: Any, where: str) -> None:
         if len(output.shape) != 4 or output.shape[-1] != self.image_shape[-1]:
             raise RequestError(
-                f"{where}: gives {shape_text(output.shape)}, which is no image of {self.image_shape[-1]} channels; "
+                f"{where}: outputs {shape_text(output.shape)}, not an image of {self.image_shape[-1]} channels; "
                 f"end it with a layer of {self.image_shape[-1]} filters"
             )
 
@@ -229,7 +229,7 @@ class ModelBuilder:
         return build_adversary(self.spec, term, decoder, self.steps_per_epoch, self.weights, self.layers)
 
     def _code_optimizer(self, code_stack: keras.Model | None) -> keras.optimizers.Optimizer | None:
-        """The code stack's own optimizer, where the spec gives one."""
+        """The code stack's own optimizer, where the spec has one."""
         choice = self.spec.code.optimizer if self.spec.code is not None else None
         if choice is None:
             return None

@@ -22,7 +22,7 @@ def build_terms(spec: Spec, images: Mapping[str, keras.KerasTensor], steps_per_e
         spec: The experiment.
         images: The decoder's images by name.
         steps_per_epoch: Turns durations in epochs into steps.
-        weights: False gives pretrained networks inside losses random values and loads nothing.
+        weights: False fills pretrained networks inside losses with random values and loads nothing.
 
     Returns:
         WeightedLoss for each term, in the spec's order.

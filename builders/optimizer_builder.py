@@ -1,6 +1,5 @@
 """Choices of a spec → Keras optimizers with their schedules."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,22 +7,16 @@ import keras
 
 from builders.layer_builder import as_choice
 from builders.reasons import reason
-from builders.spec import Choice, Duration
+from builders.spec import Choice, Duration, parse_duration
 from common.errors import RequestError
 from common.registry import OPTIMIZERS
-
-_DURATION = re.compile(r"(\d+)\s*(step|epoch)s?")
 
 
 def steps_of(value: Any, steps_per_epoch: int) -> Any:
     """A duration as Keras wants it, in steps: `15 epochs`, `200 steps`, a Duration or a plain number of steps."""
-    if isinstance(value, Duration):
-        return value.steps(steps_per_epoch)
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return int(match[1]) * (steps_per_epoch if match[2] == "epoch" else 1)
     if isinstance(value, list | tuple):
         return [steps_of(item, steps_per_epoch) for item in value]
-    return value
+    return parse_duration(value).steps(steps_per_epoch) if isinstance(value, str | Duration) else value
 
 
 def build_schedule(choice: Choice, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -55,5 +48,5 @@ def build_optimizer(choice: Choice, steps_per_epoch: int, where: str) -> keras.o
             arguments["learning_rate"] = float(rate)  # Keras takes no 1 for 1.0
         own = choice.name in OPTIMIZERS
         return (OPTIMIZERS.get(choice.name) if own else getattr(keras.optimizers, choice.name))(**arguments)
-    except Exception as error:  # whatever a class of Keras raises, it is about what the spec gave it
+    except Exception as error:  # whatever a Keras class raises, the spec's arguments caused it
         raise RequestError(f"{where}.{choice.name}: {reason(error)}") from error

@@ -1,4 +1,4 @@
-"""Tries a network's layers out on a few random images, so that what fails has a place before anything is trained.
+"""Tries a network's layers on a few random images, so that a failure is reported with its place before training.
 
 Symbolic shapes do not show everything: some arguments fail only where numbers flow, some layers mix the images of a
 batch, and through some no gradient comes back.
@@ -36,7 +36,7 @@ def try_out(layers: LayerBuilder, batch_size: int) -> None:
         batch_size: Images in a step of the training.
 
     Raises:
-        RequestError: A layer fails, gives another shape than it announced, mixes the images of a batch, lets no
+        RequestError: A layer fails, outputs another shape than it announced, mixes the images of a batch, lets no
             gradient pass to weights before it, or needs more memory than there is; at its place.
     """
     _require_memory(layers, batch_size)
@@ -98,7 +98,7 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
             passes, unreached, announced = _there_and_back(layer, received)
             call = compiled_where_long(lambda inputs: _call(layer, inputs), layer, received.shape[1])
             together = call(received)
-            with warnings.catch_warnings(action="ignore"):  # Keras wonders at axes of size 1, such as this batch
+            with warnings.catch_warnings(action="ignore"):  # Keras warns of axes of size 1, such as this batch
                 alone = call(received[:1])
     except Exception as error:
         raise layers.refusal(layer, received.shape, error) from error
@@ -106,13 +106,13 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
         wanted = leaving.shape[1:]
         if len(given) != len(leaving.shape) or any(a not in (b, None) for a, b in zip(wanted, given[1:])):
             raise RequestError(
-                f"{where}: cannot take {shape_text(received.shape)}: it gives {shape_text(given)} and not, as its "
-                f"kind should, {shape_text(leaving.shape)}{layers.said(layer)}"
+                f"{where}: cannot take {shape_text(received.shape)}: it outputs {shape_text(given)} and not, as its "
+                f"kind should, {shape_text(leaving.shape)}{layers.arguments_text(layer)}"
             )
     if given[0] != _IMAGES or _differ(together[:1], alone, layer):
         raise RequestError(
-            f"{where}: mixes the images of a batch: what it gives for one depends on the others{layers.said(layer)}; "
-            "give it an axis other than the first, which is the batch, or remove it"
+            f"{where}: mixes the images of a batch: its output for one depends on the others"
+            f"{layers.arguments_text(layer)}; give it an axis other than the first, which is the batch, or remove it"
         )
     if before and not passes:
         raise RequestError(
@@ -120,8 +120,8 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
         )
     if unreached:
         raise RequestError(
-            f"{where}: its weights {', '.join(unreached)} would never learn: what it gives does not depend on them"
-            f"{layers.said(layer)}"
+            f"{where}: its weights {', '.join(unreached)} would never learn: its output does not depend on them"
+            f"{layers.arguments_text(layer)}"
         )
     return together
 
@@ -163,7 +163,7 @@ def _differ(one: tf.Tensor, other: tf.Tensor, layer: keras.layers.Layer) -> bool
 
 
 def _require_memory(layers: LayerBuilder, batch_size: int) -> None:
-    """Training keeps what layers give until the gradient has come back: at least so much of it."""
+    """Training keeps the outputs of layers until the gradient has come back: at least so much memory."""
     kept = 0
     for layer, _, leaving in layers.applied:
         own = math.prod(side or 1 for side in leaving.shape[1:]) * tf.as_dtype(leaving.dtype).size * batch_size
@@ -171,6 +171,6 @@ def _require_memory(layers: LayerBuilder, batch_size: int) -> None:
             kept += own
         if short := shortage(max(kept, own)):
             raise RequestError(
-                f"{layers.places[layer]}: with the {shape_text(leaving.shape)} that it gives for each of "
+                f"{layers.places[layer]}: with the {shape_text(leaving.shape)} that it outputs for each of "
                 f"{batch_size} images, a step {short}; make it smaller, or lower dataset.batch_size"
             )

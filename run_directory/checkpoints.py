@@ -50,7 +50,7 @@ class Checkpoint:
     _file: BinaryIO | None = field(default=None, compare=False, repr=False)
 
     def held(self) -> "Checkpoint | None":
-        """This checkpoint with its file held open, so that nobody deletes it; None where it is gone already.
+        """This checkpoint with its file held open, so that no process deletes it; None where it is gone already.
 
         Raises:
             RequestError: It is no regular file, or cannot be opened.

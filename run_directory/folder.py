@@ -1,7 +1,6 @@
 """The folder of a run: names are resolved beneath it, files are read with a bound and written whole.
 
-A run may come from a stranger. So nothing in it is followed out of it: a link in place of a file or folder is refused,
-and only regular files are read.
+A run may come from an untrusted source. So a link in place of a file or folder is refused, and only regular files are read.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ from run_directory.state import RunState
 def record_of(run: Run, **state: Any) -> dict[str, str]:
     """Name → text of the run's small files, with `state.json` as it will be after some changes."""
     found = {name: run.read(name) for name in _CHECKS}
-    # A spec that somebody saves in another encoding meanwhile must not end the training.
+    # A spec that is saved in another encoding meanwhile must not end the training.
     record = {name: content.decode("utf-8", "replace") for name, content in found.items() if content is not None}
     return {**record, "state.json": json.dumps(asdict(replace(run.state(), **state)))}
 
@@ -48,7 +48,7 @@ def repair(run: Run) -> list[str]:
 
 
 def repair_if_idle(run: Run) -> list[str]:
-    """As `repair`, unless a process works on the run or nobody can write to it."""
+    """As `repair`, unless a process works on the run or it cannot be written to."""
     if not damaged(run):
         return []
     try:

@@ -146,7 +146,7 @@ class Run(RunFolder):
     # State
 
     def state(self) -> RunState:
-        """How far the run is. A run whose process is gone is `interrupted`, whatever state.json says."""
+        """How far the run is. A run whose process is gone is `interrupted`, even if state.json says otherwise."""
         state = self._written_state()
         if state.status in ("created", "training") and not process_lives(state):
             state = replace(state, status="interrupted")

@@ -98,7 +98,7 @@ def process_lives(state: RunState) -> bool:
     try:
         process = psutil.Process(state.pid)
         born = process.create_time()
-        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended; in containers nobody may have collected it
+        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended; in containers it may not have been collected
             return False
     except psutil.Error:
         return False

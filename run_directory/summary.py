@@ -53,7 +53,7 @@ class RunSummary:
 
     @property
     def short(self) -> str:
-        """The name and the four letters that tell runs of one spec apart."""
+        """The name and the four letters that distinguish runs of one spec."""
         letters = self.path.replace("\\", "/").rstrip("/").rpartition("-")[2]
         return f"{self.name} · {letters}" if len(letters) == 4 else self.name
 

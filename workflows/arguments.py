@@ -41,7 +41,7 @@ def means_run(argument: str | os.PathLike) -> bool:
 
 
 def find_images(arguments: Iterable[str | os.PathLike]) -> list[Path]:
-    """The image files that paths stand for: files as they are, folders with all images that a dataset would take.
+    """The image files that paths mean: files as they are, folders with all images that a dataset would take.
 
     Raises:
         RequestError: A path does not exist, or a folder holds no image.

@@ -80,7 +80,7 @@ def run_command(command: click.Command, program: str, arguments: Sequence[str] |
     except WorkFailed as error:
         return _report(error, [" ".join(str(error).split())], FAILED, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
-        # Whoever saved something on the way out says so in the message. Click wraps Ctrl-C in an Abort of its own.
+        # The message says what was saved. Click wraps Ctrl-C in an Abort of its own.
         cause = error.__cause__ or error
         status = getattr(cause, "status", INTERRUPTED)  # by which signal
         return _report(error, [str(cause) or "interrupted"], status, arguments)
@@ -141,7 +141,7 @@ def complain(line: str) -> None:
 def open_streams() -> None:
     """Makes standard input, output and error usable: also where they are closed (`>&-`), or cannot hold our signs.
 
-    A closed one must be opened, not ignored: the next file that is opened would take its number, and whatever a library
+    A closed one must be opened, not ignored: the next file that is opened would take its number, and what a library
     prints from C would be written into a checkpoint.
     """
     for number in range(3):
@@ -169,8 +169,8 @@ def import_tensorflow() -> None:
 
     TensorFlow 2.21 writes notes about oneDNN and absent GPUs from C++ before its log levels take effect, so no
     environment variable silences them. Later notes it calls errors (no CUDA, a fallback to another kernel) are
-    silenced by level 3: whatever makes a computation fail is a Python exception as well. Set TF_CPP_MIN_LOG_LEVEL=0 to
-    see all of them. Call this before the first module that imports TensorFlow.
+    silenced by level 3: where a computation fails there is a Python exception as well. Set TF_CPP_MIN_LOG_LEVEL=0 to see
+    all of them. Call this before the first module that imports TensorFlow.
     """
     if "keras" in sys.modules:
         return
@@ -178,7 +178,7 @@ def import_tensorflow() -> None:
     # TensorFlow uses oneDNN's kernels by itself only where the processor has AVX-512 VNNI, BF16 or AMX. Elsewhere they
     # are faster too, up to twice.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Else the first process takes all memory of all GPUs, and nobody can look at a run while it trains.
+    # Otherwise the first process takes all memory of all GPUs, and no viewer or validation can run beside a training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -45,7 +45,7 @@ def convert_weights(source: Path, target: Path, force: bool = False) -> Converte
 
     Raises:
         RequestError: The source cannot be read or holds more than weights, or NaN; the target has another ending, or
-            would replace the source or a file of somebody else's.
+            would replace the source or a file that this command did not write.
     """
     if target.suffix != ".safetensors":
         raise RequestError(f"{target}: expected a name that ends in .safetensors")

@@ -177,7 +177,7 @@ def _network(part: keras.Model) -> keras.Model:
 
 
 def layer_details(layer: keras.layers.Layer) -> str:
-    """What tells a layer from others of its class: `3×3 ↓2 relu` for a convolution of stride 2.
+    """The settings that distinguish a layer from others of its class: `3×3 ↓2 relu` for a convolution of stride 2.
 
     ↓ and ↑ say by how much it divides or multiplies height and width. Empty where there is nothing to say.
     """

@@ -28,7 +28,7 @@ description: What a layer of VGG-16 still knows of a photograph.
 seed: 42
 
 dataset:
-  source: photos                   # photographs that the install brings along; your own: {{folder: {{path: FOLDER}}}}
+  source: photos                   # photographs that the install includes; your own: {{folder: {{path: FOLDER}}}}
   image: {{size: 64}}                # side in pixels; fit: crop, stretch or pad
   batch_size: 16
 
@@ -59,7 +59,7 @@ _AUTOENCODER = """\
 version: 1
 description: An autoencoder that keeps a few numbers of every digit.
 seed: 42
-variables: {{numbers: 32}}           # `$numbers` below stands for the value
+variables: {{numbers: 32}}           # `$numbers` below means this value
 
 dataset:
   source: digits                   # 5,000 digits that come with the install; your own: {{folder: {{path: FOLDER}}}}

@@ -26,7 +26,7 @@ from common.files import atomic_file, open_regular
 from common.formatting import printable
 from run_directory.run import Run
 
-# What distinguishes files under whatever names and through whatever links.
+# Identifies a file whatever its name and the links to it.
 _Identity = tuple[int, int]
 
 
@@ -197,7 +197,7 @@ def seal(path: Path, by: str, name: str, vouched: str | None = None) -> None:
 
 
 def vouched_by(path: Path, by: str) -> str | None:
-    """Whether a command wrote a file and nobody changed or renamed it since.
+    """Whether a command wrote a file and it was neither changed nor renamed since.
 
     Returns:
         None where it did not, or where the file is no regular one; else the `content_hash` of the file that this one

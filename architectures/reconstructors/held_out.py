@@ -46,7 +46,7 @@ class LatentSearch:
         decode: float32 [n, dimensions] → images by name, with everything in the decoder frozen and nothing clipped.
         loss: (images, decoded images by name, latents) → float32 [n], what is minimised.
         optimizer: Its equations and rates move the latents; its own state is not used.
-        constraint: Where latents may lie.
+        constraint: On latents.
     """
 
     def __init__(

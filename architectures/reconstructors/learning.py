@@ -15,7 +15,7 @@ from architectures.reconstructors.unchanged import unchanged
 Variables = Sequence[keras.Variable]
 Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
-# How far what does learn is moved before the rest is looked at again, relative to its own size, and how often.
+# How far the learning variables are moved before the rest is checked again, relative to their size, and how often.
 _STEP = 0.01
 _MOVES = 4
 _LONG = 64
@@ -26,7 +26,7 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
 
     Two kinds: what the loss does not depend on; and parts, such as learned latents, of which no kernel has a gradient
     that differs from 0 anywhere in the batch, not even after the variables that have one were moved a little, as long
-    as that gives others one. A gradient of 0 alone is no fault: a gate that starts at 0 opens with the first step, and
+    as that reaches others. A gradient of 0 alone is no fault: a gate that starts at 0 opens with the first step, and
     one behind it with the second.
 
     Args:

@@ -1,4 +1,4 @@
-"""Trying something out on a model that must not change."""
+"""Trying a model without changing it."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import keras
 
 @contextmanager
 def unchanged(variables: Iterable[keras.Variable]) -> Iterator[None]:
-    """Gives variables back the values they had when the block began.
+    """Restores the values that variables had when the block began.
 
     A step in training moves more than weights: averages, random generators, the kernels that SpectralNormalization
     divides.

@@ -27,7 +27,7 @@ class Comparison:
     """Several runs side by side; every list has one entry for each run.
 
     Args:
-        labels: Short names that tell the runs apart.
+        labels: Short names that distinguish the runs.
         evaluations: Which evaluation the figures come from, such as `test-best`; None where there is none.
         figures: Metric → means; None where a run lacks it.
         training: Words such as `epochs` → text.
@@ -48,7 +48,7 @@ class Comparison:
 def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False) -> Comparison:
     """Compares runs and draws their curves into `out`.
 
-    Each run counts with its newest evaluation on test images, or else on whatever it was validated on.
+    Each run counts with its evaluation on test images, or else with another one.
 
     Args:
         selected: The runs.
@@ -56,7 +56,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
         force: Also replace a file that no comparison wrote.
 
     Raises:
-        RequestError: Fewer than two runs, the same run twice, or `out` is a file of somebody else's.
+        RequestError: Fewer than two runs, the same run twice, or `out` is a file that no comparison wrote.
     """
     paths = [run.path.resolve() for run in selected]
     if len(set(paths)) < 2 or len(set(paths)) < len(paths):
@@ -105,7 +105,7 @@ def _labels(selected: Sequence[Run]) -> list[str]:
 
 
 def _images(evaluation: Mapping[str, Any]) -> tuple:
-    """What tells sets of images apart: how many, and how their mean colours score, which no model has a part in."""
+    """What distinguishes sets of images: how many, and the figures of their mean colours, which depend on no model."""
     baselines = [(name, metric.get("baseline")) for name, metric in sorted(evaluation.get("metrics", {}).items())]
     return evaluation.get("count"), *(pair for pair in baselines if pair[0] in ("mse", "psnr"))
 

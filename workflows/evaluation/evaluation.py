@@ -19,7 +19,7 @@ from common.files import atomic_file
 from common.registry import METRICS
 from workflows.console import follow
 
-# Measured always, whatever the spec lists besides.
+# Measured always, in addition to those of the spec.
 STANDARD_METRICS = ("mse", "psnr", "ssim", "normalized_error")
 
 
@@ -48,7 +48,7 @@ class MetricResult:
         return float(self.values.std())
 
     def as_json(self) -> dict:
-        """The entry in metrics.json; null stands for what is not finite, which JSON cannot write."""
+        """The entry in metrics.json; null replaces values that are not finite, which JSON cannot write."""
         return {
             "mean": _finite(self.mean),
             "std": _finite(self.std),

@@ -50,10 +50,9 @@ def extract_features(
     console: Console | None = None,
     force: bool = False,
 ) -> Extracted:
-    """Writes the activations of a spec's taps, as the network gives them: before fusion, projection and scaling.
+    """Writes the activations of a spec's taps, as the network outputs them: before fusion, projection and scaling.
 
-    Images are brought to the dataset's size as training would, and the network computes in float32 whatever
-    `training.precision` says.
+    Images are resized as in training, and the network computes in float32, not in `training.precision`.
 
     Args:
         loaded: The spec, as `load_encoder` reads it.
@@ -64,8 +63,8 @@ def extract_features(
         force: Also replace a file that no call before wrote.
 
     Raises:
-        RequestError: The spec has no frozen network, it cannot be built, an image cannot be read, or `out` is a file of
-            somebody else's.
+        RequestError: The spec has no frozen network, it cannot be built, an image cannot be read, or `out` is a file
+            that `features` did not write.
     """
     check_features(loaded.spec, files, out, force)
     with placed(loaded):

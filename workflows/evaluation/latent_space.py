@@ -114,7 +114,7 @@ def neighbour_accuracy(
         query_labels: int64 [n].
 
     Returns:
-        From 0 to 1; None where there are no classes to tell apart, or too few images.
+        From 0 to 1; None where there are fewer than two classes, or too few images.
     """
     known = labels >= 0
     latents, labels = latents[known], labels[known]

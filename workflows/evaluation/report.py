@@ -46,7 +46,7 @@ class _Html(str):
 
 
 def _html(template: str, **values: object) -> _Html:
-    """Markup with values in its braces: the only way into the page, and it escapes whatever is not markup already."""
+    """Markup with values in its braces: the only way into the page. It escapes all that is not markup already."""
     return _Html(template.format(**{name: _escaped(value) for name, value in values.items()}))
 
 
@@ -61,7 +61,7 @@ def _joined(parts: Iterable[_Html]) -> _Html:
 
 
 def write_report(run: Run) -> Path:
-    """Writes `report.html` from what lies in the run directory: state, evaluations, pictures, spec and environment.
+    """Writes `report.html` from the run directory: state, evaluations, pictures, spec and environment.
 
     Raises:
         RequestError: The spec or a picture cannot be read, or is a link.

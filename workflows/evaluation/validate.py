@@ -35,7 +35,7 @@ DEFAULT_SPLIT = "test"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a validation found, and where it lies.
+    """The results of a validation, and where they are.
 
     Args:
         run: The run.
@@ -49,7 +49,7 @@ class Evaluation:
         pictures: PNG files, the most telling first.
         undrawn: A line for each picture that could not be drawn.
         remarks: Sentences about what was not as asked.
-        latents: The held-out protocol and how well latents tell classes apart, where the run has latents.
+        latents: The held-out protocol and how well latents separate classes, where the run has latents.
     """
 
     run: Run
@@ -99,7 +99,7 @@ def validate(
     )
     labels = chosen.labels[:count]
     latents = probe.figures(labels) if probe else None
-    # Whoever reads the new figures must not find the latents of an earlier checkpoint beside them.
+    # The latents of an earlier checkpoint must not be beside the new figures.
     (directory / LATENTS_FILE).unlink(missing_ok=True)
     write_atomically(
         run.metrics_path(chosen.name, str(checkpoint)),

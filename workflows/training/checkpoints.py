@@ -186,7 +186,7 @@ def _averaged(weights: dict[str, np.ndarray], arrays: Mapping[str, np.ndarray]) 
 
 
 def load_initial_weights(model: Reconstructor, path: Path) -> None:
-    """Puts only a checkpoint's weights into a model, for fine-tuning: optimizers, counters and means start anew.
+    """Puts only a checkpoint's weights into a model, for fine-tuning: optimizers, counters and means start fresh.
 
     So does a discriminator that the file lacks: a run can go on adversarially from one that was none.
 

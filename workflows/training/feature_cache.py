@@ -1,7 +1,7 @@
 """Frozen features, computed once and read again in every epoch.
 
 A frozen encoder gives the same features for the same image, so for a run without augmentation most of a step's work
-needs doing only once. What is kept are the taps, before fusion: fused at the largest tap's size they would be many
+is needed only once. What is kept are the taps, before fusion: fused at the largest tap's size they would be many
 times larger. They are kept in float16 (bfloat16 where the encoder computes in it), which rounds them by at most 1 part
 in 2,000.
 """
@@ -161,13 +161,13 @@ class _Filling:
             self.between_batches()
 
     def fits_on_disk(self) -> bool:
-        """Whether half of the free disk holds the features, or they lie there already."""
+        """Whether half of the free disk holds the features, or they are there already."""
         CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
         room = psutil.disk_usage(str(CACHE_FOLDER)).free * _SHARE_OF_DISK
         return self.size <= room or all(path.is_file() for path in self._paths())
 
     def on_disk(self) -> list[np.ndarray]:
-        """The features mapped from files, computed where they do not lie there yet. RequestError without room."""
+        """The features mapped from files, computed where they are not there yet. RequestError without room."""
         paths = self._paths()
         if not all(path.is_file() for path in paths):
             if not self.fits_on_disk():

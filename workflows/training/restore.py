@@ -45,7 +45,7 @@ class Restored:
         if trained_on is not None and trained_on != splits.fingerprint:
             raise RequestError(
                 f"{self.run.path}: the images in dataset.source are not those this run trained on, so its splits "
-                "would mix; put them back, or train anew"
+                "would mix; put them back, or train again"
             )
         return splits
 

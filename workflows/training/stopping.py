@@ -1,4 +1,4 @@
-"""Stopping a training by a signal: after the running step, saved, with the exit status that the signal stands for."""
+"""Stopping a training by a signal: after the running step, saved, with the exit status of the signal."""
 
 import io
 import os

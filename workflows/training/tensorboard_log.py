@@ -24,7 +24,7 @@ class TensorBoardLog:
 
     Args:
         run: The run.
-        step: The steps it has behind it. What an earlier sitting showed of later steps is taken back, because those
+        step: The steps it has finished. Events of later steps, from an earlier session, are removed, because those
             steps are done again.
     """
 
@@ -32,7 +32,7 @@ class TensorBoardLog:
         folder = run.tensorboard_dir
         for path in sorted(folder.glob("events.out.tfevents.*")):
             if is_regular(path):
-                _take_back(path, step)
+                _remove_later(path, step)
         self._writer = tf.summary.create_file_writer(os.fsencode(folder))  # a path need not be UTF-8
 
     def __enter__(self) -> "TensorBoardLog":
@@ -62,7 +62,7 @@ class TensorBoardLog:
         self._writer.flush()
 
 
-def _take_back(path: Path, step: int) -> None:
+def _remove_later(path: Path, step: int) -> None:
     """Rewrites an event file without the events after a step, and without an end that was cut or overwritten."""
     whole, kept, shown, size = 0, 0, False, 0
     for record, event in _events(path):

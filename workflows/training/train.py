@@ -63,7 +63,7 @@ def train(
             return _continue(run, overrides, verbose)
     loaded = load_spec(target, overrides)
     if overrides and loaded.spec.expected is not None:
-        # What was measured of a spec says nothing about another one.
+        # Figures measured with a spec do not hold for a changed one.
         loaded = load_spec(target, [*overrides, "expected=null"])
     trainer = Trainer(loaded, verbose)
     if dry_run:
@@ -79,7 +79,7 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
     for override in overrides:
         if not override.startswith(_MAY_CHANGE):
             allowed = ", ".join(f"{prefix.rstrip('.')}" for prefix in _MAY_CHANGE)
-            raise RequestError(f"--set {override}: a run that continues may change only {allowed}; train anew")
+            raise RequestError(f"--set {override}: a run that continues may change only {allowed}; train again")
     loaded = run.load_spec(overrides)
     state = run.state()
     # One that was killed after its last epoch has still to draw what is drawn at the end.
@@ -92,14 +92,14 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
     began_with = run.environment().get("dataset", {})
     trained_on = began_with.get("fingerprint")
     if trained_on is not None and trained_on != trainer.splits.fingerprint:
-        raise RequestError(f"{run.path}: the images in dataset.source have changed since this run began; train anew")
+        raise RequestError(f"{run.path}: the images in dataset.source have changed since this run began; train again")
     # A run that was made but never began, as a sweep makes them, has nothing to compare with.
     bad = began_with.get("bad_images", trainer.splits.bad_images)
     if list(bad) != list(trainer.splits.bad_images):
         names = sorted(set(bad) ^ set(trainer.splits.bad_images))
         raise RequestError(
             f"{run.path}: other images are unreadable than when this run began ({', '.join(names[:3])}), so its epochs "
-            "would be other epochs; put the files back, or train anew"
+            "would be other epochs; put the files back, or train again"
         )
     check_frozen_weights(run, trainer.model)
     return trainer.train(run, loaded if overrides else None)

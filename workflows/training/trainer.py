@@ -46,7 +46,7 @@ from workflows.training.restore import resume
 from workflows.training.stopping import StopRequest
 from workflows.training.tensorboard_log import TensorBoardLog
 
-# Enough to tell a part that never learns from one that this image happens to miss.
+# Enough to distinguish a part that never learns from one that a single image happens to miss.
 _TRIED_IMAGES = 4
 
 
