@@ -1,6 +1,7 @@
 """The folder of a run: names are resolved beneath it, files are read with a bound and written whole.
 
-A run may come from an untrusted source. So a link in place of a file or folder is refused, and only regular files are read.
+A run may come from an untrusted source, so a link in place of a file or folder is refused, and only regular files are
+read.
 """
 
 import contextlib

@@ -169,8 +169,8 @@ def import_tensorflow() -> None:
 
     TensorFlow 2.21 writes notes about oneDNN and absent GPUs from C++ before its log levels take effect, so no
     environment variable silences them. Later notes it calls errors (no CUDA, a fallback to another kernel) are
-    silenced by level 3: where a computation fails there is a Python exception as well. Set TF_CPP_MIN_LOG_LEVEL=0 to see
-    all of them. Call this before the first module that imports TensorFlow.
+    silenced by level 3: where a computation fails there is a Python exception as well. Set TF_CPP_MIN_LOG_LEVEL=0 to
+    see all of them. Call this before the first module that imports TensorFlow.
     """
     if "keras" in sys.modules:
         return
