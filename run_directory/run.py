@@ -211,15 +211,13 @@ class Run(RunFolder):
         """Whether a process, here or on a machine that shares this file system, holds the run now."""
         import filelock
 
-        lock = filelock.FileLock(self.inside(".lock"))
         try:
-            lock.acquire(timeout=0)
+            with filelock.FileLock(self.inside(".lock")).acquire(timeout=0):
+                return False
         except filelock.Timeout:
             return True
         except OSError:  # a folder that cannot be written to: no process works on it
             return False
-        lock.release()
-        return False
 
     # History
 
