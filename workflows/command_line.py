@@ -164,8 +164,33 @@ def open_streams() -> None:
 _ERROR = re.compile(r"[EF]\d{4} ")
 
 
+@contextmanager
+def captured(*descriptors: int) -> Iterator[list[str]]:
+    """Redirects file descriptors, such as 1 and 2, into a list of lines, which is filled at the end.
+
+    The descriptors themselves are redirected, because libraries in C++ do not write to `sys.stderr`.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {number: os.dup(number) for number in descriptors}
+    lines: list[str] = []
+    with tempfile.TemporaryFile() as output:
+        for number in kept:
+            os.dup2(output.fileno(), number)
+        try:
+            yield lines
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
+            output.seek(0)
+            lines += output.read().decode("utf-8", "replace").splitlines(keepends=True)
+
+
 def import_tensorflow() -> None:
-    """Imports TensorFlow and Keras; of what they say meanwhile, only errors reach standard error.
+    """Imports TensorFlow and Keras; of what they print meanwhile, only errors reach standard error.
 
     TensorFlow 2.21 writes notes about oneDNN and absent GPUs from C++ before its log levels take effect, so no
     environment variable silences them. Later notes it calls errors (no CUDA, a fallback to another kernel) are
@@ -175,28 +200,20 @@ def import_tensorflow() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow uses oneDNN's kernels by itself only where the processor has AVX-512 VNNI, BF16 or AMX. Elsewhere they
-    # are faster too, up to twice.
+    # TensorFlow uses oneDNN's kernels by default only where the processor has AVX-512 VNNI, BF16 or AMX. Elsewhere
+    # they are faster too, up to twice.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # Otherwise the first process takes all memory of all GPUs, and no viewer or validation can run beside a training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        wanted = re.compile("")  # where the import fails, everything may be the reason
-        try:
+    shown = re.compile("")  # everything, because anything may explain a failed import
+    lines: list[str] = []
+    try:
+        with captured(2) as lines:
             import keras  # noqa: F401
             import tensorflow  # noqa: F401
-
-            wanted = _ERROR
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            said.seek(0)
-            for line in said.read().decode("utf-8", "replace").splitlines(keepends=True):
-                if wanted.match(line):
-                    sys.stderr.write(line)
+        shown = _ERROR
+    finally:
+        sys.stderr.writelines(line for line in lines if shown.match(line))
 
 
 _PATH = re.compile(r"([a-z]\w*)((?:\.[\w-]+)*): ")

@@ -170,7 +170,7 @@ def describe_data(
 
         import_tensorflow()
         from builders.split import Splits
-        from workflows.plotting.batch import save_batch
+        from workflows.plotting.grid import save_batch
 
         with placed(loaded), own_file(Path(plot), "data") as picture:
             save_batch(Splits(data, spec), spec, picture)

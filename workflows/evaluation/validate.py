@@ -24,9 +24,8 @@ from workflows.evaluation.evaluation import MetricResult, evaluate
 from workflows.evaluation.latent_pictures import LatentProbe
 from workflows.evaluation.report import write_report
 from workflows.outputs import check_validation
-from workflows.plotting.curves import save_loss_curve
+from workflows.plotting.curves import Spread, save_histograms, save_loss_curve
 from workflows.plotting.grid import Example, pick_examples, save_grid
-from workflows.plotting.histograms import Spread, save_histograms
 from workflows.plotting.style import attempt
 from workflows.training.restore import Restored, restore
 

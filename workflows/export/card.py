@@ -1,10 +1,11 @@
 """The model card: what an export is, how good it is, how to call it. Written from the manifest alone.
 
-The folder is laid out as the Hugging Face Hub expects a model, so that its tools upload it as it is. The Hub reads the
-card, with its front matter, from README.md and nowhere else; people look for MODEL_CARD.md. Both are the same text.
+The folder has the layout that the Hugging Face Hub expects, so that its tools upload it as it is. The Hub reads the
+card, with its front matter, only from README.md; people look for MODEL_CARD.md. Both contain the same text.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from common.files import yaml_text
 from common.formatting import metric_label, metric_text
 from common.program import typed
 from run_directory.run import folder_name
-from workflows.export.card_calls import calls
 
 NAMES = ("MODEL_CARD.md", "README.md")
 
@@ -25,13 +25,13 @@ _KINDS = {
 
 
 def write_card(folder: Path, content: Mapping[str, Any]) -> None:
-    """Writes MODEL_CARD.md and README.md into an export, from what its manifest will hold."""
+    """Writes MODEL_CARD.md and README.md into an export, from the content of its manifest."""
     for name in NAMES:
         (folder / name).write_text(card(content), encoding="utf-8")
 
 
 def card(content: Mapping[str, Any]) -> str:
-    """The card of an export."""
+    """The text of the card."""
     sections = [
         f"---\n{yaml_text(_front_matter(content))}---",
         f"# {content['name']}",
@@ -42,7 +42,7 @@ def card(content: Mapping[str, Any]) -> str:
         _figures(content),
         _models(content),
         "## How to call it",
-        calls(content),
+        _calls(content),
         "## Data",
         _data(content),
         "## Intended use and limits",
@@ -76,7 +76,7 @@ def _front_matter(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _evaluation(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The figures to show: of the test images, where they were measured."""
+    """The figures to show; prefers those of test images."""
     found = content["evaluations"]
     return next((found[name] for name in sorted(found, key=lambda name: not name.startswith("test-"))), {})
 
@@ -110,7 +110,7 @@ def _product(shape: list[int]) -> int:
 def _figures(content: Mapping[str, Any]) -> str:
     evaluation = _evaluation(content)
     if not evaluation:
-        return f"This state of the run was not evaluated; `{typed('validate RUN')}` measures it."
+        return f"This checkpoint was not evaluated; `{typed('validate RUN')}` measures it."
     split = next(name for name, found in content["evaluations"].items() if found is evaluation).partition("-")[0]
     lines = [
         f"Over {evaluation['count']} {split} images, beside the same figure for each image's mean colour:",
@@ -189,3 +189,107 @@ def _origin(content: Mapping[str, Any]) -> str:
     lines.append(f"- Written {content['created'][:10]} with {versions}.")
     lines.append("- `manifest.json` lists every signature, shape and file, with hashes.")
     return "\n".join(lines)
+
+
+def _calls(content: Mapping[str, Any]) -> str:
+    """How to call the models: a short program for each format of the export."""
+    sections = []
+    models = content["models"]
+    plain, served = ([model for model in models if model["format"] == name] for name in ("savedmodel", "tfserving"))
+    if tensorflow := plain or served:
+        sections += [_python(content, tensorflow), _serving(content, served or plain)]
+    if litert := [model for model in models if model["format"] == "litert"]:
+        sections.append(_litert(content, litert))
+    else:
+        sections.append(f"### LiteRT\n\n`{typed('export RUN --format litert')}` adds it to this folder.")
+    if onnx := [model for model in models if model["format"] == "onnx"]:
+        sections.append(_onnx(content, onnx))
+    return "\n\n".join(sections)
+
+
+def _code(language: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"```{language}", *lines, "```"])
+
+
+def _example(content: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and NumPy expression of a model's input."""
+    first = model["signatures"][0]["inputs"][0]
+    shape = content["image"]["shape"] if first["kind"] == "image" else content["code"]["shape"]
+    return first["name"], f"np.zeros({(1, *shape)}, np.float32)"
+
+
+def _options(signature: Mapping[str, Any]) -> list[tuple[str, int]]:
+    return [(tensor["name"], tensor["default"]) for tensor in signature["inputs"] if tensor["kind"] == "option"]
+
+
+def _python(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["import numpy as np", "import tensorflow as tf", ""]
+    for model in models:
+        lines.append(f'{model["part"]} = tf.saved_model.load("{model["path"]}")')
+    lines.append("")
+    for model in models:
+        for signature in model["signatures"]:
+            options = "".join(f", {name}=tf.constant({value})" for name, value in _options(signature))
+            name, value = _example(content, model)
+            if name == "code" and any(other["part"] == "encoder" for other in models):
+                value = "code"
+            if signature["inputs"][0]["kind"] == "bytes":
+                name, value = "image_bytes", '[open("photo.jpg", "rb").read()]'
+            call = f'{model["part"]}.signatures["{signature["name"]}"]({name}=tf.constant({value}){options})'
+            lines.append(f'{signature["outputs"][0]["name"]} = {call}["{signature["outputs"][0]["name"]}"]')
+    text = "Needs only `tensorflow`. Signatures that end in `_bytes` take JPEG, PNG or WebP files of any size."
+    return f"### Python\n\n{text}\n\n{_code('python', lines)}"
+
+
+def _serving(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
+    model = models[-1]
+    name = f"{folder_name(content['name'])}_{model['part']}"
+    signature = model["signatures"][-1]
+    first = signature["inputs"][0]
+    value: Any = {"b64": "…"} if first["kind"] == "bytes" else "…"
+    inputs = {first["name"]: [value], **dict(_options(signature))}
+    body = json.dumps({"signature_name": signature["name"], "inputs": inputs}, ensure_ascii=False)
+    # Of `tfserving/full/1` the folder above is served; a plain SavedModel gets its version here.
+    folder, version = (
+        (model["path"].removesuffix("/1"), "") if model["format"] == "tfserving" else (model["path"], "/1")
+    )
+    mounted = f"$PWD/{folder}:/models/{name}{version}"
+    lines = [
+        f'docker run -p 8501:8501 -v "{mounted}" -e MODEL_NAME={name} tensorflow/serving',
+        f"curl localhost:8501/v1/models/{name}:predict -d '{body}'",
+    ]
+    text = (
+        "`1` is the version that TensorFlow Serving asks for. Without a `signature_name` it calls `serving_default`, "
+        f"which is `{model['signatures'][0]['name']}`."
+    )
+    return f"### TensorFlow Serving\n\n{text}\n\n{_code('sh', lines)}"
+
+
+def _litert(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
+    model = models[0]
+    signature = model["signatures"][0]
+    name, value = _example(content, model)
+    lines = [
+        "import numpy as np",
+        "from ai_edge_litert.interpreter import Interpreter",
+        "",
+        f'run = Interpreter("{model["path"]}").get_signature_runner("{signature["name"]}")',
+        f'{signature["outputs"][0]["name"]} = run({name}={value})["{signature["outputs"][0]["name"]}"]',
+    ]
+    files = ", ".join(f"`{model['path']}`" for model in models)
+    return f"### LiteRT\n\nNeeds only `ai-edge-litert`. Files: {files}.\n\n{_code('python', lines)}"
+
+
+def _onnx(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
+    model = models[0]
+    output = model["signatures"][0]["outputs"][0]["name"]
+    name, value = _example(content, model)
+    lines = [
+        "import numpy as np",
+        "import onnxruntime",
+        "",
+        f'session = onnxruntime.InferenceSession("{model["path"]}")',
+        f'[{output}] = session.run(["{output}"], {{"{name}": {value}}})',
+    ]
+    files = ", ".join(f"`{model['path']}`" for model in models)
+    return f"### ONNX Runtime\n\nNeeds only `onnxruntime`. Files: {files}.\n\n{_code('python', lines)}"

@@ -1,9 +1,9 @@
-"""The checking program: opens exported parts alone, calls them, and compares them with what the run itself answered.
+"""The checking program: opens exported parts, runs them, and compares their outputs with the run's.
 
     python -I check.py FOLDER
 
-FOLDER holds `request.json`, the arrays it names, and afterwards `result.json`. The program runs in a process of its own
-that can import neither Keras nor anything of this project: NumPy, the format's own runtime, and nothing else.
+FOLDER contains `request.json`, the arrays it names, and afterwards `result.json`. The program runs in its own process,
+which can import NumPy and the format's runtime, but neither Keras nor this project.
 """
 
 import importlib.machinery
@@ -21,14 +21,14 @@ _MOST_CALLS = 30  # that a latency is the median of
 
 
 class Without:
-    """A finder of modules that does not find some of them, by the first part of their names."""
+    """A module finder that does not find modules with some first names."""
 
     def __init__(self, finder, names):
         self._finder = finder
         self._names = frozenset(names)
 
     def find_spec(self, name, path=None, target=None):
-        """What the finder finds, or None for a module that is out of reach."""
+        """The finder's result, or None for a hidden module."""
         return None if name.partition(".")[0] in self._names else self._finder.find_spec(name, path, target)
 
     def __getattr__(self, name):
@@ -36,7 +36,7 @@ class Without:
 
 
 def hide(names):
-    """Puts modules out of reach of this process. Raises SystemExit where one is reachable all the same."""
+    """Hides modules from this process. Raises SystemExit where one can still be imported."""
     sys.meta_path[:] = [Without(finder, names) for finder in sys.meta_path]
     for name in names:
         if name in sys.modules or importlib.util.find_spec(name) is not None:
@@ -52,7 +52,7 @@ def read_format(path):
 
 
 def read_inputs(folder, described):
-    """Name → values: arrays, lists of files, and scalars."""
+    """(name → arrays or files, name → scalar options) of a description."""
     inputs, options = {}, {}
     for name, value in described.items():
         if "array" in value:
@@ -65,7 +65,7 @@ def read_inputs(folder, described):
 
 
 def call_in_batches(call, signature, inputs, options, batches):
-    """Output → values for all inputs, called in batches of the sizes given."""
+    """Output → values for all inputs, called in batches of these sizes."""
     parts, start = [], 0
     for size in batches:
         batch = {name: values[start : start + size] for name, values in inputs.items()}
@@ -75,11 +75,11 @@ def call_in_batches(call, signature, inputs, options, batches):
 
 
 def compare(found, expected, peak):
-    """The largest difference in units of `peak`, and PSNR in dB (None where nothing differs)."""
+    """The largest difference in units of `peak`, and PSNR in dB (None if equal)."""
     if found.shape != expected.shape or found.dtype != expected.dtype:
-        raise SystemExit(f"answered {found.dtype} {found.shape} instead of {expected.dtype} {expected.shape}")
+        raise SystemExit(f"returned {found.dtype} {found.shape}, expected {expected.dtype} {expected.shape}")
     if not np.isfinite(found).all():
-        raise SystemExit("answered values that are not finite")
+        raise SystemExit("returned values that are not finite")
     difference = (found.astype(np.float64) - expected) / peak
     error = float(np.mean(np.square(difference)))
     return {
@@ -90,16 +90,7 @@ def compare(found, expected, peak):
 
 
 def difference_alone(call, signature, inputs, options, batches, found):
-    """Output → the largest difference between an image in a batch and the same image alone.
-
-    Args:
-        call: The part.
-        signature: Name of the signature.
-        inputs: Name → values for all images.
-        options: Name → scalar.
-        batches: Sizes of the batches that `found` was answered in.
-        found: Output → what was answered.
-    """
+    """Output → the largest difference between an image alone and its values in `found`, computed in `batches`."""
     differences = dict.fromkeys(found, 0.0)
     ends = np.cumsum(batches) - 1
     # The last image of a small batch, and that of the last batch.
@@ -124,13 +115,13 @@ def latency(call, signature, inputs, options, size, seconds):
 
 
 def check_signature(folder, call, described, batches, seconds):
-    """Compares a signature's answers with the run's and takes the time of it."""
+    """Compares a signature's outputs with the run's, and measures its latency."""
     name = described["name"]
     inputs, options = read_inputs(folder, described["inputs"])
     found = call_in_batches(call, name, inputs, options, batches)
     alone = dict.fromkeys(found)
     if described["alone"]:
-        # The last bits of an answer depend on the batch, and a long search makes much of them: a short one does not.
+        # The last bits of an output depend on the batch, and a long search amplifies them: a short one does not.
         brief = {
             option: np.array(value["brief"], value["dtype"])
             for option, value in described["inputs"].items()
@@ -153,7 +144,7 @@ def check_signature(folder, call, described, batches, seconds):
 
 
 def check_composition(folder, calls, described, batches):
-    """The largest difference between encoder and decoder, one after the other, and the whole."""
+    """The largest difference between encoder followed by decoder, and full."""
     inputs, options = read_inputs(folder, described["inputs"])
     code = call_in_batches(calls["encoder"], "encode", inputs, options, batches)
     composed = call_in_batches(calls["decoder"], "decode", code, {}, batches)
@@ -162,7 +153,7 @@ def check_composition(folder, calls, described, batches):
 
 
 def main():
-    """Answers the request in a folder."""
+    """Carries out the request in a folder."""
     folder = Path(sys.argv[1])
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     hide(request["hidden"])

@@ -1,4 +1,4 @@
-"""What is exported of a reconstructor: its parts, their signatures, and what goes in and comes out by name."""
+"""The parts of a reconstructor that are exported, with their signatures and named inputs and outputs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Tensor:
         kind: `image` (float in [0, 1]), `code`, `bytes` (the content of image files) or `option` (a scalar).
         shape: With None for the batch.
         dtype: `float32`, `string` or `int32`.
-        default: What an option is where a caller has no reason to choose otherwise.
+        default: Default value of an option.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Tensor:
 
     @property
     def spec(self) -> tf.TensorSpec:
-        """As TensorFlow says it."""
+        """As TensorFlow describes it."""
         return tf.TensorSpec(self.shape, self.dtype, name=self.name)
 
     def as_json(self) -> dict[str, Any]:
-        """As manifest.json says it."""
+        """As manifest.json describes it."""
         described: dict[str, Any] = {"name": self.name, "kind": self.kind, "dtype": self.dtype, "shape": self.shape}
         if self.kind == "image":
             described["range"] = [0, 1]
@@ -47,7 +47,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function that an export offers by name.
+    """A function that an export offers under a name.
 
     Args:
         name: Such as `encode`.
@@ -67,7 +67,7 @@ class Signature:
         return any(tensor.kind == "bytes" for tensor in self.inputs)
 
     def as_json(self) -> dict[str, Any]:
-        """As manifest.json says it."""
+        """As manifest.json describes it."""
         return {
             "name": self.name,
             "inputs": [tensor.as_json() for tensor in self.inputs],
@@ -77,12 +77,12 @@ class Signature:
 
 @dataclass(frozen=True)
 class Part:
-    """Something that is exported on its own.
+    """A model that is exported on its own.
 
     Args:
         name: `encoder`, `decoder` or `full`.
-        signatures: The first takes arrays; the others do the same for encoded image files.
-        searches: Whether the code is found by optimisation, in a loop that takes gradients.
+        signatures: The first takes arrays; the others take encoded image files.
+        searches: Whether the code is found by optimisation, in a loop with gradients.
     """
 
     name: str
@@ -96,9 +96,7 @@ class Part:
 
     @property
     def default(self) -> Signature:
-        """`serving_default`, which programs call that know no name: the main signature without its options, and only
-        the first of its outputs.
-        """
+        """`serving_default`, for programs that name no signature: the main one without options, first output only."""
         main, output = self.main, self.main.outputs[0]
 
         def call(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -109,11 +107,11 @@ class Part:
 
 
 def parts_of(model: Reconstructor, dataset: Dataset, names: Iterable[str]) -> list[Part]:
-    """The parts of a reconstructor, ready to be written.
+    """The parts of a reconstructor.
 
     Args:
         model: Computes in float32.
-        dataset: How image files are read and brought to the model's shape.
+        dataset: How image files are read and fitted to the model's shape.
         names: Which parts.
     """
     height, width, channels = model.image_shape
@@ -134,7 +132,7 @@ def parts_of(model: Reconstructor, dataset: Dataset, names: Iterable[str]) -> li
         return {name: known_shape(image, sizes[name]) for name, image in model.decode(code).items()}
 
     def known_shape(image: tf.Tensor, size: tuple[int, ...]) -> tf.Tensor:
-        # Nearest upsampling forgets the size of maps in a graph; whoever reads the signature should see it.
+        # Nearest upsampling loses the size of maps in a graph; the signature should show it.
         return image if image.shape[1:].is_fully_defined() else tf.reshape(image, (-1, *size))
 
     code = Tensor("code", "code", (None, *model.decoder.input_shape[1:]))

@@ -1,4 +1,4 @@
-"""Why a format does not take a part: which layer it is, and what to change in the spec."""
+"""Why a format cannot hold a part: names the layer, and what to change in the spec."""
 
 import re
 import tempfile
@@ -13,23 +13,23 @@ import tensorflow as tf
 from architectures.reconstructors.base import Reconstructor
 from builders.spec import Spec
 from common.errors import RequestError
+from workflows.command_line import captured
 from workflows.export.formats import format_called
 from workflows.export.parts import Part, Signature, Tensor
-from workflows.export.quiet import quietly
 
 _PLACED = re.compile(r"(encoder|code|decoder)_(\d+)_")
-_MOST = 300  # characters of a converter's own words
+_MOST = 300  # characters of a converter's message
 
 
 def refuse(part: Part, format: str, model: Reconstructor, spec: Spec, error: Exception) -> RequestError:
-    """The line to refuse a part with: converts its layers one by one until one fails.
+    """The error for a part that a format cannot hold: converts its layers one by one until one fails.
 
     Args:
-        part: What was to be written.
+        part: The part.
         format: The format that failed.
         model: The reconstructor.
         spec: Its spec.
-        error: What the converter raised.
+        error: The converter's error.
     """
     for stack, layer in _layers(part, model):
         reason = _failure(layer, format)
@@ -41,7 +41,7 @@ def refuse(part: Part, format: str, model: Reconstructor, spec: Spec, error: Exc
 
 
 def refuse_search(part: Part, format: str) -> RequestError:
-    """The line to refuse a search with."""
+    """The error for a search for latents in a format without gradients."""
     return RequestError(
         f"encoder.latents: {format} cannot hold the {part.name}: without an encoder, a code is found by gradient "
         "descent through the decoder; export the decoder alone with --part decoder, or use --format savedmodel"
@@ -60,15 +60,15 @@ def _layers(part: Part, model: Reconstructor) -> Iterator[tuple[keras.Model, ker
 
 
 def _failure(layer: keras.Operation, format: str) -> str | None:
-    """Why a format does not take a layer alone; None where it does, and answers as the layer."""
+    """Why a format cannot hold a layer alone; None where it can, and its outputs equal the layer's."""
     if not isinstance(layer.input, keras.KerasTensor):
-        return None  # several inputs: a concatenation, which every format knows
+        return None  # several inputs: a concatenation, which every format supports
     shape, outputs = layer.input.shape, keras.tree.flatten(layer.output)
     names = [f"output_{index}" for index in range(len(outputs))]
 
     def call(value: tf.Tensor) -> dict[str, tf.Tensor]:
-        answers = keras.tree.flatten(layer(value))
-        return {name: tf.cast(answer, tf.float32) for name, answer in zip(names, answers)}
+        outputs = keras.tree.flatten(layer(value))
+        return {name: tf.cast(output, tf.float32) for name, output in zip(names, outputs)}
 
     signature = Signature(
         "call",
@@ -81,18 +81,18 @@ def _failure(layer: keras.Operation, format: str) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layer"
         try:
-            with quietly():
+            with captured(1, 2):
                 form.write(Part("layer", (signature,)), path, "float32", ())
                 found = form.load(str(path))("call", {"value": sample})
-        except Exception as error:  # a converter raises whatever it stumbles over
+        except Exception as error:  # converters raise errors of any type
             return _first_line(error)
     expected = {name: value.numpy() for name, value in call(tf.constant(sample)).items()}
     wrong = [name for name in names if not np.allclose(found[name], expected[name], rtol=1e-3, atol=1e-3)]
-    return "it answers something else there" if wrong else None
+    return "its outputs differ there" if wrong else None
 
 
 def _place(stack: keras.Model, layer: keras.Operation, spec: Spec) -> str:
-    """The layer's path in the spec, as far as its name tells."""
+    """The layer's path in the spec, as far as its name shows it."""
     kind = type(layer).__name__
     if layer is stack:
         return "encoder.backbone"
@@ -107,7 +107,7 @@ def _place(stack: keras.Model, layer: keras.Operation, spec: Spec) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """What a converter says, without its trace and its addresses."""
+    """The first line of a converter's message."""
     text = str(error)
     missing = re.search(r"(?:Unsupported ops: Counter\(\{|'tf\.)([\w']+)", text)
     if missing:

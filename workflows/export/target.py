@@ -1,12 +1,17 @@
-"""What an export is to write, and whether it may: decided before TensorFlow is loaded."""
+"""Where an export is written: checks before TensorFlow is loaded, and replaces the folder as a whole."""
 
+import contextlib
+import ctypes
 import os
-from collections.abc import Mapping, Sequence
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import filelock
 from safetensors import SafetensorError, safe_open
 
 from common.errors import RequestError
@@ -15,29 +20,28 @@ from common.program import installed
 from run_directory.checkpoints import Checkpoint
 from run_directory.run import Run
 from workflows.export.formats import format_called, format_names
-from workflows.export.manifest import CHANGED, NAME, find_problems, hash_of, read_manifest
-from workflows.export.staging import keep_entry, link_or_copy
-from workflows.export.walk import TRAVEL
+from workflows.export.manifest import CHANGED, NAME, TRAVEL, find_problems, hash_of, read_manifest
 from workflows.outputs import COPY_RUN, check_writable
 
 PARTS = ("encoder", "decoder", "full")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @dataclass(frozen=True)
 class Target:
-    """A request that may be carried out.
+    """A checked request to export.
 
     Args:
         run: The run.
-        checkpoint: The state of it that is exported, held until then.
-        asked: `best`, `last` or a step, as asked for.
+        checkpoint: The checkpoint, held open until it is exported.
+        asked: `best`, `last` or a step, as requested.
         parts: Names of the parts to write.
-        format: `savedmodel`, `litert` or `onnx`.
+        format: Name of a format.
         precision: Of the weights.
-        origin: Hashes of the spec and the checkpoint: what the export is made of.
-        previous: The manifest of the export that is there and of the same origin; the new one is added to it.
-        others: Paths in the export that is there of what no export wrote; they stay in it.
-        remark: Why the checkpoint is not the one asked for, where it is damaged.
+        origin: Hashes of the spec and the checkpoint.
+        previous: The manifest of an existing export of the same origin, which the new models are added to.
+        others: Paths in the existing export that no export wrote; they are kept.
+        remark: Why the checkpoint is another than requested, where that one is damaged.
     """
 
     run: Run
@@ -53,7 +57,7 @@ class Target:
 
     @property
     def folder(self) -> Path:
-        """Where the export ends up."""
+        """The export's folder."""
         return self.run.export_dir
 
     def location(self, part: str) -> str:
@@ -61,23 +65,23 @@ class Target:
         return format_called(self.format).location(part, self.precision)
 
     def kept_models(self) -> list[dict[str, Any]]:
-        """Entries of the previous manifest that stay."""
+        """Entries of the previous manifest that are kept."""
         if self.previous is None:
             return []
         replaced = {self.location(part) for part in self.parts}
         return [model for model in self.previous["models"] if model["path"] not in replaced]
 
     def keep(self, folder: Path) -> dict[str, dict[str, Any]]:
-        """Gives the files of models that stay a place in the new export; returns what the manifest said of them."""
+        """Copies the files of kept models into the new export; returns their entries in the manifest."""
         names = [name for model in self.kept_models() for name in model["files"]]
         for name in names:
-            link_or_copy(self.folder / name, folder / name)
+            _link_or_copy(self.folder / name, folder / name)
         return {} if self.previous is None else {name: self.previous["files"][name] for name in names}
 
     def keep_others(self, folder: Path) -> None:
-        """Gives what no export wrote its place in the new export, where that has nothing of the name."""
+        """Copies what no export wrote into the new export, where the path is free."""
         for name in self.others:
-            keep_entry(self.folder / name, folder / name)
+            _keep_entry(self.folder / name, folder / name)
 
 
 def choose_target(
@@ -88,14 +92,14 @@ def choose_target(
     checkpoint: str = "best",
     force: bool = False,
 ) -> Target:
-    """Checks a request against what there is.
+    """Checks a request against the run and its existing export.
 
-    An export of the same spec and checkpoint is added to, part by part and format by format. What is there already, or
-    was made of something else, is replaced only with `force`.
+    New models are added to an export of the same spec and checkpoint. Models that exist already, and exports of
+    another origin, are replaced only with `force`.
 
     Raises:
-        RequestError: The format has no such precision, there is no such checkpoint, an export is in the way, or the run
-            cannot be written to.
+        RequestError: The format has no such precision, there is no such checkpoint, an export is in the way, or the
+            run is not writable.
     """
     offered = format_called(format)
     if precision not in offered.PRECISIONS:
@@ -131,7 +135,7 @@ def choose_target(
 
 
 def _manifest_in(folder: Path, force: bool) -> Mapping[str, Any] | None:
-    """The manifest of what is there; None where it cannot be read and all is to be replaced."""
+    """The manifest of the existing export; None where it cannot be read and `force` replaces everything."""
     try:
         manifest = read_manifest(folder)
         for model in manifest["models"]:
@@ -153,7 +157,7 @@ def _check_addition(
     origin: Mapping[str, str],
     locations: Sequence[str],
 ) -> None:
-    """Refuses to add models at `locations` to an export where something there would be lost or could not stay."""
+    """Refuses to add models at `locations` where that would lose or overwrite something in the export."""
     if manifest.get("origin") != origin:
         step = manifest.get("checkpoint", {}).get("step", "?")
         raise RequestError(
@@ -166,7 +170,7 @@ def _check_addition(
     if there := [place for place in locations if place in models]:
         raise RequestError(f"{folder / there[0]}: was exported already; replace it with --force")
     edited = [name for name, words in problems.items() if name in manifest["files"] and words.startswith(CHANGED)]
-    # Somebody's own file is in the way where a model is to be written: at its place, above it or inside it.
+    # A user's own file is in the way of a model: at its path, above it or inside it.
     edited += [
         name
         for name in problems
@@ -192,3 +196,94 @@ def _content_hash(path: Path) -> str:
             return str((file.metadata() or {}).get("sha256", ""))
     except (SafetensorError, OSError) as error:
         raise RequestError(f"{path}: cannot be read as a checkpoint ({error}); use another with --checkpoint") from None
+
+
+@contextlib.contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Yields a new folder beside `target`, which replaces it as a whole at the end, or not at all after an error.
+
+    Leftovers of a killed process are removed by the next.
+
+    Raises:
+        RequestError: Another process holds the lock, the lock is a link, or the parent folder is not writable.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    held = target.with_name(f".{target.name}.lock")
+    if held.is_symlink():
+        raise RequestError(f"{held}: is a link, which a run never holds; remove it")
+    lock = filelock.FileLock(held)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RequestError(f"{target}: another process is exporting this run; wait for it to end") from None
+    except OSError as error:
+        raise RequestError(f"{target}: cannot be written to ({error.strerror}); copy the run elsewhere") from None
+    try:
+        _clean(target)
+        folder = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+        folder.mkdir()
+        try:
+            yield folder
+            _flush(folder)
+            _swap(folder, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+def _clean(target: Path) -> None:
+    """Restores the folder that a process killed between two renames had set aside, and removes other leftovers."""
+    for left in target.parent.glob(f".{target.name}-*"):
+        if left.name.endswith("-previous") and not target.exists() and not left.is_symlink():
+            left.rename(target)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _swap(folder: Path, target: Path) -> None:
+    """Moves `folder` to `target`; the previous content is at `folder` afterwards, or removed."""
+    if not target.exists():
+        folder.rename(target)
+    elif not _exchange(folder, target):
+        previous = target.with_name(f"{folder.name}-previous")
+        target.rename(previous)
+        folder.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchanges two folders atomically; False where this system or file system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    return rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
+
+
+def _link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _keep_entry(source: Path, target: Path) -> None:
+    """Copies a file, a link or a folder as it is; does nothing where the target exists."""
+    if os.path.lexists(target) or any(parent.exists() and not parent.is_dir() for parent in target.parents):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link_or_copy)
+    elif source.is_file():
+        _link_or_copy(source, target)

@@ -1,1 +1,1 @@
-"""Pictures of results, drawn with Matplotlib's object interface: no window, no global state, safe in any thread."""
+"""Figures, drawn with Matplotlib's object interface: no window, no global state, safe in any thread."""

@@ -1,5 +1,6 @@
-"""What an architecture diagram shows, and in which order: a network's structure → sections of pieces."""
+"""The content and order of an architecture diagram: a network's structure → sections of pieces."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,18 +8,16 @@ from pathlib import Path
 from builders.spec import LossTerm, Spec
 from workflows.network import Row, Stage, Structure
 from workflows.plotting import diagram
-from workflows.plotting.diagram import Block, Piece, Scale, count_words, name_lines, shape_words
-from workflows.plotting.diagram_groups import Branches, Chain, Group, Offshoot, Terms
-from workflows.plotting.fusion_diagram import Fusion, Step
-from workflows.plotting.pen import Line
-from workflows.plotting.repeats import given_name, repeats
+from workflows.plotting.diagram import Block, Line, Piece, Scale, count_words, name_lines, shape_words
+from workflows.plotting.diagram_groups import Branches, Chain, Fusion, Group, Offshoot, Step, Terms
 
 FROZEN_PANEL, PANEL = "#eef5fa", "#f5f5f7"
+_LONGEST_PERIOD = 4  # layers in what repeats
 
 
 @dataclass(frozen=True)
 class Section:
-    """Pieces that belong together; with a heading they stand on a panel of their own."""
+    """Pieces that belong together; with a heading they are drawn on a panel."""
 
     pieces: Sequence[Piece]
     heading: list[Line] = field(default_factory=list)
@@ -61,7 +60,7 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
 
 
 def _to_network(described: Structure, spec: Spec, scale: Scale) -> Iterator[Block]:
-    """What happens to an image before the network's own preprocessing."""
+    """The steps before the network's own preprocessing."""
     height, width, channels = described.image_shape[1:]
     size = spec.encoder.input_size
     if channels == 1:
@@ -78,7 +77,7 @@ def _stage(stage: Stage, scale: Scale) -> Block:
 
 
 def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]) -> Iterator[Section]:
-    """Taps brought together: on lanes where there are several, else in line."""
+    """The fusion of taps: on lanes where there are several, else in line."""
     fuse = spec.encoder.fuse
     rows = described.sections["fusion"]
     projections = {row.name: row for row in rows if row.name.startswith("project_")}
@@ -148,7 +147,7 @@ def _numbers(shape: tuple) -> int:
 
 
 def _image(spec: Spec, scale: Scale, output: str, title: str, shape: tuple) -> list[Piece]:
-    """A reconstructed image, and the terms of the loss that judge it."""
+    """A reconstructed image and its loss terms."""
     terms = [_term(name, term) for name, term in spec.loss.items() if term.output == output]
     picture = diagram.Picture(scale, shape, title, sharp=False)
     heading = [Line("loss", 8, bold=True), Line("against the original", faint=True)]
@@ -229,3 +228,30 @@ def _weights_words(weights: str) -> str:
     if weights == "none":
         return "random weights"
     return f"weights: {Path(weights).name}"
+
+
+def repeats(rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], int]]:
+    """Cuts a stack into (layers, number of repetitions); only three or more repetitions are joined."""
+    start = 0
+    signs = [_sign(row) for row in rows]
+    while start < len(rows):
+        period, times = 1, 1
+        for length in range(1, _LONGEST_PERIOD + 1):
+            count = 1
+            while signs[start + count * length : start + (count + 1) * length] == signs[start : start + length]:
+                count += 1
+            if count >= 3 and count * length > period * times:
+                period, times = length, count
+        yield rows[start : start + period], times
+        start += period * times
+
+
+def _sign(row: Row) -> tuple:
+    """Equal for rows that are drawn alike."""
+    inside = tuple(tuple(map(_sign, stack)) for stack in row.inside)
+    return (given_name(row), row.kind, row.shape, row.trainable, row.frozen, row.details, inside)
+
+
+def given_name(row: Row) -> str:
+    """A layer's name in the spec; empty where it was named after its position."""
+    return "" if re.fullmatch(rf".+_\d+_{row.kind.lower()}", row.name) else row.name

@@ -1,7 +1,8 @@
-"""Training curves of one run, and of several on top of each other."""
+"""Training curves of one run or several, and histograms of metrics over the images of a split."""
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from workflows.plotting.style import FAINT, INK, SERIES, log_scale, new_figure, quiet_axes, save, style
-from workflows.plotting.writing import one_line
+from workflows.plotting.style import (
+    BASELINE,
+    FAINT,
+    INK,
+    SERIES,
+    add_title,
+    log_scale,
+    new_figure,
+    one_line,
+    quiet_axes,
+    save,
+    style,
+)
 
 # Panels in this order, where history has the column: (column, axis label).
 _PANELS = (("loss", "Loss"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM"))
@@ -25,7 +37,7 @@ def save_loss_curve(
     Args:
         history: Columns of history.csv.
         path: The PNG to write.
-        best_epoch: Marked, where known.
+        best_epoch: Marked, if given.
         title: Above the panels.
 
     Returns:
@@ -80,7 +92,7 @@ def save_overlaid_curves(
 def _draw(axes: Axes, epochs: Sequence, values: Sequence, label: str, colour: str) -> None:
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     known = np.isfinite(numbers)
-    # Few epochs are points as well as a line; a single one would otherwise be invisible.
+    # Few epochs are drawn as points as well; a single one would otherwise be invisible.
     marker = "o" if known.sum() <= 15 else None
     axes.plot(
         np.asarray(epochs)[known],
@@ -111,7 +123,66 @@ def _finish(axes: Axes, label: str) -> None:
 def _legend_below(figure: Figure, title: str, columns: int = 3) -> None:
     handles: dict[str, Artist] = {}
     for line in (line for axes in figure.axes for line in axes.lines):
-        handles.setdefault(str(line.get_label()), line)  # not asked of the axes: they hide names like `_run`
+        handles.setdefault(str(line.get_label()), line)  # Axes.get_legend_handles_labels omits names like `_run`
     figure.legend(list(handles.values()), list(handles), loc="outside lower left", ncols=columns, fontsize=8.5)
-    if title:
-        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+    add_title(figure, title)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One panel: a metric's values, one per image.
+
+    Args:
+        label: Label of the axis, with the unit: `PSNR (dB)`.
+        values: One per image.
+        baseline: The mean of the same metric for each image's own mean colour.
+        decimals: Of the mean and the baseline in the legend.
+    """
+
+    label: str
+    values: Sequence[float] | np.ndarray
+    baseline: float
+    decimals: int
+
+
+def save_histograms(spreads: Sequence[Spread], path: str | os.PathLike, title: str = "") -> Path:
+    """Draws one histogram for each spread, with its mean and the baseline marked."""
+    with style():
+        figure = new_figure(4.4 * len(spreads), 3.4)
+        for axes, spread, colour in zip(figure.subplots(1, len(spreads), squeeze=False)[0], spreads, SERIES):
+            _draw_histogram(axes, spread, colour)
+        add_title(figure, title)
+        return save(figure, path)
+
+
+def _draw_histogram(axes: Axes, spread: Spread, colour: str) -> None:
+    values = np.asarray(spread.values, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        axes.hist(
+            finite, bins=_bins(finite, spread.baseline), color=colour, alpha=0.85, edgecolor="white", linewidth=0.8
+        )
+        mean = float(finite.mean())
+        axes.axvline(mean, color=INK, linewidth=1.4, label=f"mean {mean:.{spread.decimals}f}")
+    if np.isfinite(spread.baseline):
+        label = f"baseline {spread.baseline:.{spread.decimals}f}"
+        axes.axvline(spread.baseline, color=BASELINE, linewidth=1.4, linestyle=(0, (4, 2)), label=label)
+    axes.set_xlabel(spread.label)
+    axes.set_ylabel("images")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    quiet_axes(axes)
+    axes.grid(False, axis="x")
+    # Above the plot, so that no bar is behind it.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2, handlelength=1.6, fontsize=8.5)
+
+
+def _bins(values: np.ndarray, baseline: float) -> list[float]:
+    """Edges after Freedman and Diaconis: at least 5 bins where values differ, each at least 1/50 of the axis wide."""
+    low, high = float(values.min()), float(values.max())
+    shown = max(high, baseline) - min(low, baseline) if np.isfinite(baseline) else high - low
+    thinnest = max(shown / 50, 1e-6)
+    if high - low < thinnest:
+        middle = (low + high) / 2
+        return [middle - thinnest / 2, middle + thinnest / 2]
+    count = max(5, len(np.histogram_bin_edges(values, bins="fd")) - 1)
+    return np.linspace(low, high, min(count, int((high - low) / thinnest)) + 1).tolist()

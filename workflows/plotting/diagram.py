@@ -1,13 +1,23 @@
-"""The pieces of an architecture diagram: each knows its size, then draws itself along the line of flow."""
+"""Drawing in inches, and the pieces of an architecture diagram: each knows its size before it is drawn."""
 
 import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font
+from matplotlib.ft2font import LoadFlags
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon
 
 from workflows.network import Row
-from workflows.plotting.pen import Line, Pen, block_size
-from workflows.plotting.style import INK
+from workflows.plotting.style import INK, families, font_files, one_line
+
+POINT = 1 / 72
+# The faint colour of lines would be too light for text.
+FAINT_WORDS = "#5f6675"
+LINE = 1.42 * POINT  # height of a line of text, in inches for each point of its size
 
 TRAINED, FROZEN, WEIGHTLESS, CODE = "#e8994d", "#a9cfe8", "#e3e6ec", "#d9cdf0"
 EDGES = {TRAINED: "#a85f17", FROZEN: "#4d86ab", WEIGHTLESS: "#9aa1b0", CODE: "#7457b0"}
@@ -15,6 +25,139 @@ FLOW = "#4a5160"
 
 GAP = 0.17  # between pieces, in inches
 _LABEL_GAP = 0.07
+
+# How a drawing is layered.
+PANELS, GROUPS, LINES, BLOCKS, WORDS = range(1, 6)
+
+
+@lru_cache(maxsize=4096)
+def text_width(words: str, size: float, bold: bool = False) -> float:
+    """The width of a text in inches."""
+    font = get_font(font_files(words, bold))
+    font.set_size(size, 72)
+    font.set_text(words, 0.0, flags=LoadFlags.NO_HINTING)
+    return font.get_width_height()[0] / 64 * POINT
+
+
+class Pen:
+    """Draws in inches from the lower left corner of a figure.
+
+    Args:
+        figure: An empty figure.
+    """
+
+    def __init__(self, figure: Figure):
+        width, height = figure.get_size_inches()
+        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, width), ylim=(0, height))
+        self.axes.axis("off")
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str = "none",
+        edge: str = "none",
+        radius: float = 0.03,
+        thickness: float = 0.9,
+        layer: int = BLOCKS,
+    ) -> None:
+        """A rectangle with round corners whose lower left corner is (x, y)."""
+        shape = f"round,pad=0,rounding_size={min(radius, width / 2, height / 2)}"
+        patch = FancyBboxPatch(
+            (x, y),
+            width,
+            height,
+            shape,
+            facecolor=fill,
+            edgecolor=edge,
+            linewidth=thickness,
+            zorder=layer,
+        )
+        self.axes.add_patch(patch)
+
+    def polygon(self, points: Sequence[tuple[float, float]], fill: str, layer: int = BLOCKS) -> None:
+        """A filled shape without an edge."""
+        self.axes.add_patch(Polygon(points, closed=True, facecolor=fill, edgecolor="none", zorder=layer))
+
+    def circle(self, x: float, y: float, radius: float, fill: str, edge: str = "none", layer: int = BLOCKS) -> None:
+        """A disc around (x, y)."""
+        self.axes.add_patch(Circle((x, y), radius, facecolor=fill, edgecolor=edge, linewidth=0.9, zorder=layer))
+
+    def line(self, *points: tuple[float, float], arrow: bool = False, colour: str = INK) -> None:
+        """A line through points, with a head at its end if it is an arrow."""
+        self.axes.plot(*zip(*points), color=colour, linewidth=1, zorder=LINES)
+        if arrow:
+            head = FancyArrowPatch(
+                points[-2],
+                points[-1],
+                arrowstyle="-|>,head_length=3.2,head_width=1.7",
+                shrinkA=0,
+                shrinkB=0,
+                color=colour,
+                linewidth=1,
+                zorder=LINES,
+            )
+            self.axes.add_patch(head)
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        size: float = 7.5,
+        bold: bool = False,
+        colour: str = INK,
+        align: str = "center",
+        upright: bool = False,
+    ) -> None:
+        """One line of words, (x, y) being the middle of its height; `upright` words read from below."""
+        self.axes.text(
+            x,
+            y,
+            words,
+            family=families(words),
+            size=size,
+            weight="bold" if bold else "normal",
+            color=colour,
+            ha=align,
+            va="center_baseline" if not upright else "center",
+            rotation=90 if upright else 0,
+            zorder=WORDS,
+        )
+
+    def lines(self, x: float, top: float, lines: Sequence["Line"], align: str = "center") -> None:
+        """Several lines of words below `top`."""
+        for line in lines:
+            self.text(x, top - line.height / 2, line.words, line.size, line.bold, line.colour, align)
+            top -= line.height
+
+
+class Line:
+    """A line of text with its style."""
+
+    def __init__(self, words: str, size: float = 7.2, bold: bool = False, faint: bool = False):
+        self.words = one_line(words)
+        self.size = size
+        self.bold = bold
+        self.colour = FAINT_WORDS if faint else INK
+
+    @property
+    def width(self) -> float:
+        """In inches."""
+        return text_width(self.words, self.size, self.bold)
+
+    @property
+    def height(self) -> float:
+        """In inches, with the room to the next line."""
+        return self.size * LINE
+
+
+def block_size(lines: Sequence[Line]) -> tuple[float, float]:
+    """Width and height of a block of lines, in inches."""
+    return max((line.width for line in lines), default=0.0), sum(line.height for line in lines)
 
 
 class Scale:
@@ -29,7 +172,7 @@ class Scale:
         self._octaves = max(5.0, math.log2(max(sides)))
 
     def height(self, shape: tuple) -> float:
-        """In inches; a vector is as low as a map of a single position."""
+        """In inches; that of a vector equals that of a 1×1 map."""
         return 0.2 + 1.25 * math.log2(_side(shape)) / self._octaves
 
     def width(self, shape: tuple) -> float:
@@ -48,7 +191,7 @@ def colour_of(row: Row) -> str:
 
 
 def shape_words(shape: Sequence[int | None]) -> str:
-    """`56×56×256`; a vector is so many numbers."""
+    """`56×56×256`; for a vector `4,096 numbers`."""
     if len(shape) == 2:
         return f"{shape[1]:,} numbers" if shape[1] else "?"
     return "×".join("?" if side is None else str(side) for side in shape[1:])
@@ -64,7 +207,7 @@ def count_words(count: float) -> str:
 
 
 def name_lines(name: str, widest: int = 17) -> list[str]:
-    """A name broken after its own separators, so that no line is longer than `widest` where that can be."""
+    """A name broken after its separators into lines of at most `widest` characters, where possible."""
     lines = [""]
     for part in re.findall(r"[^_./-]*[_./-]?", name):
         if lines[-1] and len(lines[-1]) + len(part) > widest:
@@ -74,25 +217,25 @@ def name_lines(name: str, widest: int = 17) -> list[str]:
 
 
 class Piece(ABC):
-    """Something on the line of flow. Sizes are in inches: `up` and `down` from the line, `enter` and `leave` from the
-    left edge, where the line meets it. `heart` is how far its blocks reach; `settle` says where labels begin."""
+    """A piece on the line of flow. Sizes are in inches: `up` and `down` from the line, `enter` and `leave` from the
+    left edge. `heart` is the extent of its blocks without labels; `settle` sets where labels begin."""
 
     width = up = down = heart = 0.0
     arrow = True  # whether the line that enters has a head
-    sticky = False  # whether it stays in one row with what stands before it
+    sticky = False  # whether it stays in one row with the piece before it
 
     @property
     def enter(self) -> float:
-        """Where the line of flow ends."""
+        """Where the line of flow enters."""
         return 0.0
 
     @property
     def leave(self) -> float:
-        """Where it goes on."""
+        """Where the line of flow leaves."""
         return self.width
 
     def settle(self, drop: float) -> None:  # noqa: B027 (most pieces have no labels)
-        """Takes the distance from the line of flow to labels, common to a row."""
+        """Sets the distance from the line of flow to labels, which is common to a row."""
 
     @abstractmethod
     def draw(self, pen: Pen, x: float, y: float) -> None:
@@ -100,7 +243,7 @@ class Piece(ABC):
 
 
 class Block(Piece):
-    """One layer: a box as high as its map is large and as wide as it has channels, and its label.
+    """One layer: a box whose height shows the size of its map and whose width shows its channels, and a label.
 
     Args:
         size: Width and height of the box.
@@ -138,12 +281,12 @@ class Block(Piece):
         self.bottom = (middle, y - self.down)
 
     def draw_box(self, pen: Pen, x: float, y: float, width: float, height: float) -> None:
-        """Draws what the label speaks of."""
+        """Draws the box."""
         pen.box(x, y, width, height, self.fill, EDGES[self.fill])
 
 
 class Picture(Block):
-    """An image: a little landscape in a frame, in grey where the images are grey."""
+    """An image: a small landscape in a frame, grey for grey images."""
 
     def __init__(self, scale: Scale, shape: tuple, title: str, sharp: bool = True):
         height = scale.height(shape)

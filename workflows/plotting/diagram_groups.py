@@ -1,12 +1,29 @@
-"""Pieces of an architecture diagram that hold others: stacks, groups, branches, and what hangs from the stream."""
+"""Pieces of an architecture diagram that contain others: chains, groups, branches, fusion, and side outputs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from workflows.plotting.diagram import FLOW, GAP, Piece, flow
-from workflows.plotting.pen import BLOCKS, GROUPS, LINES, Line, Pen, block_size
+from workflows.plotting.diagram import (
+    BLOCKS,
+    EDGES,
+    FLOW,
+    GAP,
+    GROUPS,
+    LINES,
+    WEIGHTLESS,
+    Block,
+    Line,
+    Pen,
+    Piece,
+    block_size,
+    flow,
+)
 from workflows.plotting.style import FAINT, INK
 
 _BRANCH_GAP = 0.16
+_PITCH = 0.36  # of lanes
+_CHIP = 0.22  # height of a step
+_BAR = 0.25  # width
 _SUM = 0.075  # radius of the circle in which streams are added
 
 
@@ -47,9 +64,9 @@ class Group(Piece):
     """A chain in a rounded box with a heading; a Residual's bypass runs above it, into a sum.
 
     Args:
-        chain: What is inside.
-        heading: The first line is its kind.
-        bypass: Whether what enters is also added to what leaves.
+        chain: Its content.
+        heading: The first line is its type.
+        bypass: Whether its input is added to its output.
     """
 
     arrow = False
@@ -89,7 +106,7 @@ class Group(Piece):
 
 
 class Branches(Piece):
-    """Parallel stacks, one below the other, in a rounded box; an empty one passes what enters."""
+    """Parallel stacks, one below the other, in a rounded box; an empty one passes its input."""
 
     arrow = False
     _PAD = 0.12
@@ -145,7 +162,7 @@ def _draw_group_box(pen: Pen, piece: Group | Branches, x: float, y: float, headi
 
 
 class Terms(Piece):
-    """The terms of the loss that judge one image."""
+    """The loss terms of one image."""
 
     sticky = True
 
@@ -161,7 +178,7 @@ class Terms(Piece):
 
 
 class Offshoot(Piece):
-    """Where a second image leaves the stream, which goes on; `hanging` is drawn below the row."""
+    """A side output; `hanging` is drawn below the row."""
 
     width = 0.12
     arrow = False
@@ -179,3 +196,81 @@ class Offshoot(Piece):
 
     def draw(self, pen: Pen, x: float, y: float) -> None:
         pen.circle(x + self.width / 2, y, 0.04, FLOW, layer=LINES)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step on the lane of a tap: its label and colour."""
+
+    words: str
+    fill: str = WEIGHTLESS
+
+    @property
+    def width(self) -> float:
+        """Of its box, in inches."""
+        return Line(self.words, 7).width + 0.16
+
+
+class Fusion(Piece):
+    """Several taps, each on its lane, resized and joined by a bar; the deepest is on the line of flow.
+
+    Args:
+        network: All blocks of the frozen network; the lanes are below their labels.
+        lanes: Tapped blocks in the order of their depth, each with its steps; at least two.
+        bar: Label of the bar.
+    """
+
+    sticky = True
+
+    def __init__(self, network: Sequence[Block], lanes: Sequence[tuple[Block, Sequence[Step | None]]], bar: str):
+        self.network = network
+        # Deepest first, so that no lanes cross.
+        self.lanes = list(reversed(lanes))
+        self.bar = bar
+        columns = zip(*(steps for _, steps in lanes))
+        self._columns = [max((step.width for step in column if step), default=0.0) for column in columns]
+        self.width = sum(width + 0.2 for width in self._columns if width) + _BAR
+        self.up = 0.25
+        self.settle(0.0)
+
+    @property
+    def enter(self) -> float:
+        return self._starts()[0]
+
+    def settle(self, drop: float) -> None:
+        first = max(block.down for block in self.network) + 0.2
+        self._levels = [0.0, *(first + _PITCH * index for index in range(len(self.lanes) - 1))]
+        self.down = self._levels[-1] + 0.25
+
+    def _starts(self) -> list[float]:
+        """Left edge of the first box on each lane."""
+        starts = []
+        for _, steps in self.lanes:
+            x = 0.0
+            for width, step in zip(self._columns, steps):
+                if step:
+                    break
+                x += width + 0.2 if width else 0.0
+            starts.append(x)
+        return starts
+
+    def draw(self, pen: Pen, x: float, y: float) -> None:
+        bar = x + self.width - _BAR
+        for (block, steps), level, start in zip(self.lanes, self._levels, self._starts()):
+            if level:
+                middle, bottom = block.bottom
+                flow(pen, (middle, bottom - 0.03), (middle, y - level), (x + start, y - level))
+            left = x
+            before = None
+            for width, step in zip(self._columns, steps):
+                if step:
+                    if before is not None:
+                        flow(pen, (before, y - level), (left, y - level))
+                    pen.box(left, y - level - _CHIP / 2, width, _CHIP, step.fill, EDGES[step.fill])
+                    pen.text(left + width / 2, y - level, step.words, 7)
+                    before = left + width
+                left += width + 0.2 if width else 0.0
+            if before is not None:
+                flow(pen, (before, y - level), (bar, y - level))
+        pen.box(bar, y - self.down + 0.05, _BAR, self.down + 0.15, WEIGHTLESS, EDGES[WEIGHTLESS])
+        pen.text(bar + _BAR / 2, y - self.down / 2 + 0.1, self.bar, 7.2, upright=True)

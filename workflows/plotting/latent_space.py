@@ -1,4 +1,4 @@
-"""Pictures of latent space: points by class, a decoded plane, strips between images, and the search's curve."""
+"""Figures of latent space: points by class, a decoded plane, strips between images, and the curve of a search."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,7 @@ from PIL import Image
 from common.files import atomic_file
 from common.fonts import undrawable
 from common.formatting import printable
-from workflows.plotting.style import INK, SERIES, log_scale, new_figure, quiet_axes, save, style
-from workflows.plotting.writing import one_line
+from workflows.plotting.style import SERIES, add_title, log_scale, new_figure, one_line, quiet_axes, save, style
 
 _MOST_POINTS = 5000
 _MOST_NAMED_CLASSES = 20
@@ -30,7 +29,7 @@ class Points:
     Args:
         places: float [n, 2].
         labels: int64 [n], -1 where there is no class.
-        name: What they are, for the panel's title.
+        name: Their name in the panel's title.
     """
 
     places: np.ndarray
@@ -79,7 +78,7 @@ def save_latent_space(
                 for label in classes
             ]
             figure.legend(handles=handles, loc="outside right center", fontsize=8.5)
-        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        add_title(figure, title)
         return save(figure, path)
 
 
@@ -126,12 +125,12 @@ def save_search_curve(path: str | os.PathLike, curve: np.ndarray, title: str) ->
         axes.set_ylabel("loss of the best restart")
         quiet_axes(axes)
         axes.legend(fontsize=8.5)
-        figure.suptitle(one_line(title), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=INK)
+        add_title(figure, title)
         return save(figure, path)
 
 
 def save_animation(path: str | os.PathLike, frames: Sequence[Path], seconds: float = 0.5) -> Path | None:
-    """Joins PNGs of one size into a GIF that loops and rests on the last; None where there are fewer than two."""
+    """Joins PNGs into a GIF that loops and pauses on the last; None with fewer than two."""
     if len(frames) < 2:
         return None
     pictures = []
@@ -148,7 +147,7 @@ def save_animation(path: str | os.PathLike, frames: Sequence[Path], seconds: flo
 
 
 def _limits(places: np.ndarray) -> np.ndarray:
-    """The middle 99 % of each axis and a tenth on either side: a few stray points must not shrink the rest."""
+    """The middle 99 % of each axis and a tenth on either side, so that outliers do not shrink the rest."""
     low, high = np.percentile(places, (0.5, 99.5), axis=0)
     room = np.maximum(high - low, 1e-6) * 0.1
     return np.stack([low - room, high + room], axis=1)
@@ -158,14 +157,14 @@ def _scatter(
     axes: Axes, places: np.ndarray, labels: np.ndarray, colours: Mapping[int, tuple], size: float, alpha: float
 ) -> None:
     shown = np.linspace(0, len(places) - 1, min(_MOST_POINTS, len(places))).astype(int)
-    # Neighbours in the table are often of one class, which would be drawn over the others.
+    # Neighbours in the table often share a class, which would be drawn over the others.
     shown = np.random.default_rng(0).permutation(shown)
     of_points = [colours.get(int(label), _CLOUD) for label in labels[shown]]
     axes.scatter(places[shown, 0], places[shown, 1], s=size, c=of_points, alpha=alpha, linewidths=0, rasterized=True)
 
 
 def _colours(classes: Sequence[int]) -> dict[int, tuple]:
-    """A colour for each class that there is, whatever its number."""
+    """A colour for each class, by its rank among the classes."""
     palette = matplotlib.colormaps["tab10" if len(classes) <= 10 else "tab20" if len(classes) <= 20 else "hsv"]
     if len(classes) <= palette.N and palette.N <= 20:
         return {label: palette(rank) for rank, label in enumerate(classes)}
@@ -175,6 +174,6 @@ def _colours(classes: Sequence[int]) -> dict[int, tuple]:
 def _name(label: int, class_names: Sequence[str]) -> str:
     if label >= len(class_names):
         return f"class {label}"
-    # Boxes alone would make classes of equally long names one.
+    # Classes whose names are drawn as boxes differ only by their numbers.
     number = f"class {label} " if undrawable(printable(class_names[label])) else ""
     return f"{number}{one_line(class_names[label])}"

@@ -1,7 +1,6 @@
-"""Pictures of a sweep: the objective trial by trial, what it depends on, and how it depends on each parameter.
+"""Figures of a sweep: the objective by trial, by the value of each parameter, and the importance of parameters.
 
-The same three that Optuna draws, in the style of all our figures: Optuna's go through pyplot and change its settings
-for the whole process.
+Optuna draws the same three, but through pyplot, whose settings it changes for the whole process.
 """
 
 import functools
@@ -17,8 +16,19 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from workflows.command_line import complain
-from workflows.plotting.style import BASELINE, FAINT, SERIES, attempt, log_scale, new_figure, quiet_axes, save, style
-from workflows.plotting.writing import one_line
+from workflows.plotting.style import (
+    BASELINE,
+    FAINT,
+    SERIES,
+    add_title,
+    attempt,
+    log_scale,
+    new_figure,
+    one_line,
+    quiet_axes,
+    save,
+    style,
+)
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
 from workflows.sweep.space import Parameter, SearchSpace, value_text
@@ -34,8 +44,7 @@ def save_figures(
     """Draws history.png, slices.png and, where there are several parameters, importances.png.
 
     Returns:
-        The paths of what was drawn: nothing before two trials have finished. What could not be drawn is a line on
-        standard error.
+        The paths; none before two trials have finished. A figure that cannot be drawn is a line on standard error.
     """
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if len(finished) < 2:
@@ -64,12 +73,12 @@ def _history(trials: Sequence[FrozenTrial], finished: Sequence[FrozenTrial], obj
         line.append(best)
     numbers = [trial.number + 1 for trial in finished]
     axes.scatter(numbers, [trial.value or 0.0 for trial in finished], color=SERIES[0], s=22, label="trial", zorder=3)
-    # The best stays what it is until the last trial, also where that one failed.
+    # The line extends to the last trial, also if that failed.
     axes.step([*numbers, len(trials)], [*line, line[-1]], where="post", color=SERIES[1], label="best so far")
     for state, words, colour in ((TrialState.PRUNED, "pruned", FAINT), (TrialState.FAIL, "failed", BASELINE)):
         lost = [trial.number + 1 for trial in trials if trial.state == state]
         if lost:
-            # They have no objective: marks on the upper edge.
+            # Without an objective, they are marked on the upper edge.
             top = axes.get_xaxis_transform()
             axes.scatter(lost, [1.0] * len(lost), marker="x", color=colour, transform=top, clip_on=False, label=words)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -78,12 +87,12 @@ def _history(trials: Sequence[FrozenTrial], finished: Sequence[FrozenTrial], obj
     _scale(axes, finished)
     quiet_axes(axes)
     figure.legend(loc="outside lower center", ncols=4)
-    figure.suptitle("Objective by trial", x=0.02, ha="left", fontsize=10, fontweight="bold")
+    add_title(figure, "Objective by trial")
     return figure
 
 
 def _scale(axes: Axes, finished: Sequence[FrozenTrial]) -> None:
-    """A logarithmic scale where trials differ so much that a linear one would show the worst alone."""
+    """A logarithmic scale where a linear one would separate only the worst trials."""
     values = [trial.value or 0.0 for trial in finished]
     if min(values) > 0 and max(values) > _WIDE * min(values):
         log_scale(axes)
@@ -107,12 +116,12 @@ def _slices(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Obje
         bar.locator = MaxNLocator(integer=True)
         bar.update_ticks()
         bar.outline.set_visible(False)
-    figure.suptitle("Objective by value", x=0.02, ha="left", fontsize=10, fontweight="bold")
+    add_title(figure, "Objective by value")
     return figure
 
 
 def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[FrozenTrial]):
-    """One panel, of the trials in which the parameter exists; returns its points, for the colour bar."""
+    """One panel, of trials in which the parameter exists; returns its points, for the colour bar."""
     distribution = parameter.distribution
     first, *_, last = (trial.number + 1 for trial in finished)
     finished = [trial for trial in finished if parameter.path in trial.params]
@@ -143,16 +152,16 @@ def _slice(axes: Axes, parameter: Parameter, name: str, finished: Sequence[Froze
 
 
 def _importances(finished: Sequence[FrozenTrial], space: SearchSpace, objective: Objective) -> Figure | None:
-    """Each parameter's share of the objective's variance; None where all trials are equally good.
+    """The share of the objective's variance of each parameter that exists in every trial.
 
-    Of parameters that exist in every trial; None where those are fewer than two.
+    None with fewer than two such parameters, or where all trials are equally good.
     """
     common = set.intersection(*(set(trial.params) for trial in finished))
     if len(common) < 2 or len({trial.value for trial in finished}) < 2:
         return None
     study = optuna.create_study(direction=objective.direction)
     study.add_trials(finished)
-    # By the variance that each explains in a forest fitted to the trials (Hutter et al., ICML 2014).
+    # The variance that each explains in a forest fitted to the trials (Hutter et al., ICML 2014).
     shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
     ranked = sorted(((space.names[path], float(share)) for path, share in shares.items()), key=lambda pair: pair[1])
     if not ranked:
@@ -166,5 +175,5 @@ def _importances(finished: Sequence[FrozenTrial], space: SearchSpace, objective:
     quiet_axes(axes)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
-    figure.suptitle("Importance of each parameter", x=0.02, ha="left", fontsize=10, fontweight="bold")
+    add_title(figure, "Importance of each parameter")
     return figure

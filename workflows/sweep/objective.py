@@ -1,4 +1,4 @@
-"""What a sweep looks for: one number for a run, read off its history."""
+"""The objective of a sweep: one number of a run, from its history."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,17 @@ from builders.spec import Spec
 from builders.spec.catalogue import load_catalogue
 from common.errors import RequestError
 
-# Columns that tell how a training went, not how good it is.
+# Columns that do not measure quality.
 _NOT_OBJECTIVES = ("epoch", "step", "seconds", "images_per_second", "learning_rate")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A column of the history; a run counts with its best epoch.
+    """A column of the history, of which a run's best epoch counts.
 
     Args:
         column: Such as `val_psnr`.
-        direction: Which way is better, as Optuna says it.
+        direction: Which values are better, in Optuna's words.
     """
 
     column: str
@@ -27,18 +27,18 @@ class Objective:
 
     @classmethod
     def of(cls, spec: Spec) -> "Objective":
-        """What the spec's sweep looks for: `sweep.objective`, or else `training.monitor`."""
+        """The objective of a spec: `sweep.objective`, or else `training.monitor`."""
         named = spec.sweep.objective if spec.sweep is not None else None
         column = named or spec.training.monitor
         metric = column.removeprefix("val_")
-        # A metric counts only where the spec measures it: a loss term may bear the same name.
+        # The column may also be a loss term with the name of a metric that the spec does not measure.
         measured = metric in [choice.name for choice in spec.metrics]
         entry = load_catalogue().entry("metric", metric) if measured else None
         largest = entry is not None and entry.facts.get("direction") == "max"
         return cls(column, "maximize" if largest else "minimize")
 
     def is_better(self, value: float, other: float) -> bool:
-        """Whether a value beats another."""
+        """Whether a value is better than another."""
         return value > other if self.direction == "maximize" else value < other
 
     def series(self, history: Mapping[str, Sequence]) -> list[tuple[int, float]]:
@@ -64,7 +64,7 @@ class Objective:
         return max(values) if self.direction == "maximize" else min(values)
 
     def _column_in(self, history: Mapping[str, Sequence]) -> str:
-        """The column; without a validation split a run is judged by its training figures."""
+        """The column; that of training steps where there is no validation split."""
         validated = any(name.startswith("val_") for name in history)
         return self.column if self.column in history or validated else self.column.removeprefix("val_")
 

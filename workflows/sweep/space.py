@@ -1,4 +1,4 @@
-"""The search space: `sweep.parameters` of a spec → what Optuna draws from, and back."""
+"""The search space: `sweep.parameters` of a spec → Optuna's distributions, and values back to the spec."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from builders.spec import Sweep, SweepParameter
 from builders.spec.conditions import When, combinations, holds, in_order
 from common.errors import RequestError
 
-# Points of a grid are rounded to so many digits: 0.000215443 rather than 0.00021544346900318823.
+# Digits of the points of a grid: 0.000215443 instead of 0.00021544346900318823.
 _DIGITS = 6
 
 
@@ -23,10 +23,10 @@ class Parameter:
 
     Args:
         path: Such as `training.optimizer.Adam.learning_rate`.
-        distribution: What Optuna draws from.
+        distribution: Optuna's distribution.
         points: The grid's points as Optuna stores them; None for a range without steps.
         encoded: Whether Optuna stores values as JSON text, because it takes no mappings and lists.
-        when: Where it exists: path of other parameters → the values they have there; None: everywhere.
+        when: Condition under which it exists: path of other parameters → their values; None: always.
     """
 
     path: str
@@ -37,17 +37,17 @@ class Parameter:
 
     @property
     def options(self) -> Sequence[Any] | None:
-        """All values that Optuna may draw, as it stores them; None where they are endless."""
+        """All values that Optuna may draw, as it stores them; None for a continuous range."""
         if isinstance(self.distribution, IntDistribution):
             return range(self.distribution.low, self.distribution.high + 1)
         return self.distribution.choices if isinstance(self.distribution, CategoricalDistribution) else None
 
     def stored(self, value: Any) -> Any:
-        """What Optuna stores for a value of the spec."""
+        """A value of the spec as Optuna stores it."""
         return _encoded(value) if self.encoded else value
 
     def value(self, stored: Any) -> Any:
-        """What the spec gets for what Optuna stores."""
+        """A stored value as the spec takes it."""
         return json.loads(stored) if self.encoded else stored
 
 
@@ -66,52 +66,48 @@ class SearchSpace:
 
     @property
     def grid_size(self) -> int:
-        """How many combinations the grid has."""
+        """Number of combinations of the grid."""
         return self._count(self._points)
 
     @property
     def size(self) -> int | None:
-        """How many combinations `suggest` may draw; None where they are endless."""
+        """Number of combinations that `suggest` may draw; None for a continuous range."""
         options = self._options()
         return None if options is None else self._count(options)
 
     def combination(self, number: int) -> dict[str, Any]:
-        """The grid's combination of a number from 0; the last parameter changes fastest.
-
-        Returns:
-            Path → value as Optuna stores it, of the parameters that exist in it.
-        """
+        """The grid's combination of a number from 0; the last parameter changes fastest. Path → value as stored."""
         return self._combination(number, self._points)
 
     def untried(self, tried: Collection[str], start: int) -> dict[str, Any] | None:
-        """A combination that is not among those tried; None where all are, or they are endless.
+        """An untried combination; None where all were tried, or for a continuous range.
 
         Args:
-            tried: `key` of each that was.
-            start: Where among all combinations to begin to look.
+            tried: `key` of each tried combination.
+            start: Number of the combination to begin the search with.
         """
         options, size = self._options(), self.size
         if options is None or size is None:
             return None
-        # Of one combination more than were tried one is new.
+        # Among one more combination than were tried, one is new.
         numbers = ((start + index) % size for index in range(min(size, len(tried) + 1)))
         found = (self._combination(number, options) for number in numbers)
         return next((combination for combination in found if self.key(combination) not in tried), None)
 
     @staticmethod
     def key(stored: Mapping[str, Any]) -> str:
-        """The same for the same values, as Optuna stores them, and for no others."""
+        """A text that identifies a combination of stored values."""
         return json.dumps(stored, sort_keys=True)
 
     def _options(self) -> dict[str, Sequence[Any]] | None:
-        """Path → what `suggest` draws from; None where that is a range of numbers without end."""
+        """Path → the values that `suggest` draws from; None where a range is continuous."""
         options = {parameter.path: parameter.options for parameter in self.parameters}
         if any(drawn is None for drawn in options.values()):
             return None
         return {path: drawn for path, drawn in options.items() if drawn is not None}
 
     def _blocks(self) -> Iterator[tuple[dict[str, Any], list[str]]]:
-        """Values, as Optuna stores them, of parameters on which others depend → the others that then exist."""
+        """(stored values of parameters that others depend on, the others that exist with them)."""
         deciders = {path for when in self._conditions.values() for path in when or ()}
         conditions = {path: when for path, when in self._conditions.items() if path in deciders}
         by_path = {parameter.path: parameter for parameter in self.parameters}
@@ -135,11 +131,7 @@ class SearchSpace:
         raise IndexError(number)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Gives a trial those values that it lacks, drawn by the study's sampler.
-
-        Returns:
-            Path → value for the spec, of all parameters that then exist.
-        """
+        """Draws the missing values of a trial by the study's sampler. Path → value for the spec."""
         by_path = {parameter.path: parameter for parameter in self.parameters}
         for parameter in (by_path[path] for path in in_order(self._conditions)):
             distribution = parameter.distribution
@@ -154,7 +146,7 @@ class SearchSpace:
         return self.values(trial.params)
 
     def values(self, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Path → value for the spec, of what Optuna stores; those that are there."""
+        """Path → value for the spec, of stored values."""
         return {
             parameter.path: parameter.value(stored[parameter.path])
             for parameter in self.parameters
@@ -163,7 +155,7 @@ class SearchSpace:
 
 
 def value_text(value: Any, most: int = 40) -> str:
-    """A value as tables and pictures show it: four digits of a number, `{l1: 0.8, ssim: 0.2}`."""
+    """A value for tables and pictures: numbers with four digits, `{l1: 0.8, ssim: 0.2}`."""
     if isinstance(value, Mapping):
         text = "{" + ", ".join(f"{key}: {value_text(item)}" for key, item in value.items()) + "}"
     elif isinstance(value, list):
@@ -186,7 +178,7 @@ def _parameter(path: str, given: SweepParameter) -> Parameter:
         return Parameter(path, IntDistribution(first, last), whole, when=given.when)
     bounds, log = given.log or given.linear, given.log is not None
     if bounds is None:
-        raise RequestError(f"sweep.parameters.{path}: says no values; give values, log, linear or int")
+        raise RequestError(f"sweep.parameters.{path}: has no values; give values, log, linear or int")
     low, high = bounds
     points = _points(low, high, given.steps, log)
     return Parameter(path, FloatDistribution(low, high, log=log), points, when=given.when)
@@ -215,7 +207,7 @@ def _whole_points(low: int, high: int, steps: int | None) -> Sequence[int]:
 
 
 def _short_names(paths: list[str]) -> dict[str, str]:
-    """Path → the shortest end of it that is no other path's end as well, and no bare number."""
+    """Path → its shortest ending that is unique and not a bare number."""
     names = {}
     for path in paths:
         parts = path.split(".")

@@ -1,8 +1,7 @@
-"""A sweep: trials of a spec's values, one after the other, until there are as many as it asks for.
+"""A sweep: trains trials with different values of a spec, one after the other.
 
-Several processes may work on one sweep. Everything they agree on is on disk: trials in Optuna's storage, the runs of a
-trial in its attributes, who works on it in a lock. So a sweep that was stopped or killed anywhere goes on with the next
-call.
+Several processes may work on one sweep. Its whole state is on disk: trials in Optuna's storage, the runs of a trial in
+its attributes, and a lock for each trial in progress. So a stopped or killed sweep goes on at the next call.
 """
 
 import os
@@ -11,23 +10,21 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
-from builders.spec import LoadedSpec, load_spec
+from builders.spec import Sweep, load_spec
 from common.errors import RequestError
 from common.program import ROOT, typed
-from workflows.sweep.begin import begin
-from workflows.sweep.execution import Execution, SweepStopped, TrialFailed, TrialPruned
+from workflows.sweep.execution import Execution, StopSignals, SweepStopped, TrialFailed, TrialPruned
 from workflows.sweep.figures import save_figures
 from workflows.sweep.folder import SweepFolder
 from workflows.sweep.objective import Objective
-from workflows.sweep.process import StopSignals
-from workflows.sweep.progress import SweepProgress, time_left
 from workflows.sweep.results import (
     Result,
+    SweepProgress,
     best_of,
     collect,
     print_results,
@@ -36,13 +33,13 @@ from workflows.sweep.results import (
     write_tensorboard,
 )
 from workflows.sweep.space import SearchSpace, value_text
-from workflows.sweep.trials import Taken, Trials
+from workflows.sweep.study import Taken, Trials, begin
 
-# What trains a run, in a process of its own: the run's path follows.
+# The command that trains a run in its own process; the run's path is added.
 TRAINER = (sys.executable, str(ROOT / "cli.py"), "train")
 
 _SECONDS_BETWEEN_LOOKS = 1.0
-# So many trials that fail before their first step, and none that got further, mean that the values are not to blame.
+# After so many trials that fail before their first step, and none that got further, the values are not the reason.
 _FAILURES_TO_GIVE_UP = 3
 
 
@@ -54,14 +51,14 @@ def sweep(
     confirm_reset: Callable[[str], bool] | None = None,
     trainer: Sequence[str] = TRAINER,
 ) -> bool:
-    """Runs a sweep, or goes on with it, to its last trial; prints and writes what it found.
+    """Runs or resumes a sweep to its last trial; prints and writes the results.
 
     Args:
         spec: The spec's path.
         overrides: `path=value` settings over the spec.
         runs_dir: Where runs are kept.
         console: Where to print.
-        confirm_reset: Forget the trials there are, if it answers True to the question it is given.
+        confirm_reset: Called with a question; the sweep's trials are forgotten if it returns True.
         trainer: The command that trains a run, whose path is added.
 
     Returns:
@@ -69,7 +66,7 @@ def sweep(
 
     Raises:
         RequestError: The spec has no sweep, is not the one that the sweep began with, or cannot be trained.
-        SweepStopped: A signal asked for it.
+        SweepStopped: A signal requested it.
     """
     loaded = load_spec(spec, overrides)
     if loaded.spec.sweep is None:
@@ -82,7 +79,8 @@ def sweep(
     if study is None:
         console.print("nothing was changed")
         return True
-    work = _Sweep(loaded, SearchSpace(loaded.spec.sweep), folder, study, trainer, console)
+    trials = Trials(folder, study, loaded.spec, SearchSpace(loaded.spec.sweep), Objective.of(loaded.spec))
+    work = _Sweep(trials, loaded.spec.sweep, trainer, console)
     signals = StopSignals()
     with signals.listening():
         try:
@@ -95,131 +93,110 @@ def sweep(
     return work.conclude()
 
 
+@dataclass(frozen=True)
 class _Sweep:
-    """One process's part in a sweep."""
+    """The part of one process in a sweep."""
 
-    def __init__(
-        self,
-        loaded: LoadedSpec,
-        space: SearchSpace,
-        folder: SweepFolder,
-        study: optuna.Study,
-        trainer: Sequence[str],
-        console: Console,
-    ):
-        self._spec = loaded.spec
-        self._executions = loaded.spec.sweep.executions_per_trial if loaded.spec.sweep is not None else 1
-        self._space = space
-        self._folder = folder
-        self._study = study
-        self._trainer = trainer
-        self._console = console
-        self._objective = Objective.of(loaded.spec)
-        self._trials = Trials(folder, study, loaded.spec, space)
+    trials: Trials
+    spec: Sweep
+    trainer: Sequence[str]
+    console: Console
 
     def run(self, signals: StopSignals) -> None:
-        """Works on trials until none is left, and waits for those that other processes work on."""
-        self._introduce()
+        """Works on trials until none is left, and waits for those of other processes."""
+        self._print_introduction()
         waiting = False
-        progress = SweepProgress(self._console, self._space, self._objective, self._trials.count, self._executions)
-        with progress:
+        with SweepProgress(self.console, self.trials, self.spec.executions_per_trial) as progress:
             while not signals.count:
-                taken = self._trials.take()
+                taken = self.trials.take()
                 if taken is not None:
                     try:
                         self._work(taken, signals, progress)
                     finally:
                         taken.lock.release()
                     self._write()
-                    self._give_up_if_hopeless()
-                elif self._trials.others_at_work():
+                    self._stop_if_all_fail()
+                elif self.trials.others_running():
                     if not waiting:
-                        progress.say("waiting for the trials that other processes work on")
+                        progress.print("waiting for the trials of other processes")
                     waiting = True
                     time.sleep(_SECONDS_BETWEEN_LOOKS)
                 else:
                     return
         raise SweepStopped("", signals.number)
 
-    def _introduce(self) -> None:
-        ended, count = self._ended(), self._trials.count
-        sampler = self._spec.sweep.sampler if self._spec.sweep is not None else "grid"
-        trials = f"{count} trial{'s' * (count != 1)}"
-        each = f" of {self._executions} runs" if self._executions > 1 else ""
-        looked_for = "largest" if self._objective.direction == "maximize" else "smallest"
-        size = self._space.grid_size if sampler == "grid" else self._space.size
-        of = sampler if size is None else f"{sampler} of {size}"
-        self._console.print(
-            f"sweep {self._folder.path}: {trials}{each} ({of}), the {looked_for} {self._objective.column} wins"
-            + (f"; {ended} have ended" if ended else ""),
+    def _print_introduction(self) -> None:
+        trials, executions = self.trials, self.spec.executions_per_trial
+        ended, count = trials.ended(), trials.count
+        each = f" of {executions} runs" if executions > 1 else ""
+        wanted = "largest" if trials.objective.direction == "maximize" else "smallest"
+        size = trials.space.grid_size if self.spec.sampler == "grid" else trials.space.size
+        of = self.spec.sampler if size is None else f"{self.spec.sampler} of {size}"
+        self.console.print(
+            f"sweep {trials.folder.path}: {count} trial{'s' * (count != 1)}{each} ({of}), the {wanted} "
+            f"{trials.objective.column} wins" + (f"; {ended} have ended" if ended else ""),
             soft_wrap=True,
         )
 
-    def _ended(self) -> int:
-        return sum(trial.state.is_finished() for trial in self._study.get_trials(deepcopy=False))
-
-    def _time_left(self) -> str:
-        return time_left(self._study.get_trials(deepcopy=False), self._trials.count)
-
     def _work(self, taken: Taken, signals: StopSignals, progress: SweepProgress) -> None:
-        """Trains a trial and reports its result to the storage."""
-        trial, study, objective = taken.trial, self._study, self._objective
-        progress.begin(trial.number, taken.values, self._ended(), self._time_left(), taken.continued)
-        work = Execution(self._folder, objective, trial, taken.values, self._trainer, signals, progress)
+        """Trains the runs of a trial and stores its result."""
+        trial, trials = taken.trial, self.trials
+        progress.begin(taken)
+        work = Execution(trials, taken, self.trainer, signals, progress)
         try:
-            objectives = [work.value(execution) for execution in range(self._executions)]
+            objectives = [work.value(execution) for execution in range(self.spec.executions_per_trial)]
         except TrialFailed as failure:
             trial.set_user_attr("message", str(failure))
-            study.tell(trial, state=TrialState.FAIL)
+            trials.study.tell(trial, state=TrialState.FAIL)
             outcome = f"failed: {failure}"
         except TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
+            trials.study.tell(trial, state=TrialState.PRUNED)
             outcome = "pruned"
         else:
+            value = statistics.fmean(objectives)
             trial.set_user_attr("objectives", objectives)
-            study.tell(trial, statistics.fmean(objectives))
-            is_best = study.best_trial.number == trial.number
-            outcome = f"{objective.column} {value_text(statistics.fmean(objectives))}{', the best so far' * is_best}"
-        frozen = study.get_trials(deepcopy=False)[trial.number]
-        progress.end(frozen, outcome, self._ended(), self._time_left())
+            trials.study.tell(trial, value)
+            is_best = trials.study.best_trial.number == trial.number
+            outcome = f"{trials.objective.column} {value_text(value)}{', the best so far' * is_best}"
+        progress.end(trials.all()[trial.number], outcome)
 
-    def _give_up_if_hopeless(self) -> None:
-        trials = self._study.get_trials(deepcopy=False)
+    def _stop_if_all_fail(self) -> None:
+        trials = self.trials.all()
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
         names = [name for trial in trials for name in trial.user_attrs.get("runs", ())]
-        begun = any(self._folder.run(name).environment() for name in names)
+        begun = any(self.trials.folder.run(name).environment() for name in names)
         if len(failed) >= _FAILURES_TO_GIVE_UP and not begun:
             raise RequestError(
-                f"{self._folder.path}: {len(failed)} trials failed before their first step, the last with: "
+                f"{self.trials.folder.path}: {len(failed)} trials failed before their first step, the last with: "
                 f"{failed[-1].user_attrs.get('message', '')}; fix that and begin again with --reset"
             )
 
     def _write(self) -> list[Result]:
-        """Writes what is known so far."""
-        with self._folder.lock():
-            trials = self._study.get_trials(deepcopy=False)
-            results = collect(trials, self._space, self._folder)
-            write_table(results, self._space, self._objective, self._folder.table_path)
-            best = best_of(results, self._objective)
+        """Writes the results so far."""
+        with self.trials.folder.lock():
+            trials = self.trials.all()
+            results = collect(trials, self.trials.space, self.trials.folder)
+            write_table(results, self.trials.space, self.trials.objective, self.trials.folder.table_path)
+            best = best_of(results, self.trials.objective)
             if best is not None:
-                write_best(best, self._objective, self._folder)
-            write_tensorboard(results, trials, self._folder)
+                write_best(best, self.trials.objective, self.trials.folder)
+            write_tensorboard(results, trials, self.trials.folder)
         return results
 
     def conclude(self) -> bool:
-        """Prints the table of all trials, draws the pictures, and says where everything is."""
+        """Prints the table of all trials, draws the figures, and prints the paths."""
         results = self._write()
-        print_results(results, self._space, self._objective, self._console)
-        best = best_of(results, self._objective)
+        print_results(results, self.trials.space, self.trials.objective, self.console)
+        best = best_of(results, self.trials.objective)
         if best is None:
-            self._console.print(f"no trial has finished; what they printed is in {self._folder.path / 'logs'}")
+            self.console.print(f"no trial has finished; their output is in {self.trials.folder.path / 'logs'}")
             return False
-        with self._folder.lock():
-            pictures = save_figures(self._study.get_trials(deepcopy=False), self._space, self._objective, self._folder)
-        self._console.print(f"table: {self._folder.table_path}", soft_wrap=True)
+        with self.trials.folder.lock():
+            pictures = save_figures(self.trials.all(), self.trials.space, self.trials.objective, self.trials.folder)
+        self.console.print(f"table: {self.trials.folder.table_path}", soft_wrap=True)
         for picture in pictures:
-            self._console.print(f"picture: {picture}", soft_wrap=True)
-        self._console.print(
-            f"best: trial {best.number}; train it with {typed(f'train {self._folder.best_path}')}", soft_wrap=True
+            self.console.print(f"picture: {picture}", soft_wrap=True)
+        self.console.print(
+            f"best: trial {best.number}; train it with {typed(f'train {self.trials.folder.best_path}')}", soft_wrap=True
         )
         return True

@@ -17,8 +17,7 @@ from builders.images import fit_image, open_image, to_float
 from common.errors import RequestError
 from workflows.console import new_console
 from workflows.export import export as exporting
-from workflows.export.export import export
-from workflows.export.float32 import in_float32
+from workflows.export.export import export, in_float32
 from workflows.export.manifest import hash_of, problems_of, read_manifest
 from workflows.export.proof import ExportFailed
 from workflows.export.target import choose_target
@@ -133,7 +132,7 @@ def test_a_model_that_mixes_the_images_of_a_batch_is_refused(exported, monkeypat
 
     monkeypatch.setattr(Reconstructor, "decode", mixed)
     target = choose_target(run, "decoder", checkpoint="last", force=True)
-    with pytest.raises(ExportFailed, match="decode answers another image for an image alone than for the same image"):
+    with pytest.raises(ExportFailed, match="decode returns another image for an image alone than for the same image"):
         export(target, new_console())
     assert problems_of(run.export_dir) == []
 
@@ -169,7 +168,7 @@ def test_a_failed_proof_leaves_the_export_as_it_was(exported, monkeypatch):
 
     monkeypatch.setattr(exporting, "gather_samples", off_by_little)
     target = choose_target(run, "decoder", checkpoint="last", force=True)
-    with pytest.raises(ExportFailed, match="decode answers another image than the run: they differ by 2e-05"):
+    with pytest.raises(ExportFailed, match="decode returns another image than the run: they differ by 2e-05"):
         export(target, new_console())
     assert read_manifest(run.export_dir) == before and problems_of(run.export_dir) == []
     assert not list(run.path.glob(".export-*"))

@@ -16,7 +16,7 @@ from common.errors import RequestError
 from tests.specs import AUTOENCODER, write_spec
 from workflows.console import new_console
 from workflows.export import export as exporting
-from workflows.export.float32 import in_float32
+from workflows.export.export import in_float32
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import problems_of, read_manifest
 from workflows.export.target import choose_target

@@ -201,7 +201,7 @@ def test_a_strange_exif_block_turns_a_picture_as_pillow_does(block):
 
 
 def test_a_file_cut_short_inside_its_exif_is_upright():
-    from workflows.export.exif import orientation
+    from workflows.export.image_bytes import orientation
 
     exif = Pillow.Exif()
     exif[0x0112] = 6

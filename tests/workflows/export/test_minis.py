@@ -13,8 +13,7 @@ from builders.spec import load_spec
 from common.errors import RequestError
 from tests.test_specs import SPECS
 from workflows.console import new_console
-from workflows.export.export import export
-from workflows.export.float32 import in_float32
+from workflows.export.export import export, in_float32
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import problems_of
 from workflows.export.target import choose_target

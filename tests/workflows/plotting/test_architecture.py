@@ -14,8 +14,8 @@ from builders.spec import load_spec
 from tests.specs import loaded
 from workflows.network import Row, structure
 from workflows.plotting.architecture import draw_architecture, save_architecture
+from workflows.plotting.architecture_plan import repeats
 from workflows.plotting.diagram import count_words, name_lines, shape_words
-from workflows.plotting.repeats import repeats
 
 SPECS = Path(__file__).parents[3] / "specs"
 

@@ -2,8 +2,7 @@
 
 from PIL import Image
 
-from workflows.plotting.curves import save_loss_curve, save_overlaid_curves
-from workflows.plotting.histograms import Spread, save_histograms
+from workflows.plotting.curves import Spread, save_histograms, save_loss_curve, save_overlaid_curves
 
 
 def test_nothing_to_draw_draws_nothing(tmp_path):

@@ -13,10 +13,9 @@ from common.errors import RequestError
 from run_directory.folder import RunGone
 from tests.common.test_fonts import installed, make_font  # noqa: F401 (a fixture)
 from tests.specs import AUTOENCODER, loaded
-from workflows.plotting import style, writing
-from workflows.plotting.curves import save_loss_curve, save_overlaid_curves
+from workflows.plotting import style
+from workflows.plotting.curves import Spread, save_histograms, save_loss_curve, save_overlaid_curves
 from workflows.plotting.grid import Example, save_grid
-from workflows.plotting.histograms import Spread, save_histograms
 from workflows.plotting.latent_space import Points, save_latent_space, save_search_curve
 
 # Not a sign of the name may mean anything: not to TeX, not to a legend, not to XML.
@@ -93,7 +92,7 @@ def test_names_are_drawn_as_they_are(tmp_path, figure, drawn):
 @pytest.mark.parametrize("figure", FIGURES)
 def test_names_in_other_writing_use_the_fonts_there_are(tmp_path, figure, drawn, installed, capsys):  # noqa: F811
     make_font(installed / "NotoSansSomething-Regular.ttf", "日本語")
-    writing._advise.cache_clear()
+    style._advise.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         FIGURES[figure]("日本語 ไทย", tmp_path / "a.png")

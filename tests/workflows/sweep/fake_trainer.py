@@ -32,7 +32,7 @@ def stop_if_asked() -> None:
 
 if batch_size == 17:
     sys.exit("dataset: cannot be trained")
-with (run.path / "sittings.txt").open("a") as file:
+with (run.path / "sessions.txt").open("a") as file:
     file.write(f"{os.getpid()}\n")
 with run.lock():
     run.write_environment({"seed": spec["seed"]})

@@ -86,7 +86,7 @@ def folder_of(spec: Path) -> SweepFolder:
     return SweepFolder(spec.parent / "runs", load_spec(spec).spec.name)
 
 
-def sittings(spec: Path) -> list[int]:
+def sessions(spec: Path) -> list[int]:
     """How often each run was worked on, the oldest first."""
     runs = reversed(list_runs(spec.parent / "runs"))
-    return [len((run.path / "sittings.txt").read_text().splitlines()) for run in runs]
+    return [len((run.path / "sessions.txt").read_text().splitlines()) for run in runs]

@@ -8,9 +8,8 @@ from run_directory.run import Run
 from workflows.console import new_console
 from workflows.sweep.figures import save_figures
 from workflows.sweep.folder import SweepFolder
-from workflows.sweep.hparams import write_hparams
 from workflows.sweep.objective import Objective
-from workflows.sweep.results import best_of, collect, print_results, write_table
+from workflows.sweep.results import best_of, collect, print_results, write_hparams, write_table
 from workflows.sweep.space import SearchSpace
 
 OBJECTIVE = Objective("val_psnr", "maximize")

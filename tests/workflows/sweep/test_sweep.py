@@ -9,7 +9,7 @@ import pytest
 from builders.spec import load_spec
 from common.errors import RequestError
 from run_directory.run import list_runs
-from tests.workflows.sweep.sweeping import RATE, end, folder_of, run_sweep, sittings, start, table, until, write
+from tests.workflows.sweep.sweeping import RATE, end, folder_of, run_sweep, sessions, start, table, until, write
 
 
 def fourth_run(spec):
@@ -33,7 +33,7 @@ def test_two_processes_share_the_trials_of_one_storage(tmp_path):
     begun = [line for text in said for line in text.splitlines() if line.startswith("trial ")]
     assert len(begun) == 6 and all(any(line in text for line in begun) for text in said)
     assert_whole(spec)
-    assert sittings(spec) == [1] * 6
+    assert sessions(spec) == [1] * 6
 
 
 def test_a_killed_sweep_waits_for_the_training_that_outlived_it(tmp_path):
@@ -44,7 +44,7 @@ def test_a_killed_sweep_waits_for_the_training_that_outlived_it(tmp_path):
     first.communicate()
     assert "trial 4/6 goes on" in end(start(spec))
     assert_whole(spec)
-    assert sittings(spec) == [1] * 6
+    assert sessions(spec) == [1] * 6
 
 
 def test_a_training_killed_with_its_sweep_goes_on_where_it_stood(tmp_path):
@@ -56,7 +56,7 @@ def test_a_training_killed_with_its_sweep_goes_on_where_it_stood(tmp_path):
     first.communicate()
     end(start(spec))
     assert_whole(spec)
-    assert sittings(spec) == [1, 1, 1, 2, 1, 1]
+    assert sessions(spec) == [1, 1, 1, 2, 1, 1]
     assert run.history()["epoch"] == [1, 2]
 
 
@@ -89,7 +89,7 @@ def test_a_sweep_ends_with_the_status_of_the_signal_and_begins_a_deleted_run_aga
     second.send_signal(signal.SIGHUP)
     assert "trial 4/6 goes on" in end(second)
     assert_whole(spec)
-    assert sittings(spec) == [1] * 6
+    assert sessions(spec) == [1] * 6
 
 
 def test_the_best_spec_is_ready_to_train_and_holds_no_sweep(tmp_path, capsys):

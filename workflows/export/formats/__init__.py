@@ -1,8 +1,8 @@
 """Formats that a part can be written in: one file each, and nothing else to edit.
 
-A format's file is also what the checking program reads the export with, in a process that can import neither Keras
-nor this project (see `workflows.export.check`). So at its top it imports the standard library and NumPy, and what it
-needs to write is imported inside `write`. It is found by lying here and offers what `Format` lists.
+The checking program also loads a format's file, in a process that can import neither Keras nor this project (see
+`workflows.export.check`). So a format imports only the standard library and NumPy at its top, and the rest inside
+`write`. Every module in this folder is a format, and implements `Format`.
 """
 
 import importlib
@@ -24,14 +24,14 @@ Call = Callable[[str, Arrays], "dict[str, np.ndarray]"]
 
 
 class Format(Protocol):
-    """What a format's module offers.
+    """The interface of a format's module.
 
     Attributes:
-        PRECISIONS: Precision of the weights → how much it may differ from the run: `{"difference": 1e-5}`, in units
-            of an image's range or of the largest value of the code; or `{"loss": 1.0}`, in dB of PSNR.
-        PACKAGES: What must be installed to write and read it, as pip calls it.
-        HOLDS_BYTES: Whether several signatures fit in: those that take encoded image files, and `serving_default`.
-        HOLDS_SEARCH: Whether a code that is found by optimisation fits in.
+        PRECISIONS: Precision of the weights → allowed difference from the run: `{"difference": 1e-5}`, in units of an
+            image's range or of the code's largest value; or `{"loss": 1.0}`, in dB of PSNR.
+        PACKAGES: The packages that write and read it, by pip's names.
+        HOLDS_BYTES: Whether it can hold several signatures, also those of encoded image files, and `serving_default`.
+        HOLDS_SEARCH: Whether it can hold a search for latents.
     """
 
     PRECISIONS: Mapping[str, Mapping[str, float]]
@@ -43,26 +43,26 @@ class Format(Protocol):
         """Path of a part inside the export: a file or a folder."""
 
     def output_name(self, name: str, inputs: Collection[str]) -> str:
-        """What an output is called in the file, where the names of inputs cannot be used twice."""
+        """The name of an output in the file; some formats do not allow an output to be named like an input."""
 
     def write(self, part: "Part", path: Path, precision: str, calibration: Sequence[Arrays]) -> None:
         """Writes a part.
 
         Args:
             part: The part.
-            path: Where; what is above it exists.
+            path: Where; its parent exists.
             precision: One of `PRECISIONS`.
-            calibration: Inputs that occur, for int8 weights; each a batch of one.
+            calibration: Typical inputs, for int8 weights; each a batch of one.
 
         Raises:
-            Exception: Whatever the converter objects to.
+            Exception: The converter's error, of any type.
         """
 
     def advice(self, layer: "keras.layers.Layer") -> str | None:
-        """What to change in the spec where this format does not take a layer, if there is something to know."""
+        """What to change in the spec where this format does not support a layer; None if unknown."""
 
     def load(self, path: str) -> Call:
-        """Opens a part for calls: (signature, inputs) → outputs. Needs neither Keras nor this project."""
+        """Opens a part: returns (signature, inputs) → outputs. Needs neither Keras nor this project."""
 
 
 def format_names() -> list[str]:
@@ -72,10 +72,10 @@ def format_names() -> list[str]:
 
 
 def format_called(name: str) -> Any:
-    """A format's module, which is a `Format`."""
+    """A format's module, which implements `Format`."""
     return importlib.import_module(f"{__name__}.{name}")
 
 
 def format_file(name: str) -> Path:
-    """The source of a format's `load`, which the checking program reads by its path."""
+    """The source file of a format's `load`, for the checking program."""
     return Path(inspect.getfile(format_called(name).load))

@@ -23,8 +23,8 @@ def output_name(name, inputs):
 def write(part, path, precision, calibration=()):
     """Converts the signature that takes arrays.
 
-    float16 stores weights in half the bytes and computes in float32. int8 stores weights in a quarter and computes in
-    integers, in ranges seen on the calibration images; inputs and outputs stay float32.
+    float16 halves the size of weights and computes in float32. int8 quarters it and computes in integers, whose ranges
+    come from the calibration images; inputs and outputs stay float32.
     """
     import tempfile
     from dataclasses import replace
@@ -42,14 +42,14 @@ def write(part, path, precision, calibration=()):
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            # The newer quantizer ruins a backbone's preprocessing: codes of VGG-16 came out 80 % off.
+            # The newer quantizer breaks a backbone's preprocessing: codes of VGG-16 were wrong by 80 %.
             converter.experimental_new_quantizer = False
             converter.representative_dataset = lambda: ((signature, dict(inputs)) for inputs in calibration)
         path.write_bytes(converter.convert())
 
 
 def advice(layer):
-    """What LiteRT lacks is mostly resizing of other kinds than bilinear and nearest."""
+    """Mostly: LiteRT resizes only bilinear and nearest."""
     if getattr(layer, "antialias", False):
         return "leave antialias out"
     if getattr(layer, "interpolation", "bilinear") not in ("bilinear", "nearest"):
@@ -67,7 +67,7 @@ def load(path):
     runners = {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
 
     def call(signature, inputs):
-        # The interpreter's own memory is used anew by the next call.
+        # Copied, because the next call reuses the interpreter's memory.
         return {name: value.copy() for name, value in runners[signature](**inputs).items()}
 
     return call

@@ -17,7 +17,7 @@ def location(part, precision):
 
 
 def output_name(name, inputs):
-    """An output's own name; ONNX allows no output to be called like an input, so that `full` ends in another word."""
+    """Outputs keep their names, except an image after an image: ONNX allows no output with the name of an input."""
     return _RECONSTRUCTION if name == _IMAGE and _IMAGE in inputs else name
 
 
@@ -34,7 +34,7 @@ def write(part, path, precision, calibration=()):
     model, _ = tf2onnx.convert.from_graph_def(
         frozen.graph.as_graph_def(), part.name, input_names=inputs, output_names=outputs, opset=_OPSET
     )
-    # tf2onnx cannot itself rename an input to what a node is called already. A graph's outputs are sorted by name.
+    # tf2onnx cannot rename an input to the name of a node. A graph's outputs are sorted by name.
     wanted = [tensor.name for tensor in part.main.inputs]
     results = [output_name(name, wanted) for name in sorted(tensor.name for tensor in part.main.outputs)]
     _rename(model.graph, dict(zip([*inputs, *outputs], [*wanted, *results])))
@@ -53,7 +53,7 @@ def _rename(graph, names):
 
 
 def advice(layer):
-    """What tf2onnx is known not to convert."""
+    """Layers that tf2onnx does not convert."""
     if "Transpose" in type(layer).__name__ and min(layer.kernel_size) < max(layer.strides):
         return f"give it a kernel_size of at least its strides, {max(layer.strides)}"
     if getattr(getattr(layer, "activation", None), "__name__", "") == "gelu":

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: holds every layer, every signature, and loops."""
+"""TensorFlow's SavedModel: supports every layer, every signature, and loops."""
 
 PRECISIONS = {"float32": {"difference": 1e-5}}
 PACKAGES = ("tensorflow",)
@@ -26,7 +26,7 @@ def write(part, path, precision, calibration=()):
     graphs = {signature.name: traced(signature) for signature in part.signatures}
     same = (part.default.inputs, part.default.outputs) == (part.main.inputs, part.main.outputs)
     graphs[part.default.name] = graphs[part.main.name] if same else traced(part.default)
-    # Only what the graphs read: no optimizer, no discriminator, no other part.
+    # Only variables that the graphs read: no optimizer, no discriminator, no other part.
     module.weights = list({id(v): v for graph in graphs.values() for v in graph.variables}.values())
     for name, graph in graphs.items():
         setattr(module, name, graph)
@@ -34,7 +34,7 @@ def write(part, path, precision, calibration=()):
 
 
 def advice(layer):
-    """There is none to give."""
+    """None: every layer is supported."""
     return
 
 

@@ -1,4 +1,4 @@
-"""SavedModels in the folders that TensorFlow Serving expects: one for each model, and numbered versions in it."""
+"""SavedModels in the folders that TensorFlow Serving expects: one for each model, with numbered versions."""
 
 from workflows.export.formats.savedmodel import (  # noqa: F401 (all but the location is the same)
     HOLDS_BYTES,
