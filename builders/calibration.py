@@ -6,9 +6,9 @@ from sklearn.decomposition import PCA
 
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
+from builders.dataset_builder import Split, Splits
 from builders.images import shrunk, to_float
 from builders.spec import Latents, Spec
-from builders.split import Split, Splits
 from common.errors import RequestError
 
 # Enough for the root mean square of a tap to be steady; 64 ImageNet-sized images pass in seconds on a CPU.

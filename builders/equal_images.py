@@ -1,9 +1,8 @@
-"""Images that are equal: how they are found, and which belong together.
+"""Finding equal images.
 
-Two images are equal where all pixels are that a network would see, after fitting. To compare all with all would take
-too long, so that a trace of 64 bits is compared first: of the fitted pixels where they are in memory anyway, of values
-as they lie in an array, else of a file's size and end, which `Source.check` reads anyway. Only images with one trace
-are compared pixel by pixel.
+Two images are equal if all their pixels after fitting are. A trace of 64 bits is compared first, because comparing all
+pairs would take too long: a trace of the fitted pixels if they are in memory, of the values in an array, or of a file's
+size and end, which `Source.check` reads anyway. Only images with equal traces are compared pixel by pixel.
 """
 
 import hashlib
@@ -14,7 +13,7 @@ import numpy as np
 from builders.image_store import in_threads
 
 _BLOCK_BYTES = 1 << 24
-_MOST_BYTES = 4096  # of an image in an array; more would mean to read all of a file that is larger than the memory
+_MOST_BYTES = 4096  # of an image in an array; more would read all of a file that is larger than memory
 
 
 def row_traces(images: np.ndarray, rows: np.ndarray, most: int = _MOST_BYTES) -> np.ndarray:
@@ -23,19 +22,19 @@ def row_traces(images: np.ndarray, rows: np.ndarray, most: int = _MOST_BYTES) ->
     Args:
         images: [count, …], of any type.
         rows: int64 [n].
-        most: Bytes of each that count; of larger images those in the middle.
+        most: Bytes of each image that count, from its middle.
 
     Returns:
-        uint64 [n]. Equal images have equal ones; others nearly never.
+        uint64 [n]; equal for equal images, and nearly never for others.
     """
     found = np.empty(len(rows), np.uint64)
     size = int(np.prod(images.shape[1:])) * images.dtype.itemsize
     start = max(0, (size - most) // 2)
     words = -(-min(size, most) // 8)
-    # Odd factors, so that no bit is lost: a sum of products is the quickest hash that NumPy can compute.
+    # Odd factors, so that no bit is lost: a sum of products is the fastest hash in NumPy.
     factors = np.random.Generator(np.random.Philox(key=0)).integers(0, 2**64, words, np.uint64) | np.uint64(1)
     step = max(1, _BLOCK_BYTES // max(size, 1))
-    # Where rows lie whole in memory, only what counts of them is copied.
+    # Of contiguous rows only the bytes that count are copied.
     bytes_of = _bytes(images) if images.flags.c_contiguous else None
     for first in range(0, len(rows), step):
         some = rows[first : first + step]
@@ -50,21 +49,21 @@ def row_traces(images: np.ndarray, rows: np.ndarray, most: int = _MOST_BYTES) ->
 
 
 def _bytes(images: np.ndarray) -> np.ndarray:
-    """uint8 [count, bytes] of an array whose rows lie whole in memory."""
+    """uint8 [count, bytes] of a contiguous array."""
     return images.reshape(len(images), -1).view(np.uint8)
 
 
 def equal_across(
     traces: Mapping[str, np.ndarray], pixels: Callable[[str, int], np.ndarray]
 ) -> list[tuple[tuple[str, int], ...]]:
-    """Groups of equal images that lie in several splits.
+    """Groups of equal images in several splits.
 
     Args:
         traces: Split → uint64 [n], the trace of each of its images.
-        pixels: (split, place in it) → an image's fitted pixels.
+        pixels: (split, position in it) → an image's fitted pixels.
 
     Returns:
-        Groups of (split, place), in the order of the splits.
+        Groups of (split, position), in the order of the splits.
     """
     names = list(traces)
     flat = np.concatenate([traces[name] for name in names]) if names else np.empty(0, np.uint64)
@@ -75,7 +74,7 @@ def equal_across(
     groups = []
     for start, count in zip(first[counts > 1].tolist(), counts[counts > 1].tolist()):
         members = order[start : start + count]
-        if splits[members[0]] == splits[members[-1]]:  # places ascend, and with them splits
+        if splits[members[0]] == splits[members[-1]]:  # members are in the order of splits
             continue
         alike: dict[bytes, list[tuple[str, int]]] = {}
         for member in members.tolist():
@@ -87,15 +86,12 @@ def equal_across(
 
 
 def equal_groups(read: Callable[[int], np.ndarray | None], count: int, threads: int) -> np.ndarray:
-    """Which images are equal to which.
+    """For each image the first that is equal to it: int64 [count].
 
     Args:
-        read: Index → fitted pixels; None where an image cannot be read, which is then equal to no other.
-        count: How many images there are.
+        read: Index → fitted pixels; None for an unreadable image, which equals no other.
+        count: Number of images.
         threads: Threads that read.
-
-    Returns:
-        int64 [count]: for each image the first that is equal to it.
     """
     groups = np.arange(count)
     first: dict[bytes, int] = {}
@@ -115,7 +111,7 @@ def _digest(pixels: np.ndarray) -> bytes:
 
 
 def equal_remark(groups: Sequence[Sequence[tuple[str, int]]], name_of: Callable[[str, int], str]) -> str | None:
-    """What to say of equal images in several splits; None where there are none."""
+    """The remark on equal images in several splits; None where there are none."""
     if not groups:
         return None
     counts: dict[tuple[str, ...], int] = {}

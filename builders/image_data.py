@@ -1,4 +1,4 @@
-"""The images of a spec: opened, divided, checked and described. All that TensorFlow has no part in."""
+"""The images of a spec: opened, divided into splits, checked and described, without TensorFlow."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ class Part:
 
     Attributes:
         indices: int64 [n], ascending indices into the source, unreadable images left out.
-        rows: int64 [n], where each lies in the store.
+        rows: int64 [n], the row of each in the store.
         store: Decodes them.
     """
 
@@ -47,10 +47,10 @@ class ImageData:
         shape: (height, width, channels) of every image.
         parts: Split → its images.
         fingerprint: sha256 hex of the source's images, the image settings and the division into splits.
-        bad: Index into the source → name of an unreadable image that was left out, and what is wrong with it.
-        drawn_classes: Names of the classes that take part, where the spec chooses classes; else empty.
-        equal: Groups of (split, position) of equal images that lie in several splits; None where none were looked for,
-            as images would have to be read for it.
+        bad: Index into the source → name and error of an unreadable image that was left out.
+        drawn_classes: Names of the classes that the spec chooses; empty if it chooses none.
+        equal: Groups of (split, position) of equal images in several splits; None where finding them would require to
+            read all images.
         remarks: Sentences about the data that a user should read before training.
     """
 
@@ -74,13 +74,13 @@ def open_data(
 ) -> ImageData:
     """Opens a spec's source, divides it and checks the images.
 
-    Images that fit in memory are decoded now and kept, which finds all damage and saves the first epoch the work. Of
-    others, files are examined without decoding.
+    Images that fit in memory are decoded and kept, which finds all damage and makes the first epoch faster. Others are
+    checked without decoding.
 
     Args:
-        spec: The spec; its `dataset` and `seed` count.
-        only: Splits to open, by name; the division stays the same. None: all.
-        memory: Bytes that decoded images may fill.
+        spec: The spec; only `dataset` and `seed` are used.
+        only: Names of splits to open; the division stays the same. None: all.
+        memory: Bytes that decoded images may use.
         threads: Threads that decode. The data do not depend on it.
         progress: Called with (images checked, images to check) while image files are checked.
 
@@ -108,10 +108,10 @@ def open_data(
             raise RequestError(f"dataset.split.{name}: {none} be read")
         parts[name] = Part(members[rows], rows, stores[name])
     equal = _equal_across(source, parts, traces)
-    looked_at = {name: (part.indices, part.pixels) for name, part in parts.items()}
-    remarks = [*source.remarks, *division.remarks, *value_remarks(source, looked_at)]
-    if said := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
-        remarks.append(said)
+    images = {name: (part.indices, part.pixels) for name, part in parts.items()}
+    remarks = [*source.remarks, *division.remarks, *value_remarks(source, images)]
+    if remark := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
+        remarks.append(remark)
     fingerprint = _fingerprint(source, dataset.image, shape, division.indices)
     return ImageData(source, shape, parts, fingerprint, bad, division.classes, equal, tuple(remarks))
 
@@ -120,7 +120,7 @@ def shape_of(source: Source, image: Image) -> tuple[int, int, int]:
     """(height, width, channels) of the images of a dataset.
 
     Raises:
-        RequestError: Neither the spec nor the source says how large they are.
+        RequestError: Neither the spec nor the source has a size.
     """
     size = image.size if image.size is not None else source.size
     if size is None:
@@ -154,7 +154,7 @@ def _check(
     threads: int,
     progress: Progress | None,
 ) -> tuple[dict[int, str], dict[int, int]]:
-    """Index → what is wrong with the image, and index → a trace of it where it was not compared by its pixels."""
+    """Index → error of a damaged image, and index → trace of an image that was not decoded."""
     if not source.can_fail:
         return {}, {}
     work = [(name, row) for name, store in stores.items() for row in range(store.count)]
@@ -210,7 +210,7 @@ def _bad_images_line(bad: Mapping[int, str]) -> str:
 
 
 def _equal(source: Source, image: Image, shape: tuple[int, int, int], threads: int) -> np.ndarray:
-    """int64 [count], for each image of the source the first that is equal to it."""
+    """int64 [count]: for each image of the source the first that is equal to it."""
 
     def read(index: int) -> np.ndarray | None:
         try:
@@ -224,7 +224,7 @@ def _equal(source: Source, image: Image, shape: tuple[int, int, int], threads: i
 def _equal_across(
     source: Source, parts: Mapping[str, Part], traces: Mapping[int, int]
 ) -> list[tuple[tuple[str, int], ...]] | None:
-    """Groups of equal images in several splits, where their traces are known without more reading."""
+    """Groups of equal images in several splits; None where their traces are unknown."""
     known = {}
     for name, part in parts.items():
         found = _traces(source, part, traces)

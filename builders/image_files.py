@@ -1,4 +1,4 @@
-"""Which files below a folder are images: one rule for datasets and for commands that are given a folder."""
+"""Finding the image files below a folder, for datasets and for commands that take a folder."""
 
 import os
 from collections import Counter
@@ -9,26 +9,26 @@ from builders.images import SUFFIXES
 from common.errors import RequestError
 from common.formatting import printable
 
-# What systems and programs leave in folders. All names that begin with a dot are left out as well.
+# Files and folders of operating systems. Names that begin with a dot are left out as well.
 _SYSTEM_NAMES = {
     *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),  # network storage
     *("$recycle.bin", "system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),  # Windows
     *("__macosx", "icon\r", "lost+found", "__pycache__"),
 }
 
-# Links may lead into each other, and then the ways through a few folders are more than anyone can walk.
+# Links that lead into each other would make the number of paths through a few folders explode.
 _MOST_LINKS = 3
 
 
 @dataclass
 class Found:
-    """What lies below a folder.
+    """The files below a folder.
 
     Attributes:
-        images: Paths inside the folder, with forward slashes, sorted. Links that lead nowhere, FIFOs and the like are
-            among them where they are called like an image: opening them says what is wrong.
-        others: Suffix in lower case, with its dot, → how many files of it are no images that can be read.
-        loops: Links that were not followed, for they lead to a folder above them, or are nested too deep.
+        images: Paths inside the folder, with forward slashes, sorted. They include broken links and FIFOs with an
+            image's suffix, which fail when they are opened.
+        others: Suffix in lower case, with its dot → number of files with it that are no images.
+        loops: Links that were not followed, because they lead to a folder above them or are nested too deep.
     """
 
     images: list[str] = field(default_factory=list)
@@ -37,12 +37,12 @@ class Found:
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file or folder is hidden, or the system's own, by its name alone."""
+    """Whether a file or folder is hidden or belongs to the system, by its name."""
     return name[0] == "." or name.lower() in _SYSTEM_NAMES
 
 
 def is_image(name: str) -> bool:
-    """Whether a file counts as an image, by its name alone."""
+    """Whether a file counts as an image, by its name."""
     return not is_left_out(name) and name.lower().endswith(SUFFIXES)
 
 
@@ -59,7 +59,7 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
 
 
 def find_images(folder: str | os.PathLike) -> Found:
-    """Walks a folder. Links are followed, also several to one folder, but not those that lead to a folder above them.
+    """Searches a folder. Links are followed, except to folders above them.
 
     Raises:
         OSError: A folder cannot be read.
@@ -93,7 +93,7 @@ def find_images(folder: str | os.PathLike) -> Found:
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 

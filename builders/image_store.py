@@ -39,7 +39,7 @@ def free_memory() -> int:
 
 
 def in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item], threads: int) -> Iterator[_Result]:
-    """The results of `work` for all items, in order, computed by so many threads."""
+    """The results of `work` for all items, in order, computed by threads."""
     with ThreadPoolExecutor(threads, thread_name_prefix="data") as pool:
         for start in range(0, len(items), _BLOCK):
             yield from pool.map(work, items[start : start + _BLOCK])
@@ -69,7 +69,7 @@ class ImageStore:
         self.keeps = keeps
         self._read = read
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="images")
-        # The system hands out this memory page by page, as images arrive.
+        # The system allocates this memory page by page, as images arrive.
         self._images = np.empty((count if keeps else 0, *shape), np.uint8)
         self._known = np.zeros(count, bool)
 
@@ -82,7 +82,7 @@ class ImageStore:
         return np.stack(list(self._threads.map(self._read, rows.tolist())))
 
     def kept(self, rows: np.ndarray) -> np.ndarray | None:
-        """uint8 [count, height, width, channels], all images, where those at these rows are in memory."""
+        """uint8 [count, height, width, channels] of all images, if those at these rows are in memory; else None."""
         return self._images if self.keeps and self._known[rows].all() else None
 
     def keep(self, row: int) -> None:

@@ -17,13 +17,13 @@ from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks.stack import expand_architecture
 from builders.adversary_builder import build_adversary
 from builders.calibration import calibrate, training_split
+from builders.dataset_builder import Splits
 from builders.feature_builder import build_features
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
 from builders.precision import dtype_policy, resolve_precision
 from builders.spec import Choice, Spec
-from builders.split import Splits
 from builders.trial import require_learning, try_out
 from common.errors import RequestError
 

@@ -1,4 +1,4 @@
-"""Order and seeds: everything random about data, drawn from (seed, epoch, index)."""
+"""Order and seeds: all randomness of data, drawn from (seed, epoch, index)."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def split_order(seed: int, count: int) -> np.ndarray:
 
 
 def draw_classes(seed: int, count: int, classes: int) -> np.ndarray:
-    """int64 [count]: so many of `classes` class numbers, drawn by the seed, ascending."""
+    """int64 [count]: class numbers drawn from `classes` by the seed, ascending."""
     return np.sort(_generator(seed, _SPLITS, 1).permutation(classes)[:count])
 
 
@@ -37,13 +37,13 @@ def epoch_order(seed: int, epoch: int, count: int, shuffle: bool = True) -> np.n
 def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = True) -> np.ndarray:
     """Positions drawn uniformly over classes: each class appears equally often (to within one) in every epoch.
 
-    Within a class images are drawn without replacement until all have appeared; then the class begins anew.
+    Within a class images are drawn without replacement until all have appeared; then the class begins again.
 
     Args:
         seed: The spec's seed.
         epoch: From 0.
         labels: int64 [count], the class of each position.
-        shuffle: False takes turns over classes, each in order.
+        shuffle: False alternates over classes, each in order.
 
     Returns:
         int64 [count].
@@ -65,7 +65,7 @@ def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = Tr
 
 
 def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
-    """A seed for each image's augmentation, which does not depend on its place in the order.
+    """A seed for each image's augmentation, which does not depend on its position in the order.
 
     Args:
         seed: The spec's seed.
@@ -81,7 +81,7 @@ def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
 
 def _mix(value):
     """One step of SplitMix64 (Steele, Lea, Flood 2014): neighbouring numbers become unrelated ones."""
-    with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is the point
+    with np.errstate(over="ignore"):  # arithmetic modulo 2^64
         value = np.atleast_1d(value) + np.uint64(0x9E3779B97F4A7C15)
         value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""Dividing a source into splits: seeded, and no image in two of them."""
+"""Divides a source into disjoint splits by a seed."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ _SHOWN = 5  # parts in a line
 
 @dataclass(frozen=True)
 class Division:
-    """Which images each split holds.
+    """The images of each split.
 
     Attributes:
         indices: Split → int64 [n], ascending indices into the source.
-        classes: Names of the classes that take part, where the spec chooses classes; else empty.
-        remarks: What a user may have meant otherwise, in whole sentences.
+        classes: Names of the classes that the spec chooses; empty if it chooses none.
+        remarks: Sentences about settings that a user may have meant otherwise.
     """
 
     indices: Mapping[str, np.ndarray]
@@ -35,25 +35,25 @@ class Division:
 def divide(source: Source, dataset: Dataset, seed: int, equal: np.ndarray | None = None) -> Division:
     """Divides a source as `dataset.split` and `dataset.classes` say.
 
-    All images are put in one order drawn from the seed. Each split takes its amount from the front of that order,
-    less what other splits have taken: test first, then validation, then train, and `rest` last. Without
-    `dataset.split` the source's own parts count; what they lack comes out of `train` (a tenth each), and a source
-    without parts is divided 0.8, 0.1 and the rest.
+    The seed decides one order of all images. Each split takes its amount from the front of that order, without images
+    that other splits have taken: test first, then validation, then train, and `rest` last. Without `dataset.split` the
+    source's own parts are used; missing ones are taken from `train` (a tenth each), and a source without parts is
+    divided 0.8, 0.1 and the rest.
 
-    Where equal images stay together, a split takes all of them or none, and those that lie in a part of another split
-    are left out. Its amount may then come out smaller.
+    Where equal images stay together, a split takes all of them or none, and those in a part of another split are left
+    out, so that a split may get fewer images than requested.
 
     Args:
         source: The images.
         dataset: The spec's dataset.
         seed: The spec's seed.
-        equal: int64 [count], for each image the first that is equal to it, where equal images stay together.
+        equal: int64 [count], for each image the first that is equal to it; None where equal images may be separated.
 
     Returns:
         The division; its splits are disjoint, and none is empty.
 
     Raises:
-        RequestError: An unknown part or class, a split of no image, or more images asked for than there are.
+        RequestError: An unknown part or class, an empty split, or more images requested than there are.
     """
     labels = source.labels()
     chosen, classes = _choose_classes(source, labels, dataset.classes, seed)
@@ -79,7 +79,7 @@ def divide(source: Source, dataset: Dataset, seed: int, equal: np.ndarray | None
 def _choose_classes(
     source: Source, labels: np.ndarray, classes: Classes | None, seed: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """bool [count] of the images whose classes take part, and the names of these classes."""
+    """bool [count] of the images of the chosen classes, and the names of these classes."""
     if classes is None:
         return np.ones(len(source), bool), ()
     names = source.class_names
@@ -127,7 +127,7 @@ def _default_split(source: Source, order: np.ndarray) -> dict[str, SplitPart]:
 
 
 def _doubts(source: Source, dataset: Dataset, requests: Mapping[str, SplitPart]) -> Iterator[str]:
-    """What a user may have meant otherwise by the amounts in `dataset.split`."""
+    """Remarks on amounts in `dataset.split` that a user may have meant otherwise."""
     if dataset.split is None:
         return
     for split, request in requests.items():
@@ -143,12 +143,12 @@ def _doubts(source: Source, dataset: Dataset, requests: Mapping[str, SplitPart])
 def _unused(
     source: Source, dataset: Dataset, free: np.ndarray, taken: Mapping[str, np.ndarray], equal: np.ndarray | None
 ) -> Iterator[str]:
-    """Which images are in no split although nobody said so; `free` marks those that could be in one."""
+    """Remarks on images in no split, which the spec does not request; `free` marks those that could be in one."""
     if equal is not None:
         out = free & np.isin(equal, equal[np.concatenate(list(taken.values()))])
         if out.any():
             left_out = f"{_images(out.sum())} {_are(out.sum())} left out"
-            yield f"{left_out}, for equal ones are in another split (dataset.duplicates)"
+            yield f"{left_out}, because equal ones are in another split (dataset.duplicates)"
     if dataset.split is not None or not source.own_splits:
         return
     beside = free.copy()
@@ -162,7 +162,7 @@ def _unused(
         more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
         yield f"no split uses the images of {', '.join(words[:_SHOWN])}{more}; dataset.split can name them with `from:`"
     if beside.any():
-        yield f"{_images(beside.sum())} {_are(beside.sum())} in no split, lying outside of the source's parts"
+        yield f"{_images(beside.sum())} {_are(beside.sum())} in no split, outside of the source's parts"
 
 
 def _images(count: int) -> str:
@@ -180,12 +180,12 @@ def _serve(
     labels: np.ndarray,
     equal: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Split → its images; and remarks on splits that are smaller than they were asked to be."""
+    """Split → its images; and remarks on splits that are smaller than requested."""
     free = np.ones(len(source), bool)
     taken: dict[str, np.ndarray] = {}
     fewer = []
     parts = {split: _part_order(source, split, request.from_part, order) for split, request in requests.items()}
-    # A `rest` that per_class limits is an amount like others, and may stand beside a plain `rest`.
+    # A `rest` with per_class is an amount like others, and may be used beside a plain `rest`.
     last = [split for split in _SERVED if split in requests and _is_rest(requests[split])]
     for split in [split for split in _SERVED if split in requests and split not in last] + last:
         request, part = requests[split], parts[split]
@@ -220,7 +220,7 @@ def _serve(
 
 
 def _together(available: np.ndarray, wanted: int, equal: np.ndarray) -> np.ndarray:
-    """At most so many of the images, in their order, of equal ones all or none."""
+    """At most `wanted` of the images, in their order; of equal ones all or none."""
     groups = equal[available]
     _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
     takes = np.zeros(len(sizes), bool)
@@ -236,7 +236,7 @@ def _is_rest(request: SplitPart) -> bool:
 
 
 def _count(split: str, take: float | int | str, whole: int) -> int:
-    """How many images an amount means: a share of the whole where it has a point, else itself."""
+    """The number of images of an amount: a share of the whole if it is a float, else itself."""
     if not isinstance(take, float):
         return int(take)
     if not 0 < take <= 1:
@@ -244,12 +244,12 @@ def _count(split: str, take: float | int | str, whole: int) -> int:
             f"dataset.split.{split}: {take:g} is no share, which is above 0 and up to 1; write "
             f"{max(1, round(take))} for a count"
         )
-    # A hair is added so that 0.1 of 30, which is 2.9999…, is 3.
+    # 0.1 of 30, which is 2.9999…, is 3.
     return int(take * whole + 1e-9)
 
 
 def _part_order(source: Source, split: str, name: str | None, order: np.ndarray) -> np.ndarray:
-    """The images of a part, in the order in which they are drawn."""
+    """The images of a part, in `order`."""
     if name is None:
         return order
     part = source.part(name)
@@ -289,5 +289,5 @@ def _empty(split: str, request: SplitPart, whole: int, taken: Mapping[str, np.nd
     others = ", ".join(f"{name} {len(indices)}" for name, indices in taken.items())
     return (
         f"dataset.split.{split}: {request.take} of {_where(request)} ({_images(whole)}"
-        f"{f'; taken: {others}' if others else ''}) is no image at all; raise it, lower another, or leave the split out"
+        f"{f'; taken: {others}' if others else ''}) selects no images; raise it, lower another, or remove this split"
     )

@@ -1,4 +1,4 @@
-"""Whether the values of images fill their range, and whether some lie outside of it."""
+"""Remarks on images whose values use little of their range, or are outside of it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -10,16 +10,16 @@ from builders.sources.source import Source, Values
 from common.errors import RequestError
 
 _SAMPLE = 64
-# What fills no more of its range is nearly always a range misunderstood: 14 bits fill a quarter of 16.
+# Images that use less of their range are nearly always read with a wrong one: 14 bits are a quarter of 16.
 _SMALL_SHARE = 0.26
-# Some images of every set are dark, or all of one tone.
+# Every dataset has some images that are dark or of one tone.
 _NOTABLE = 0.25
 
 Pixels = Callable[[np.ndarray], np.ndarray]
 
 
 def sampled_values(source: Source, indices: np.ndarray) -> tuple[Values, ...]:
-    """The values of up to 64 images, evenly chosen: one for each pair of black and white that occurs.
+    """The range of values in up to 64 images, evenly chosen: one for each pair of black and white.
 
     Args:
         source: The images.
@@ -33,8 +33,7 @@ def value_remarks(source: Source, splits: Mapping[str, tuple[np.ndarray, Pixels]
 
     Args:
         source: The images.
-        splits: Split → int64 [n], n > 0, indices into the source; and positions in them → uint8, these images as they
-            were decoded.
+        splits: Split → (int64 [n], n > 0, indices into the source; function of positions → uint8, decoded images).
     """
     if source.value_range is not None:
         return _remarks_on_a_given_range(source, [indices for indices, _ in splits.values()])
@@ -50,9 +49,7 @@ def value_remarks(source: Source, splits: Mapping[str, tuple[np.ndarray, Pixels]
     remarks = []
     for values in _together(narrow):
         count = sum((one.black, one.white) == (values.black, values.white) for one in narrow)
-        which = (
-            "" if everywhere else f" of {count} of {judged} image{'s' * (judged != 1)} looked at ({', '.join(names)})"
-        )
+        which = "" if everywhere else f" of {count} of {judged} sampled image{'s' * (judged != 1)} ({', '.join(names)})"
         remarks.append(_remark(source, values, which, alone=count == judged and len(names) == len(splits)))
     return remarks
 
@@ -72,18 +69,18 @@ def _remarks_on_a_given_range(source: Source, splits: Iterable[np.ndarray]) -> l
 
 
 def _narrow(source: Source, indices: np.ndarray, pixels: Pixels) -> tuple[list[Values], int]:
-    """The values of those of some images that fill little of their range, and how many images that is out of.
+    """The values of sampled images that use little of their range, and the number of sampled images.
 
-    An image of one value says nothing by itself: a mask may be empty. Where there is no other, all count as one.
+    Images of one value do not count, because a mask may be empty. Where there are no others, all count as one.
     """
     chosen = _sample(len(indices))
     count = len(chosen)
     if source.can_fail:
-        # Decoding them once more, to see their values as they are, is of use only where they look odd.
+        # Their original values require decoding again, which is worthwhile only where the decoded ones look odd.
         try:
             shown = pixels(chosen).reshape(count, -1)
         except RequestError:
-            return [], 0  # a damaged file, which is named when it is its turn
+            return [], 0  # a damaged file, which is reported when it is read
         low, high = np.percentile(shown, (10, 90), axis=1)
         chosen = chosen[high - low <= _SMALL_SHARE * 255]
         if len(chosen) < _NOTABLE * count:
@@ -97,12 +94,12 @@ def _narrow(source: Source, indices: np.ndarray, pixels: Pixels) -> tuple[list[V
 
 
 def _values(source: Source, indices: np.ndarray, trimmed: bool = False) -> list[Values]:
-    """The values of images, without those that cannot be read, or have none of their own.
+    """The values of images, except unreadable ones and those whose range is certain.
 
     Args:
         source: The images.
         indices: int64 [n], indices into the source.
-        trimmed: Whether a few values do not count where all others fill little of their range.
+        trimmed: Whether to ignore a few values where all others use little of their range.
     """
 
     def read(index: int) -> Values | None:
@@ -111,7 +108,7 @@ def _values(source: Source, indices: np.ndarray, trimmed: bool = False) -> list[
             if not trimmed or values is None or _is_narrow(values):
                 return values
             inner = source.values_of(index, trimmed=True)
-            # What a few bright pixels on black are is a mask.
+            # A few bright pixels on black are a mask.
             return inner if inner is not None and _is_narrow(inner) and not _is_flat(inner) else values
         except BadImageError:
             return None
@@ -120,7 +117,7 @@ def _values(source: Source, indices: np.ndarray, trimmed: bool = False) -> list[
 
 
 def _together(found: Iterable[Values]) -> tuple[Values, ...]:
-    """One for each pair of black and white that occurs."""
+    """One range for each pair of black and white."""
     groups: dict[tuple[float, float], Values] = {}
     for values in found:
         ends = values.black, values.white
@@ -154,7 +151,7 @@ def _remark(source: Source, values: Values, which: str = "", alone: bool = True)
 
 
 def _suggested(values: Values) -> Sequence[float]:
-    """A range that the values fill: from 0 to what their bits can hold, where they look like that."""
+    """A suggested range: from 0 to the maximum of their bits where that fits, else from the lowest to the highest."""
     whole = values.lowest.is_integer() and values.highest.is_integer()
     if whole and 0 <= values.lowest <= values.highest / 2 and values.highest > 0:
         return [0, 2 ** int(values.highest).bit_length() - 1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from architectures.weights.outside import check_values, open_weights
+from architectures.weights.files import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
 from common.errors import RequestError
 from common.formatting import printable

@@ -169,7 +169,7 @@ def describe_data(
         from workflows.command_line import import_tensorflow
 
         import_tensorflow()
-        from builders.split import Splits
+        from builders.dataset_builder import Splits
         from workflows.plotting.grid import save_batch
 
         with placed(loaded), own_file(Path(plot), "data") as picture:

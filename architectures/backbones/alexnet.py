@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from architectures.backbones.torchvision import Torchvision, convolution, flatten, max_pool
-from architectures.weights.download import RemoteFile
+from architectures.weights.files import RemoteFile
 from common.registry import BACKBONES
 
 # The names of the paper's layers, as Dosovitskiy & Brox use them.

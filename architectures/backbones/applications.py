@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 
 from architectures.backbones.base import Backbone
-from architectures.weights.download import RemoteFile
+from architectures.weights.files import RemoteFile
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from architectures.backbones.graph import cut, map_strides, stable_names, without_values
-from architectures.weights.download import RemoteFile, cached, fetch
+from architectures.weights.files import RemoteFile, cached, fetch
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from common.formatting import printable

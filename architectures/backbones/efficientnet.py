@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from architectures.backbones.applications import Application
-from architectures.weights.download import RemoteFile
+from architectures.weights.files import RemoteFile
 from architectures.weights.preprocessing import BYTES
 from common.registry import BACKBONES
 

@@ -3,7 +3,7 @@
 import keras
 
 from architectures.backbones.applications import ADDRESS, Application
-from architectures.weights.download import RemoteFile
+from architectures.weights.files import RemoteFile
 from architectures.weights.preprocessing import SIGNED
 from common.registry import BACKBONES
 

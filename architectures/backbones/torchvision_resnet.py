@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from architectures.backbones.torchvision import Torchvision, convolution, max_pool
-from architectures.weights.download import RemoteFile
+from architectures.weights.files import RemoteFile
 from common.registry import BACKBONES
 
 _STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))

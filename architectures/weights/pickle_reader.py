@@ -1,7 +1,7 @@
-"""Reads the pickles inside PyTorch files as data: an interpreter that knows some thirty opcodes and calls nothing.
+"""Reads the pickles in PyTorch files as data: an interpreter of some thirty opcodes that calls nothing.
 
-Python's own unpickler, even with its names restricted, sets attributes, and allocates what a hostile length asks for.
-Here a name in the pickle becomes a `Name`, a call becomes a `Call`, and only what weights are made of is known.
+Python's own unpickler, even with restricted names, sets attributes, and allocates as much as a hostile length demands.
+Here a name in the pickle becomes a `Name` and a call becomes a `Call`; other opcodes are refused.
 """
 
 import io
@@ -11,17 +11,17 @@ from typing import Any
 
 _MARK = object()
 _MAXIMUM_STEPS = 1_000_000
-# Python hashes whole numbers below this as themselves; among larger ones a file can choose any number of equal hashes.
+# Python hashes integers below this as themselves; with larger ones a file can provoke any number of equal hashes.
 _LARGEST_KEY = 1 << 60
 
 
 class PickleError(ValueError):
-    """A pickle that is damaged, or holds more than data."""
+    """A pickle that is damaged, or contains more than data."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Name:
-    """A class or function the pickle names: never looked up."""
+    """A class or function that the pickle names; it is never looked up."""
 
     module: str
     name: str
@@ -32,7 +32,7 @@ class Name:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Call:
-    """A call the pickle asks for: never made."""
+    """A call that the pickle requests; it is never made."""
 
     function: Name
     arguments: tuple
@@ -40,22 +40,22 @@ class Call:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reference:
-    """An object kept outside the pickle; its identity is whatever the writer chose."""
+    """An object stored outside the pickle, with the identity that the writer chose."""
 
     identity: Any
 
 
 def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None, most_steps: int = _MAXIMUM_STEPS) -> Any:
-    """One pickle from a stream, which is left behind its end.
+    """Reads one pickle from the current position of a stream, up to its end.
 
     Args:
-        stream: The bytes; a pickle must begin where it stands.
+        stream: The bytes.
         references: Receives every reference of the pickle, used or not.
-        most_steps: How many opcodes it may have. Each takes some hundred bytes and a microsecond at most.
+        most_steps: Maximum number of opcodes. Each takes some hundred bytes and a microsecond at most.
 
     Returns:
-        Plain data, with `Name`, `Call` and `Reference` where the pickle goes beyond it; an OrderedDict becomes a dict.
-        Parts may share parts without bound, so a caller must not print, hash or compare what it has not checked.
+        Plain data with `Name`, `Call` and `Reference`; an OrderedDict becomes a dict. Parts may be shared without
+        limit, so a caller must not print, hash or compare unchecked data.
 
     Raises:
         PickleError: It is damaged, too long, or uses an opcode that weights do not need.
@@ -83,7 +83,7 @@ class _Machine:
         self.references = references
         self.stack: list = []
         self.memo: dict[int, Any] = {}
-        # Values that calls copied: they count like steps, since a short pickle may copy a long list again and again.
+        # Values copied by calls count as steps, because a short pickle may copy a long list many times.
         self.copied = 0
 
     def push(self, value) -> None:
@@ -214,30 +214,30 @@ class _Machine:
     def do_REDUCE(self, _) -> None:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
-            raise PickleError("the pickle is damaged (a call of what is no function)")
+            raise PickleError("the pickle is damaged (it calls something other than a function)")
         if str(function) == "collections.OrderedDict":
             pairs = arguments[0] if arguments else []
             self.copied += len(pairs)
             if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-                raise PickleError("the pickle is damaged (a dictionary is made of no pairs)")
+                raise PickleError("the pickle is damaged (a dictionary is not made of pairs)")
             self.push(_add({}, [part for pair in pairs for part in pair]))
         else:
             self.push(Call(function, arguments))
 
     def do_BUILD(self, _) -> None:
-        # PyTorch hangs a `_metadata` attribute on its dictionary of weights; nothing here needs it.
+        # PyTorch sets a `_metadata` attribute on its dictionary of weights; it is not needed.
         self.pop()
         self.top(dict)
 
 
 def _add(target: dict, items: list) -> dict:
-    """Adds keys and values, in turn, to a dictionary. Keys must be plain, and each must be new."""
+    """Adds alternating keys and values to a dictionary. Keys must be plain values that are not in it yet."""
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, str | int | float | bool | None):
-            raise PickleError("the pickle is damaged (a dictionary's key is no plain value)")
+            raise PickleError("the pickle is damaged (a dictionary's key is not a plain value)")
         if isinstance(key, int) and abs(key) >= _LARGEST_KEY:
             raise PickleError("a dictionary's key is a number of more than 60 bits")
         if key in target:
-            raise PickleError("a dictionary holds a key twice")
+            raise PickleError("a dictionary has a key twice")
         target[key] = value
     return target

@@ -1,13 +1,16 @@
-"""What a network's weights expect of an image, applied inside the encoder and exported with it."""
+"""The preprocessing that weights expect, applied inside the encoder and exported with it, and packages of weights."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """An affine map from RGB in [0, 1] to what a set of weights was trained on.
+    """An affine map from RGB in [0, 1] to the input that weights were trained with.
 
-    It belongs to the weights rather than to the network: two trainings of one network may differ in it.
+    It belongs to the weights, not to the network: two trainings of one network may use different ones.
 
     Args:
         scale: Factor of each channel, or one for all.
@@ -20,7 +23,7 @@ class Preprocessing:
     bgr: bool = False
 
     def __call__(self, image):
-        """Applies the map in float32, whatever the precision of the layers that follow.
+        """Applies the map in float32, also where later layers compute in half precision.
 
         Args:
             image: Float32 Keras tensor [batch, height, width, 3] in [0, 1], RGB.
@@ -40,3 +43,23 @@ CAFFE = Preprocessing(255.0, (-103.939, -116.779, -123.68), bgr=True)
 TORCH = Preprocessing((1 / 0.229, 1 / 0.224, 1 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225))
 SIGNED = Preprocessing(2.0, -1.0)
 BYTES = Preprocessing(255.0)
+
+
+class WeightsPackage(ABC):
+    """Weights for one backbone from an installed Python package.
+
+    Attributes:
+        backbone: Registry name of the backbone.
+        preprocessing: The preprocessing that they expect.
+    """
+
+    backbone: str
+    preprocessing: Preprocessing
+
+    @abstractmethod
+    def arrays(self, layers: list[str]) -> dict[str, list[np.ndarray]]:
+        """The weights of some layers, in the order of the layer's variables; missing layers are left out.
+
+        Raises:
+            ValueError: The package is not installed or its file is damaged.
+        """

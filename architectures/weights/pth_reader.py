@@ -1,4 +1,4 @@
-"""PyTorch's weight files without PyTorch: both of its formats, read as data, with every bound checked."""
+"""PyTorch's weight files without PyTorch: both formats, read as data, with every size and offset checked."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
-from architectures.weights.outside import open_weights
+from architectures.weights.files import open_weights
 from architectures.weights.pickle_reader import Call, Name, PickleError, Reference, read_pickle
 from common.files import memory_budget
 from common.formatting import printable
@@ -22,10 +22,10 @@ _PROTOCOL = 1001
 _MAXIMUM_PICKLE = 32 << 20
 _MAXIMUM_MEMBERS = 100_000
 _MAXIMUM_DIRECTORY = 8 << 20
-# What the pickles before the weights need is a tenth of this.
+# Ten times as many as the pickles before the weights need.
 _STEPS_OF_HEAD = 1000
 _MAXIMUM_RANK = 16
-# numpy has no bfloat16: its bits are the upper half of a float32.
+# NumPy has no bfloat16: its bits are the upper half of a float32.
 _DTYPES = {
     "DoubleStorage": "f8",
     "FloatStorage": "f4",
@@ -38,13 +38,13 @@ _DTYPES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
-# What zipfile and struct raise on damaged files. PickleError, and an encoding's errors, are ValueErrors.
+# Errors of zipfile and struct on damaged files. PickleError and Unicode errors are ValueErrors.
 _DAMAGE = (zipfile.BadZipFile, struct.error, ValueError, KeyError, RuntimeError, EOFError, OSError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class _Storage:
-    """A run of numbers in the file, as the pickle announces it."""
+    """An array of numbers in the file, as the pickle declares it."""
 
     key: str
     kind: str
@@ -67,7 +67,7 @@ class _Storage:
 
 @dataclass(frozen=True, slots=True)
 class _Tensor:
-    """A view of a storage, checked to lie inside it."""
+    """A view of a storage, inside its bounds."""
 
     storage: _Storage
     offset: int
@@ -76,20 +76,20 @@ class _Tensor:
 
 
 def read_pth(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
-    """The tensors of a `.pth` file: a dictionary of weights, or a checkpoint that holds one as `state_dict`.
+    """The tensors of a `.pth` file: a dictionary of weights, or a checkpoint with one as `state_dict`.
 
-    Nothing in the file is executed. Sizes, offsets, strides and types are checked against the storages, the storages
-    against the file, all tensors together against the memory budget; compressed archives are refused.
+    Nothing in the file is executed. Sizes, offsets, strides and types are checked against the storages, storages
+    against the file, and all tensors together against the memory budget; compressed archives are refused.
 
     Args:
         path: A file written by `torch.save`, in its zip format or the one before 1.6.
         names: Which tensors to read. None: all.
 
     Returns:
-        Name → array, bfloat16 as float32; names the file lacks are left out.
+        Name → array, bfloat16 as float32; missing names are left out.
 
     Raises:
-        ValueError: The file is damaged, is none of the two formats, or holds more than weights.
+        ValueError: The file is damaged, has another format, or contains more than weights.
     """
     with open_weights(path) as file:
         try:
@@ -110,7 +110,7 @@ def _read(file: BinaryIO, size: int, names: Collection[str] | None) -> dict[str,
 
 
 class _Guarded:
-    """A file for zipfile, which reads an archive's whole directory, however large, as soon as it opens it."""
+    """A file for zipfile, which reads an archive's whole directory of any size when it opens it."""
 
     def __init__(self, file: BinaryIO):
         self.file = file
@@ -124,7 +124,7 @@ class _Guarded:
 
 
 def _open_zip(archive: zipfile.ZipFile, file_size: int) -> tuple[dict[str, _Tensor], Callable]:
-    """The tensors of the zip format, and the function that reads a storage's bytes."""
+    """The tensors of the zip format, and a function that reads a storage."""
     members = {}
     if len(archive.infolist()) > _MAXIMUM_MEMBERS:
         raise PickleError(f"the archive has more than {_MAXIMUM_MEMBERS} members")
@@ -158,7 +158,7 @@ def _open_zip(archive: zipfile.ZipFile, file_size: int) -> tuple[dict[str, _Tens
 
 
 def _open_legacy(file, file_size: int) -> tuple[dict[str, _Tensor], Callable]:
-    """The tensors of the format before 1.6: five pickles, then each storage's length and bytes."""
+    """As `_open_zip`, of the format before 1.6: five pickles, then each storage's length and bytes."""
     head = io.BytesIO(file.read(min(file_size, _MAXIMUM_PICKLE)))
     try:
         magic = read_pickle(head, most_steps=_STEPS_OF_HEAD)
@@ -175,7 +175,7 @@ def _open_legacy(file, file_size: int) -> tuple[dict[str, _Tensor], Callable]:
     references: list[Reference] = []
     tensors = _tensors(read_pickle(head, references), storages)
     for reference in references:
-        # A checkpoint's optimizer has storages too; they lie between those of the weights.
+        # The storages of a checkpoint's optimizer are between those of the weights.
         _storage(reference, storages)
     keys = read_pickle(head)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -207,23 +207,23 @@ def _tensors(root: Any, storages: dict[str, _Storage] | None = None) -> dict[str
     if isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
         root = root["state_dict"]
     if not isinstance(root, dict):
-        raise PickleError("it holds no dictionary of weights; save a model's state_dict() rather than the model")
+        raise PickleError("it contains no dictionary of weights; save a model's state_dict() rather than the model")
     tensors = {
         name: _tensor(value, storages)
         for name, value in root.items()
         if isinstance(name, str) and isinstance(value, Call)
     }
     for name in tensors:
-        # safetensors keeps its own notes under `__metadata__`.
+        # safetensors uses the name `__metadata__` itself.
         if not name or name == "__metadata__" or printable(name) != name:
             raise PickleError(f"a tensor is called {name[:80]!r}, which cannot be the name of weights")
     if not tensors:
-        raise PickleError("its dictionary holds no tensors; save a model's state_dict()")
+        raise PickleError("its dictionary contains no tensors; save a model's state_dict()")
     return tensors
 
 
 def _tensor(call: Call, storages: dict[str, _Storage]) -> _Tensor:
-    """A tensor from the call that would rebuild it."""
+    """The tensor of the call that would rebuild it."""
     function, arguments = str(call.function), call.arguments
     if function == "torch._utils._rebuild_parameter" and arguments and isinstance(arguments[0], Call):
         return _tensor_of_arguments(arguments[0], storages)
@@ -250,7 +250,7 @@ def _tensor_of_arguments(call: Call, storages: dict[str, _Storage]) -> _Tensor:
 
 
 def _storage(reference: Any, storages: dict[str, _Storage]) -> _Storage:
-    """The storage a persistent identity names: ("storage", type, key, device, count, …)."""
+    """The storage of a persistent identity: ("storage", type, key, device, count, …)."""
     identity = reference.identity if isinstance(reference, Reference) else None
     if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
         raise PickleError("a tensor names no storage")
@@ -269,10 +269,10 @@ def _storage(reference: Any, storages: dict[str, _Storage]) -> _Storage:
 
 
 def _arrays(tensors: dict[str, _Tensor], load: Callable, names: Collection[str] | None) -> dict[str, np.ndarray]:
-    """Arrays of the wanted tensors, as views of their storages."""
+    """Arrays of the requested tensors, as views of their storages."""
     wanted = {name: tensor for name, tensor in tensors.items() if names is None or name in names}
     storages = {tensor.storage.key: tensor.storage for tensor in wanted.values()}
-    # Many views of one storage take no memory here, but a file of them all would hold each for itself.
+    # Many views of one storage take no memory here, but each would be stored separately in a converted file.
     size = max(
         sum(storage.count * storage.itemsize for storage in storages.values()),
         sum(math.prod(tensor.shape) * tensor.storage.itemsize for tensor in wanted.values()),

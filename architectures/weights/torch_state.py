@@ -1,4 +1,4 @@
-"""Weights of PyTorch modules as Keras layers hold them."""
+"""Weights of PyTorch modules, from .pth or .safetensors files, in the layout of Keras layers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from architectures.weights.files import check_values, open_weights
 from architectures.weights.hdf5 import variables_of
-from architectures.weights.outside import check_values, open_weights
 from architectures.weights.pth_reader import read_pth
 from common.formatting import printable
 
@@ -24,20 +24,20 @@ def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np
     """The tensors of a `.pth` or `.safetensors` file.
 
     Args:
-        path: The file; its ending says the format.
+        path: The file; its suffix gives the format.
         names: Which tensors to read. None: all.
 
     Returns:
-        Name → array; names the file lacks are left out.
+        Name → array; missing names are left out.
 
     Raises:
-        ValueError: The file cannot be read, or its ending is neither.
+        ValueError: The file cannot be read, or has another suffix.
     """
     if path.suffix.lower() in (".pth", ".pt"):
         return read_pth(path, names)
     if path.suffix.lower() != ".safetensors":
         raise ValueError(f"{printable(path)} is of no known kind; expected .pth, .pt or .safetensors")
-    # The library maps the file and checks every size against it, but would wait for a FIFO.
+    # The library maps the file and checks every size against it, but would block on a FIFO.
     open_weights(path).close()
     try:
         with safe_open(path, framework="numpy") as file:
@@ -55,8 +55,8 @@ def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np
 def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
     """The weights of layers that are named like PyTorch modules.
 
-    Convolution kernels turn from [out, in, height, width] to [height, width, in, out], dense ones from [out, in] to
-    [in, out]; batch normalisation keeps its four vectors.
+    Convolution kernels are transposed from [out, in, height, width] to [height, width, in, out], dense ones from
+    [out, in] to [in, out].
 
     Args:
         path: A `.pth` or `.safetensors` file.
@@ -67,7 +67,7 @@ def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dic
         Layer name → arrays in the order of the layer's variables.
 
     Raises:
-        ValueError: The file cannot be read, or holds another network's weights, or NaN.
+        ValueError: The file cannot be read, or contains another network's weights, or NaN.
     """
     layers = [network.get_layer(name) for name in wanted]
     keys = {layer.name: [f"{layer.name}.{part}" for part in _parts(layer)] for layer in layers}

@@ -1,7 +1,7 @@
 """Reading one array from a .npy, .npz or IDX file, recognised by their first bytes.
 
-What a header promises is compared with the size of the file, and with `files.memory_budget`, before anything is
-allocated. A deflated byte holds at most 1,032.
+The size in a header is compared with the size of the file, and with `files.memory_budget`, before anything is
+allocated. One deflated byte expands to at most 1,032 bytes.
 """
 
 import gzip
@@ -16,20 +16,20 @@ from typing import IO, cast
 
 import numpy as np
 
-from builders.sources.paths import relative_to, source_path
+from builders.sources.source import relative_to, source_path
 from common.errors import RequestError
 from common.files import memory_budget, open_regular
 from common.formatting import printable
 from common.registry import did_you_mean
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_KINDS = "buifUS"  # numbers and words; objects would be code
+_KINDS = "buifUS"  # numbers and text; unpickling objects would run code
 _DEFLATED = 1032
 _LARGEST_FILE = 1 << 50
 _LONGEST_HEADER = 10_000
 _SHOWN_NAMES = 10
 
-# Whatever a damaged file makes zipfile, zlib and NumPy's parser of headers raise.
+# Errors of zipfile, zlib and NumPy's header parser on damaged files.
 _DAMAGE = (
     *(OSError, ValueError, EOFError, LookupError, OverflowError, RuntimeError),
     *(zlib.error, zipfile.BadZipFile, struct.error),
@@ -37,18 +37,18 @@ _DAMAGE = (
 
 
 def read_array(path: str, key: str | None, where: str) -> np.ndarray:
-    """Reads an array; one of a .npy file stays on disk and is read as it is used.
+    """Reads an array; that of a .npy file is mapped, and read from disk on demand.
 
     Args:
         path: The file.
-        key: Name of the array inside a .npz file. Unset: its only array.
+        key: Name of the array in a .npz file. Unset: its only array.
         where: Path in the spec, for errors.
 
     Returns:
-        The array, of numbers or words.
+        The array, of numbers or text.
 
     Raises:
-        RequestError: No such file or key, another format, a damaged file, Python objects in it, or it is larger than
+        RequestError: No such file or key, another format, a damaged file, Python objects, or it is larger than
             `files.memory_budget` allows.
     """
     file, shown = source_path(path), printable(path)
@@ -73,16 +73,16 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
             if start.startswith(b"\0\0"):
                 return _from_idx(opened, size, packed=False)
     except _DAMAGE as error:
-        said = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise RequestError(f"{where}: cannot read '{shown}': {said or type(error).__name__}") from None
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise RequestError(f"{where}: cannot read '{shown}': {reason or type(error).__name__}") from None
     raise RequestError(f"{where}: '{shown}' is no .npy, .npz or IDX file (gzipped or not)")
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether columns come first, and type, as the header of a .npy file gives them.
+    """(shape, whether in Fortran order, type) from the header of a .npy file.
 
     Raises:
-        ValueError: It gives none, or no array of numbers or words.
+        ValueError: The header is damaged, or the array has no numbers or text.
     """
     start = file.read(8)
     first = start[6:] == b"\1\0"
@@ -94,10 +94,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
         np.lib.format.read_magic(whole)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, by_columns, kind = read(whole)
-    except Exception as error:  # NumPy hands the header to Python's own parser, which raises whatever it stumbles over
+    except Exception as error:  # NumPy uses Python's own parser, which raises errors of any type
         raise ValueError(f"its header is damaged ({' '.join(str(error).split())[:120]})") from None
     if kind.hasobject:
-        raise ValueError("it holds Python objects, which may be code; save it with a type of numbers")
+        raise ValueError("it holds Python objects, which may be code; save it with a numeric type")
     if kind.kind not in _KINDS:
         raise ValueError(f"it holds {kind}, expected numbers or words")
     if any(side < 0 for side in shape):
@@ -110,7 +110,7 @@ def _from_npy(opened: IO[bytes], file: pathlib.Path) -> np.ndarray:
     start = opened.tell()
     _compare(shape, kind, os.fstat(opened.fileno()).st_size - start, exact=False)
     if not math.prod(shape) * kind.itemsize:
-        return np.empty(shape, kind)  # nothing cannot be mapped
+        return np.empty(shape, kind)  # an empty array cannot be mapped
     return np.memmap(file, kind, "r", start, shape, "F" if by_columns else "C")
 
 
@@ -152,8 +152,8 @@ def _from_idx(file: IO[bytes], most: int, packed: bool) -> np.ndarray:
 
     Args:
         file: At its beginning.
-        most: Its bytes, or what they can be at most.
-        packed: Whether they are known only when all is read.
+        most: Its size in bytes, or an upper bound.
+        packed: Whether the size is known only when everything is read.
     """
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES:
@@ -172,7 +172,7 @@ def _from_idx(file: IO[bytes], most: int, packed: bool) -> np.ndarray:
 
 
 def _compare(shape: tuple[int, ...], kind: np.dtype, follow: int, exact: bool) -> None:
-    """Refuses a header that promises more bytes than follow it, or with `exact` any other number."""
+    """Refuses a header that declares more bytes than follow it, or with `exact` any other number."""
     promised = math.prod(shape) * kind.itemsize
     if promised > follow or (exact and promised != follow):
         most = "" if exact else "at most "
@@ -186,7 +186,7 @@ def _check_memory(needed: int) -> None:
     if needed > budget:
         raise ValueError(
             f"it takes {needed / 1e9:.1f} GB of memory, and RETRACE_MEMORY_BUDGET allows {budget / 1e9:.1f} GB; save "
-            "it as .npy, which is read from the disk as it is used, or raise that setting"
+            "it as .npy, which is read from disk on demand, or raise that setting"
         )
 
 
@@ -194,7 +194,7 @@ def _filled(file: IO[bytes], count: int, kind: np.dtype) -> np.ndarray:
     """The next `count` values of a file."""
     flat = np.empty(count, kind)
     if not flat.nbytes:
-        file.read(1)  # compares the checksum of nothing
+        file.read(1)  # compares the checksum
         return flat
     view, done = flat.view(np.uint8).data, 0
     while done < len(view):

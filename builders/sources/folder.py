@@ -1,6 +1,5 @@
 """A folder of image files."""
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -8,17 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from builders.image_files import Found, find_images
-from builders.images import BadImageError, open_file
-from builders.sources.encoded import EncodedSource
 from builders.sources.folder_structure import structure_of
-from builders.sources.paths import relative_to, source_path
-from builders.sources.value_range import checked_range
+from builders.sources.source import EncodedSource, checked_range, relative_to, source_path
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import SOURCES
 
 _WHERE = "dataset.source.folder"
-_SAMPLED_FILES = 64
 _SHOWN = 6
 
 
@@ -59,7 +54,7 @@ class Folder(EncodedSource):
                 f"{_WHERE}.path: '{shown}' holds no JPEG, PNG, WebP, BMP or GIF image, nor do its "
                 f"sub-folders; {found.others.total()} other files were found{others}; name a folder with images"
             )
-        # There are few folders, and many images in each.
+        # There are few folders with many images each.
         inside = [name.rpartition("/")[0] for name in self._names]
         folders = {name: tuple(printable(name).split("/")) if name else () for name in set(inside)}
         self._folders = [folders[name] for name in inside]
@@ -67,7 +62,7 @@ class Folder(EncodedSource):
         self.own_splits = structure.own_splits
         self._parts = structure.parts
         self.remarks = (*_left_out(found), *structure.remarks)
-        # Folders that no split uses must not number the classes of those that are used.
+        # Folders that no split uses do not count as classes.
         classes = {structure.class_of(folder) for folder in folders.values() if structure.is_divided(folder)}
         self.class_names = tuple(sorted(name for name in classes if name is not None))
         numbers = {name: number for number, name in enumerate(self.class_names)}
@@ -107,10 +102,7 @@ class Folder(EncodedSource):
         digest = hashlib.sha256()
         for name in self._names:
             digest.update(f"{name}\0{_size(os.path.join(self._root, name))}\n".encode("utf-8", "surrogateescape"))
-        for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
-            # A file that cannot be read is `check`'s to report.
-            with contextlib.suppress(OSError, BadImageError), open_file(self.file(index)) as file:
-                digest.update(file.read())
+        self.add_samples(digest)
         if self.value_range is not None:
             digest.update(repr(self.value_range).encode())
         return digest.hexdigest()
@@ -124,7 +116,7 @@ def _size(path: str) -> int:
 
 
 def _left_out(found: Found) -> Iterator[str]:
-    """Remarks on what a folder holds besides images."""
+    """Remarks on other content of a folder than images."""
     if found.others:
         count = found.others.total()
         yield (

@@ -1,10 +1,10 @@
-"""What the sub-folders of a folder of images mean: splits, classes, or neither."""
+"""The meaning of the sub-folders of a folder of images: splits, classes, or neither."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Names under which a dataset's own division is found on disk.
+# Folder names of a dataset's own splits.
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev", "validate", "eval", "evaluation"),
@@ -22,13 +22,13 @@ _Children = Mapping[_Path, set[str]]
 
 @dataclass(frozen=True)
 class Structure:
-    """Where splits and classes lie.
+    """The folders of splits and classes.
 
     Attributes:
-        own_splits: Split → the folder that is for it, as a path inside the whole.
+        own_splits: Split → its folder, as a path inside the whole.
         parts: All folders of the same level, as paths.
         class_depth: Which part of an image's folder names its class: 0 is the first.
-        remarks: What a user may have meant otherwise, in whole sentences.
+        remarks: Sentences about folders that a user may have meant otherwise.
     """
 
     own_splits: dict[str, str] = field(default_factory=dict)
@@ -41,29 +41,29 @@ class Structure:
         return folder[self.class_depth] if len(folder) > self.class_depth else None
 
     def is_divided(self, folder: _Path) -> bool:
-        """Whether the folder lies in one that is for a split, or there are none."""
+        """Whether the folder is inside that of a split, or there are none."""
         return not self.own_splits or "/".join(folder[: self.class_depth]) in self.own_splits.values()
 
 
 def own_splits(tops: set[str]) -> dict[str, str]:
-    """Split → the part whose name says that it is for it; empty where none is for training."""
+    """Split → the part with its name; empty where none is for training."""
     found = {}
     for split, words in SPLIT_FOLDERS.items():
         present = [top for word in words for top in sorted(tops) if top.lower() == word]
         if present:
             found[split] = present[0]
-    # A division needs something to train on; a lone class called "test" is a class.
+    # Splits need one for training; a lone folder called "test" is a class.
     return found if "train" in found else {}
 
 
 def structure_of(folders: Folders) -> Structure:
-    """Finds out which folders are splits and which are classes.
+    """Finds which folders are splits and which are classes.
 
-    Folders with the names in `SPLIT_FOLDERS` are splits where training is not alone beside folders of other names: a
-    class may be called train. They may lie in one folder that holds everything, as archives unpack.
+    Folders named in `SPLIT_FOLDERS` are splits, unless only a training folder stands beside folders of other names: a
+    class may be called train. They may be inside a single top folder, as in unpacked archives.
 
     Args:
-        folders: All folders that hold images, as their parts below the root; empty for the root itself.
+        folders: All folders with images, as their parts below the root; empty for the root itself.
     """
     children: dict[_Path, set[str]] = {(): set()}
     for folder in folders:
@@ -89,7 +89,7 @@ def _paths(prefix: _Path, tops: set[str]) -> tuple[str, ...]:
 
 
 def _split_words(children: _Children) -> dict[str, str]:
-    """Split → the first of the uppermost folders with a word for it in its name, as a path."""
+    """Split → the first of the topmost folders with a word for it in its name, as a path."""
     found: dict[str, str] = {}
     for prefix in sorted(children, key=lambda path: (len(path), path)):
         for name in sorted(children[prefix]):
@@ -100,7 +100,7 @@ def _split_words(children: _Children) -> dict[str, str]:
 
 
 def _doubts(children: _Children, holding: set[_Path]) -> Iterator[str]:
-    """Remarks on folders that are classes by the rules, and look as if they were meant otherwise."""
+    """Remarks on folders that count as classes, and look like splits."""
     for prefix in sorted(children):
         inside = own_splits(children[prefix])
         if len(inside) > 1:
@@ -139,7 +139,7 @@ def _doubts(children: _Children, holding: set[_Path]) -> Iterator[str]:
 
 
 def _doubts_below(children: _Children, inside: Mapping[str, _Path]) -> Iterator[str]:
-    """Remarks on what lies in the folders of splits."""
+    """Remarks on the folders inside those of splits."""
     for split, path in inside.items():
         below = {prefix: names for prefix, names in children.items() if prefix[: len(path)] == path}
         others = list(dict.fromkeys(name for other, name in _split_words(below).items() if other != split))
@@ -170,7 +170,7 @@ def _doubts_below(children: _Children, inside: Mapping[str, _Path]) -> Iterator[
 
 
 def _only_way(children: _Children, holding: set[_Path], path: _Path) -> _Path:
-    """The first folder below a path that holds images or several folders."""
+    """The first folder at or below a path that contains images or several folders."""
     while path not in holding and len(children[path]) == 1:
         path = (*path, *children[path])
     return path

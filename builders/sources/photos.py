@@ -1,4 +1,4 @@
-"""Crops of the photographs that scikit-image and scikit-learn bring: a dataset without a download."""
+"""Crops of the photographs bundled with scikit-image and scikit-learn: a dataset without a download."""
 
 import hashlib
 import importlib.util
@@ -14,8 +14,8 @@ from builders.spec.types import Image
 from common.errors import RequestError
 from common.registry import SOURCES
 
-# Whole photographs are held out. The two motorcycles are one scene from two places, so they stay together.
-# rocket is a night scene, unlike all the others: alone it would choose odd checkpoints.
+# Whole photographs are held out. The two motorcycles show one scene from two places, so they stay together.
+# rocket is a night scene, unlike the others: alone it would select odd checkpoints.
 PHOTOGRAPHS = {
     "train": (
         "skimage/data/astronaut.png",
@@ -88,7 +88,7 @@ class Photos(Source):
         return len(self._photographs)
 
     def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
-        """The crop of one index, fitted; see `Source.read`. `fit` is moot: crops have the right proportions."""
+        """The crop of one index, fitted; see `Source.read`. `fit` has no effect: crops have the right proportions."""
         photograph = _photograph(self._photographs[index])
         height, width = (side / (1 - image.margin) for side in size)
         # In units of the wanted size: 2 is a crop of twice its sides.

@@ -1,18 +1,30 @@
-"""What every source of images answers."""
+"""The base of all sources of images, and what they share: encoded files, paths and ranges of values."""
 
+import contextlib
+import hashlib
+import io
+import math
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from builders.images import ValueRange
+from builders.images import BadImageError, ValueRange, file_size, file_values, open_file, open_fitted, opened_image
 from builders.spec.types import Image
+from common.errors import RequestError
+from common.formatting import printable
+
+_TAIL_BYTES = 4096
+_SAMPLED_FILES = 64
 
 
 @dataclass(frozen=True)
 class Values:
-    """The values that images hold before they become 8 bits, and those that mean black and white."""
+    """The range of values in images before they are converted to 8 bits, and the values of black and white."""
 
     lowest: float
     highest: float
@@ -21,46 +33,46 @@ class Values:
 
 
 class Source(ABC):
-    """An indexed collection of images. Sources know NumPy and Pillow, and never TensorFlow.
+    """An indexed collection of images. Sources use NumPy and Pillow, and never TensorFlow.
 
-    The constructor takes the source's arguments in a spec, and raises RequestError where they name something that is
-    not there. Reading an index twice gives the same image: everything random in a source is drawn from its index.
+    The constructor takes the source's arguments in a spec, and raises RequestError where they name something that does
+    not exist. Reading an index twice gives the same image: random choices depend on the index.
     """
 
     can_fail: bool = False
-    """Whether `read` may find an image damaged, so that images are checked before training."""
+    """Whether images may be damaged, so that they are checked before training."""
 
     size: tuple[int, int] | None = None
-    """(height, width) in pixels that all images share; None where they differ."""
+    """(height, width) in pixels of all images; None where they differ."""
 
     class_names: tuple[str, ...] = ()
     """Names of the classes that labels number."""
 
     remarks: tuple[str, ...] = ()
-    """What a user should know of the data before training, such as files that were left out: whole sentences."""
+    """Sentences that a user should read before training, such as about files that were left out."""
 
     value_range: ValueRange | None = None
-    """The values that a spec gives for black and white; None where it leaves that to the images' type."""
+    """The values of black and white in the spec; None where they follow from the images' type."""
 
     value_range_key: str | None = None
-    """Path in the spec of the setting that says which values mean black and white, where there is one."""
+    """Path in the spec of the setting for the values of black and white; None where there is none."""
 
     own_splits: Mapping[str, str] = {}
-    """Split → the part that the source itself sets aside for it, by name."""
+    """Split → name of the source's own part for it."""
 
     binding_splits: bool = False
-    """Whether the parts in `own_splits` must not be mixed: a split that names no part then takes from its own."""
+    """Whether the parts in `own_splits` must not be mixed: a split without `from` then uses only its own part."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many images there are."""
+        """Number of images."""
 
     @abstractmethod
     def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
-        """One image, in the shape of the dataset. `builders.images.fit_image` brings any array to it.
+        """One image, in the shape of the dataset; `builders.images.fit_image` fits any array.
 
         Args:
-            index: Which, from 0.
+            index: From 0.
             image: How images are fitted to the size; their channels.
             size: (height, width) in pixels of the result.
 
@@ -68,25 +80,25 @@ class Source(ABC):
             uint8 [size[0], size[1], image.channels].
 
         Raises:
-            BadImageError: The image is damaged or gone.
+            BadImageError: The image is damaged or missing.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """sha256 hex of what the images are, wherever they lie."""
+        """sha256 hex of the images, independent of their path."""
 
     def prepare(self, progress: Callable[[int, int], None] | None = None) -> None:  # noqa: B027 - most need nothing
-        """Does long work that is needed once, such as copying into a cache. Calls that come first do it as well.
+        """Does long work that is needed once, such as copying into a cache; other methods call it if needed.
 
         Args:
             progress: Called with (images done, images).
 
         Raises:
-            RequestError: The data are damaged, or there is no room.
+            RequestError: The data are damaged, or the disk is full.
         """
 
     def name_of(self, index: int) -> str:
-        """What messages and figures call an image."""
+        """The name of an image in messages and figures."""
         return f"image {index}"
 
     def labels(self) -> np.ndarray:
@@ -94,7 +106,7 @@ class Source(ABC):
         return np.full(len(self), -1, np.int64)
 
     def part_names(self) -> list[str]:
-        """Names that `split: {train: {from: NAME}}` may take."""
+        """Names for `split: {train: {from: NAME}}`."""
         return []
 
     def part(self, name: str) -> np.ndarray | None:
@@ -102,35 +114,134 @@ class Source(ABC):
         return None
 
     def check(self, index: int) -> int | None:  # noqa: B027 - most sources have nothing to check
-        """Looks for damage without decoding the image.
+        """Checks an image for damage without decoding it.
 
         Returns:
-            A trace of 64 bits, where one costs nothing: images that are equal before they are fitted have equal ones.
+            A trace of 64 bits, equal for images that are equal before they are fitted; None where it would take time.
 
         Raises:
-            BadImageError: There is damage.
+            BadImageError: The image is damaged.
         """
 
     def traces(self, indices: np.ndarray) -> np.ndarray | None:
-        """uint64 [n]: traces of images that lie in memory, as `check` gives them; None where they must be read."""
+        """uint64 [n]: traces of images in memory, as `check` returns them; None where they must be read."""
         return None
 
     def size_of(self, index: int) -> tuple[int, int] | None:
-        """(height, width) in pixels of one image before it is fitted; None where it has none of its own.
+        """(height, width) in pixels of one image before it is fitted; None where it has no size of its own.
 
         Raises:
-            BadImageError: The image is damaged or gone.
+            BadImageError: The image is damaged or missing.
         """
         return self.size
 
     def values_of(self, index: int, trimmed: bool = False) -> Values | None:
-        """The values of one image before they become 8 bits; None where nobody could have mistaken them.
+        """The values of one image before conversion to 8 bits; None where their range is certain.
 
         Args:
-            index: Which, from 0.
-            trimmed: Whether single values at either end do not count; see `builders.images.value_ends`.
+            index: From 0.
+            trimmed: Whether to ignore single values at either end; see `builders.images.value_ends`.
 
         Raises:
-            BadImageError: The image is damaged or gone.
+            BadImageError: The image is damaged or missing.
         """
         return None
+
+
+class EncodedSource(Source):
+    """A source whose images are JPEG, PNG, WebP, BMP or GIF files, on disk or in memory."""
+
+    can_fail = True
+
+    @abstractmethod
+    def file(self, index: int) -> str | os.PathLike | bytes:
+        """The path of an image's file, or its bytes."""
+
+    def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
+        """Decodes and fits one image; see `Source.read`."""
+        return open_fitted(self.file(index), image, size, self.value_range)
+
+    def check(self, index: int) -> int | None:
+        """Checks header and end of a file, without decoding."""
+        return check_file(self.file(index))
+
+    def size_of(self, index: int) -> tuple[int, int] | None:
+        """Height and width from the header; see `Source.size_of`."""
+        return file_size(self.file(index))
+
+    def values_of(self, index: int, trimmed: bool = False) -> Values | None:
+        """The values in the decoded file; see `Source.values_of`."""
+        lowest, highest, white = file_values(self.file(index), trimmed)
+        return Values(lowest, highest, *(self.value_range or (0.0, float(white))))
+
+    def add_samples(self, digest: Any) -> None:
+        """Adds the bytes of up to 64 files, evenly chosen, to a fingerprint."""
+        for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
+            # `check` reports files that cannot be read.
+            with contextlib.suppress(OSError, BadImageError), open_file(self.file(int(index))) as file:
+                digest.update(file.read())
+
+
+def check_file(source: str | os.PathLike | bytes) -> int:
+    """Reads an image's header and the end of its file: finds other formats, damaged headers and files cut short.
+
+    PNG checksums are compared. A JPEG's pixels are not decoded, so damage in its middle is not found.
+
+    Args:
+        source: Path of an image file, or its bytes.
+
+    Returns:
+        A trace of 64 bits, of the file's size and end, equal for equal files.
+
+    Raises:
+        BadImageError: The file is damaged.
+    """
+    with open_file(source) as file:
+        size, tail = _end(file)
+        with opened_image(file) as image:
+            if image.format == "PNG":
+                image.verify()
+            elif image.format == "WEBP":
+                file.seek(4)
+                if size < int.from_bytes(file.read(4), "little") + 8:
+                    raise BadImageError("cut short: the file is smaller than its header says")
+            elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and b"\xff\xd9" not in tail):
+                # Only decoding distinguishes a JPEG that is cut short from one with a camera's data after its end.
+                image.load()
+    digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _end(file: io.BufferedIOBase) -> tuple[int, bytes]:
+    """Size of a file, and its last bytes; does not move the file's position."""
+    if isinstance(file, io.BytesIO):
+        content = file.getbuffer()
+        return len(content), bytes(content[-_TAIL_BYTES:])
+    size = os.fstat(file.fileno()).st_size
+    return size, os.pread(file.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+
+
+def source_path(path: str) -> Path:
+    """The path, with `~` expanded; unlike pathlib's own expansion, unknown users are no error."""
+    return Path(os.path.expanduser(path))
+
+
+def relative_to() -> str:
+    """The end of messages about missing paths: where they were searched, and how to fix it."""
+    here = printable(os.path.abspath(os.curdir))
+    return f"paths are relative to the working directory ({here}): change to its folder, or write the whole path"
+
+
+def checked_range(where: str, value_range: Sequence[float] | None) -> ValueRange | None:
+    """A `value_range` of a spec. Raises RequestError where it is not two numbers, the smaller first."""
+    if value_range is None:
+        return None
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise RequestError(f"{where}: expected [black, white], smaller first, got {list(value_range)}")
+    try:
+        black, white = float(value_range[0]), float(value_range[1])
+    except OverflowError:  # an integer with hundreds of digits
+        black, white = -math.inf, math.inf
+    if not math.isfinite(white - black):
+        raise RequestError(f"{where}: black and white are too far apart for numbers of 64 bits; choose closer ones")
+    return black, white

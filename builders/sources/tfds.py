@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from builders.sources.encoded import EncodedSource
 from builders.sources.folder_structure import own_splits
-from builders.tfds.download import prepare, preparing_line
-from builders.tfds.folder import WHERE, NotPreparedError, Prepared, data_folder, find_prepared
+from builders.sources.source import EncodedSource
+from builders.tfds.folder import WHERE, NotPreparedError, Prepared, data_folder, find_prepared, prepare, preparing_line
 from builders.tfds.image_records import ImageRecords
 from common.errors import RequestError
 from common.registry import SOURCES, did_you_mean
@@ -25,7 +24,7 @@ class Tfds(EncodedSource):
     """A dataset of TensorFlow Datasets, by name, such as mnist or cats_vs_dogs, prepared in its usual folder.
 
     Parts are the dataset's own splits, and labels its own. Files in array_record format are read in place; TFRecord
-    files are copied once into .cache/, for only so images can be read in any order.
+    files are copied once into .cache/, because they allow no random access.
 
     Args:
         name: NAME, NAME/CONFIG or NAME/CONFIG:VERSION. Without a configuration, the default one.
@@ -83,7 +82,7 @@ class Tfds(EncodedSource):
         self._records(progress)
 
     def file(self, index: int) -> bytes:
-        """The bytes of one image, as they are encoded."""
+        """The encoded bytes of one image."""
         return self._records().encoded(index)
 
     def name_of(self, index: int) -> str:
@@ -91,7 +90,7 @@ class Tfds(EncodedSource):
         return next(f"{name} {index - start}" for name, (start, end) in self._parts.items() if start <= index < end)
 
     def labels(self) -> np.ndarray:
-        """Class numbers of the dataset; -1 where it gives none, as test splits of competitions do."""
+        """Class numbers of the dataset; -1 where it has none, as in test splits of competitions."""
         return self._records().labels
 
     def part_names(self) -> list[str]:

@@ -1,6 +1,5 @@
-"""Tiny ImageNet, as its archive unpacks."""
+"""Tiny ImageNet, as unpacked from its archive."""
 
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -8,16 +7,13 @@ import pathlib
 import numpy as np
 
 from builders.image_files import is_image, is_left_out
-from builders.images import BadImageError, open_file
-from builders.sources.encoded import EncodedSource
-from builders.sources.paths import source_path
+from builders.sources.source import EncodedSource, source_path
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable
 from common.registry import SOURCES
 
 _WHERE = "dataset.source.tiny_imagenet.path"
-_SAMPLED_FILES = 64
 _LARGEST_TEXT = 64 << 20
 
 
@@ -64,7 +60,7 @@ class TinyImagenet(EncodedSource):
         return os.path.join(self._root, self._names[index])
 
     def name_of(self, index: int) -> str:
-        """Path inside the folder, and what the class is called, such as `val/images/val_0.JPEG (goldfish)`."""
+        """Path inside the folder and name of the class, such as `val/images/val_0.JPEG (goldfish)`."""
         word = self._words.get(self.class_names[self._labels[index]])
         return printable(f"{self._names[index]} ({word})" if word else self._names[index])
 
@@ -85,10 +81,7 @@ class TinyImagenet(EncodedSource):
         """sha256 of all names and labels and of the bytes of up to 64 files, evenly chosen."""
         digest = hashlib.sha256("\n".join(self._names).encode("utf-8", "surrogateescape") + self._labels.tobytes())
         digest.update(" ".join(self.class_names).encode())
-        for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FILES).astype(int)):
-            # A file that cannot be read is `check`'s to report.
-            with contextlib.suppress(OSError, BadImageError), open_file(self.file(index)) as file:
-                digest.update(file.read())
+        self.add_samples(digest)
         return digest.hexdigest()
 
 
@@ -139,7 +132,7 @@ def _validation_images(folder: pathlib.Path, classes: list[str]) -> list[tuple[s
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    """The lines of a text; what is no UTF-8 is read as file names are, so that it can name them."""
+    """The lines of a text; invalid UTF-8 is decoded as in file names, so that names agree."""
     return read_regular(path, _LARGEST_TEXT).decode("utf-8", "surrogateescape").splitlines()
 
 
@@ -148,6 +141,6 @@ def _words(path: pathlib.Path, classes: set[str]) -> dict[str, str]:
     try:
         lines = _lines(path)
     except OSError:
-        return {}  # names are a courtesy
+        return {}  # names are optional
     pairs = (line.partition("\t") for line in lines)
     return {name: words.split(",")[0].strip() for name, _, words in pairs if name in classes}

@@ -1,1 +1,1 @@
-"""Datasets that TensorFlow Datasets prepared, read from their files: metadata, records, images. No TensorFlow."""
+"""Datasets prepared by TensorFlow Datasets, read from their files without TensorFlow."""

@@ -1,13 +1,18 @@
-"""Where a prepared dataset lies, and what its metadata files say."""
+"""Prepared datasets of TensorFlow Datasets: finding them, reading their metadata files, and preparing new ones."""
 
+import importlib.util
 import json
 import os
 import re
+import subprocess
+import sys
+import urllib.error
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from architectures.weights.files import open_url
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable
@@ -19,6 +24,14 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _LARGEST_METADATA = 64 << 20
 _MOST_CLASSES = 1_000_000
 _SHARDS = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+
+PROBED = "https://storage.googleapis.com"
+"""The server of TensorFlow Datasets' metadata, which is used to test the network."""
+
+PATIENCE = 8.0
+"""Seconds after which the network counts as absent. TensorFlow Datasets itself tries for minutes."""
+
+_LAST_WORDS = 4000
 
 
 class NotPreparedError(RequestError):
@@ -49,7 +62,7 @@ class Prepared:
         title: Name, configuration and version, such as `mnist:3.0.1`.
         file_format: `tfrecord` or `array_record`.
         parts: Its own splits.
-        features: What each record holds: name → the description in features.json.
+        features: Features of each record: name → its description in features.json.
     """
 
     folder: Path
@@ -59,11 +72,7 @@ class Prepared:
     features: Mapping[str, Mapping[str, Any]]
 
     def class_names(self, feature: str) -> tuple[str, ...]:
-        """Names of the classes of a ClassLabel; numbers where they have none.
-
-        Raises:
-            RequestError: Their names or their number cannot be read.
-        """
+        """Names of the classes of a ClassLabel, or their numbers. Raises RequestError where they cannot be read."""
         path = self.folder / f"{feature.replace('/', '-')}.labels.txt"
         if path.is_file():
             try:
@@ -81,7 +90,7 @@ class Prepared:
 
 
 def data_folder(data_dir: str | None) -> Path:
-    """The folder of prepared datasets: as given, or where TensorFlow Datasets keeps its own."""
+    """The folder of prepared datasets: as given, or the default of TensorFlow Datasets."""
     return Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
 
 
@@ -89,7 +98,7 @@ def split_name(name: str, version: str | None) -> tuple[str, str | None, str | N
     """(name, configuration, version) of `mnist`, `cats_vs_dogs:4.0.1` or `imagenet_resized/64x64`.
 
     Raises:
-        RequestError: It is no such name, or the versions differ.
+        RequestError: The name is malformed, or the versions differ.
     """
     match = _NAME.fullmatch(name)
     if match is None:
@@ -104,12 +113,12 @@ def find_prepared(name: str, version: str | None, data_dir: str | None) -> Prepa
 
     Args:
         name: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`. Without a configuration its default one.
-        version: Such as `3.0.1`. None: the newest that is there.
+        version: Such as `3.0.1`. None: the newest one.
         data_dir: As `data_folder` takes it.
 
     Raises:
-        NotPreparedError: It is not there.
-        RequestError: It is incomplete, or of a kind that cannot be read.
+        NotPreparedError: It is not prepared.
+        RequestError: It is incomplete, or of an unknown format.
     """
     name, config, version = split_name(name, version)
     root = data_folder(data_dir)
@@ -238,3 +247,61 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RequestError(f"{WHERE}: {path} holds no JSON object; copy the folder again, or prepare it again")
     return content
+
+
+def preparing_line(name: str, folder: Path | str) -> str:
+    """The command that prepares a dataset."""
+    return f'python -c "{_code(repr(name), repr(str(folder)))}"'
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Downloads a dataset and prepares it for random access.
+
+    TensorFlow Datasets runs in another process, because importing TensorFlow would fix its settings for this one.
+
+    Args:
+        name: Such as `mnist`, `imagenet_resized/64x64` or `mnist:3.0.1`.
+        folder: The folder of prepared datasets.
+
+    Raises:
+        RequestError: There is no network, or the dataset cannot be prepared.
+    """
+    reason = _unreachable()
+    if reason:
+        raise RequestError(
+            f"{WHERE}.download: no network: {PROBED} cannot be reached ({reason}); on a machine with network run "
+            f"`{preparing_line(name, folder.name)}` and copy the folder here to {folder}"
+        )
+    print(printable(f"preparing {name} in {folder}"), file=sys.stderr)
+    command = [sys.executable, "-c", f"import sys; {_code('sys.argv[1]', 'sys.argv[2]')}", name, str(folder)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        said = b""
+        # Pieces, not lines: a progress bar is redrawn without ending its line.
+        while process.stderr and (piece := os.read(process.stderr.fileno(), 1 << 16)):
+            said = (said + piece)[-_LAST_WORDS:]
+            if sys.stderr.isatty():  # progress bars
+                os.write(2, piece)
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines() or [f"exit status {process.returncode}"]
+        raise RequestError(f"{WHERE}.download: '{name}' cannot be prepared: {lines[-1].strip()}")
+
+
+def _code(name: str, folder: str) -> str:
+    # array_record files allow random access; there is no such package for Windows.
+    random_access = ", file_format='array_record'" if importlib.util.find_spec("array_record") else ""
+    return (
+        "import tensorflow_datasets as tfds; "
+        f"tfds.builder({name}, data_dir={folder}{random_access}).download_and_prepare()"
+    )
+
+
+def _unreachable() -> str | None:
+    """Why the network cannot be used; None where it can."""
+    try:
+        open_url(PROBED, PATIENCE).close()
+    except urllib.error.HTTPError:
+        return None  # the server is reachable
+    except OSError as error:
+        return str(getattr(error, "reason", error))
+    return None

@@ -1,8 +1,7 @@
 """The encoded images and the labels of a prepared dataset, at random access.
 
-array_record files are read where they lie. TFRecord files know no random access: their images are copied once into a
-cache, byte for byte as they are encoded, with the offset of each. Either way the labels are found in one pass over all
-records and kept beside it.
+array_record files are read in place. TFRecord files allow no random access: their encoded images are copied once into a
+cache, with the offset of each. In both cases the labels are read in one pass over all records and cached.
 """
 
 import contextlib
@@ -18,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from builders.images import BadImageError
-from builders.tfds.example import read_features
 from builders.tfds.folder import WHERE, Prepared
-from builders.tfds.tfrecord import DamagedRecordsError, read_tfrecords
+from builders.tfds.records import DamagedRecordsError, read_features, read_tfrecords
 from common.errors import RequestError
 
 CACHE_FOLDER = Path(".cache/tfds")
@@ -38,8 +36,8 @@ class ImageRecords:
         prepared: The dataset.
         image: Name of the feature that holds the image.
         label: Name of the feature that holds the class; None without one.
-        key: Names the cache: a hash of what the records are.
-        progress: Called with (records read, records) during the one pass over all records.
+        key: Name of the cache: a hash of the records.
+        progress: Called with (records read, records) during the pass over all records.
 
     Attributes:
         labels: int64 [count], -1 where there is none.
@@ -72,7 +70,7 @@ class ImageRecords:
             self._bytes = np.memmap(folder / _IMAGES, np.uint8, "r")
 
     def encoded(self, number: int) -> bytes:
-        """The file, such as a PNG or JPEG, of one image. Raises BadImageError where its record is damaged."""
+        """The encoded image, such as a PNG or JPEG file. Raises BadImageError where its record is damaged."""
         if self._copied:
             return self._bytes[self._offsets[number] : self._offsets[number + 1]].tobytes()
         shard = int(np.searchsorted(self._ends, number, side="right"))
@@ -122,7 +120,7 @@ def _open_array_record(path: Path) -> Any:
             f"{WHERE}: this machine lacks the package array_record, which reads {path.name}; prepare the dataset with "
             "file_format='tfrecord'"
         ) from None
-    # What is read ahead is of no use at random access.
+    # Reading ahead is useless at random access.
     return ArrayRecordReader(str(path), options="readahead_buffer_size:0", file_reader_buffer_size=32768)
 
 
@@ -134,7 +132,7 @@ def _image_of(record: bytes, feature: str) -> bytes:
 
 
 def _load_index(folder: Path, count: int, copied: bool) -> dict[str, np.ndarray] | None:
-    """The index of a cache; None where there is none, or not a whole one."""
+    """The index of a cache; None where it is missing or incomplete."""
     try:
         with np.load(folder / _INDEX, allow_pickle=False) as file:
             index = {name: file[name] for name in (("labels", "offsets") if copied else ("labels",))}
@@ -156,7 +154,7 @@ def _write(
     copied: bool,
     files: list[Path],
 ) -> None:
-    """Writes a cache beside its place and moves it there whole."""
+    """Writes a cache under a temporary name and renames it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     if copied:
         _check_space(folder.parent, sum(os.path.getsize(path) for path in files))
@@ -181,8 +179,8 @@ def _write(
                 np.savez(file, labels=labels)
             file.flush()
             os.fsync(file.fileno())
-        shutil.rmtree(folder, ignore_errors=True)  # one that was found wanting
-        # Where another process was quicker, its cache is as good as ours.
+        shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
+        # If another process was faster, its cache is used.
         with contextlib.suppress(OSError):
             temporary.rename(folder)
     except OSError as error:

@@ -119,4 +119,4 @@ def test_what_equals_an_image_of_another_given_part_is_left_out(tmp_path):
     splits = DatasetBuilder(spec_of("folder", write(tmp_path, files), duplicates="keep_together")).build()
     names = {name: [split.name_of(place) for place in range(split.count)] for name, split in splits.items()}
     assert names == {"train": ["train/1.png", "train/2.png"], "validation": ["val/4.png"], "test": ["test/3.png"]}
-    assert splits.remarks == ("1 image is left out, for equal ones are in another split (dataset.duplicates)",)
+    assert splits.remarks == ("1 image is left out, because equal ones are in another split (dataset.duplicates)",)

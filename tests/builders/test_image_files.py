@@ -6,7 +6,7 @@ import pytest
 
 from builders.image_files import find_images, list_images
 from builders.images import BadImageError, open_image
-from builders.sources.file_check import check_file
+from builders.sources.source import check_file
 from common.errors import RequestError
 
 

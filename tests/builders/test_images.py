@@ -11,7 +11,7 @@ from PIL import PngImagePlugin
 
 from builders import images
 from builders.images import BadImageError, file_size, file_values, fit_image, open_fitted, open_image, to_float
-from builders.sources.file_check import check_file
+from builders.sources.source import check_file
 from builders.spec.types import Image
 
 

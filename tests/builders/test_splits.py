@@ -184,8 +184,8 @@ def test_classes_by_count_and_by_name():
         ({"split": {"train": SplitPart(0.9), "test": SplitPart(0.2)}}, "dataset.split.train: asks for 45 images (0.9)"),
         ({"split": {"train": SplitPart(51)}}, "only 50 of the 50 in the source are left"),
         ({"split": {"train": SplitPart(50), "test": SplitPart("rest")}}, "dataset.split.test: rest of the source"),
-        ({"split": {"train": SplitPart(0.001)}}, "is no image at all"),
-        ({"split": {"train": SplitPart(0.5, "one")}}, "0.5 of part 'one' (1 image) is no image at all"),
+        ({"split": {"train": SplitPart(0.001)}}, "selects no images"),
+        ({"split": {"train": SplitPart(0.5, "one")}}, "0.5 of part 'one' (1 image) selects no images"),
         ({"split": {"train": SplitPart(1), "test": SplitPart(50)}}, "train: asks for 1 image (1), but only 0"),
         ({"split": {"train": SplitPart(), "test": SplitPart()}}, "test and train both take the rest"),
         ({"split": {"train": SplitPart(from_part="trian")}}, "no part 'trian'; did you mean 'train'?"),
@@ -242,7 +242,7 @@ def test_parts_that_no_split_uses_are_said_unless_the_spec_divides():
     source = Listed(20, parts, own={"train": "train", "test": "test"})
     unused, beside = cut(source).remarks
     assert unused == "no split uses the images of 'extra' (3); dataset.split can name them with `from:`"
-    assert beside == "1 image is in no split, lying outside of the source's parts"
+    assert beside == "1 image is in no split, outside of the source's parts"
     assert not cut(source, {"train": SplitPart("rest", "train")}).remarks
 
 

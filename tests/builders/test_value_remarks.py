@@ -93,8 +93,8 @@ def burnt_in(images):
 @pytest.mark.parametrize(
     "images, others, said",
     [
-        (noise(20, 4095, "u2"), noise(20, 255, "u1"), "values of 20 of 40 images looked at (train) reach only from 0"),
-        (noise(20, 1, "u1"), 255 * noise(20, 1, "u1"), "values of 20 of 40 images looked at (train) reach only from 0"),
+        (noise(20, 4095, "u2"), noise(20, 255, "u1"), "values of 20 of 40 sampled images (train) reach only from 0"),
+        (noise(20, 1, "u1"), 255 * noise(20, 1, "u1"), "values of 20 of 40 sampled images (train) reach only from 0"),
         (burnt_in(noise(20, 4095, "u2")), (), "values reach only from 2 to 4095, of 0 (black) to 65535"),
         (burnt_in(noise(3, 4095, "u2")), noise(17, 4095, "u2"), "values reach only from 0 to 4095, of 0"),
     ],
@@ -112,7 +112,7 @@ def test_every_split_is_looked_at(tmp_path):
     save(tmp_path / "test", noise(20, 4095, "u2"))
     split = {name: SplitPart("rest", name) for name in ("train", "test")}
     [line] = value_lines(tmp_path, split)
-    assert line.startswith("values of 20 of 20 images looked at (test) reach only from 0 to 4095, of 0")
+    assert line.startswith("values of 20 of 20 sampled images (test) reach only from 0 to 4095, of 0")
 
 
 def test_masks_that_are_empty_or_nearly_are_not_worth_a_word(tmp_path):

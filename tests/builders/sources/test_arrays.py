@@ -197,7 +197,7 @@ def test_axes_that_may_stand_for_something_else_are_said(tmp_path, shape, said):
 @pytest.mark.parametrize("value_range", [(-1e308, 1e308), (0, float("inf")), (0, 10**400)])
 def test_value_ranges_too_wide_for_numbers_are_refused(tmp_path, value_range):
     np.save(tmp_path / "x.npy", np.zeros((7, 8, 8), np.float32))
-    with pytest.raises(RequestError, match="value_range: black and white lie too far apart"):
+    with pytest.raises(RequestError, match="value_range: black and white are too far apart"):
         Arrays(str(tmp_path / "x.npy"), value_range=value_range)
 
 

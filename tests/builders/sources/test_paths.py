@@ -20,7 +20,7 @@ def test_a_path_that_leads_nowhere_advises_what_every_command_can_do(tmp_path, m
         source(path)
     assert "--set" not in str(caught.value) and f"'{path}'" in str(caught.value)
     if source is not TinyImagenet:
-        assert f"working directory ({tmp_path}): go to where it lies, or write the whole path" in str(caught.value)
+        assert f"working directory ({tmp_path}): change to its folder, or write the whole path" in str(caught.value)
 
 
 def test_home_is_known(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from builders.tfds.crc32c import masked_crc32c
+from builders.tfds.records import masked_crc32c
 
 
 def reference(record):

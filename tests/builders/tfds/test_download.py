@@ -6,7 +6,7 @@ import time
 import pytest
 
 from builders.sources.tfds import Tfds
-from builders.tfds import download
+from builders.tfds import folder as download
 from common.errors import RequestError
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.tfds.example import read_features
+from builders.tfds.records import read_features
 
 
 def serialised(**features):

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from architectures.weights import download
-from architectures.weights.download import RemoteFile, fetch
+from architectures.weights import files
+from architectures.weights.files import RemoteFile, fetch
 from common.registry import BACKBONES
 
 CONTENT = b"weights" * 1000
@@ -64,8 +64,8 @@ def test_wrong_content_leaves_nothing_behind(address, tmp_path, name):
 
 
 def test_a_dead_network_costs_seconds(address, monkeypatch):
-    monkeypatch.setattr(download, "_PATIENCE", 0.3)
-    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *arguments, **keywords: time.sleep(5))
+    monkeypatch.setattr(files, "_PATIENCE", 0.3)
+    monkeypatch.setattr(files.urllib.request, "urlopen", lambda *arguments, **keywords: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(ValueError) as caught:
         BACKBONES.get("vgg16")().features((64, 64, 3), ["block1_pool"], "imagenet")
@@ -89,4 +89,4 @@ def test_folders_of_a_user_who_does_not_exist_hold_nothing(tmp_path, monkeypatch
     if setting == "XDG_CACHE_HOME":
         monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv(setting, "~nosuchuser/cache")
-    assert download.cached(RemoteFile("http://nowhere.invalid/w.h5")) is None
+    assert files.cached(RemoteFile("http://nowhere.invalid/w.h5")) is None
