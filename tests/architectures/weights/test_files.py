@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from architectures.weights import files
+import architectures.weights.files as files
 from architectures.weights.files import RemoteFile, fetch
 from common.registry import BACKBONES
 
