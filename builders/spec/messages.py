@@ -62,7 +62,7 @@ def unexpected(options: Sequence[Shape], node: Node, catalogue: Catalogue) -> st
 def _words(option: Shape, catalogue: Catalogue) -> Sequence[Any]:
     if isinstance(option, Words):
         return option.values
-    return catalogue.identifiers(option.kind) if isinstance(option, Named) else ()
+    return catalogue.identifiers(option.kind) if isinstance(option, Named) and option.is_word else ()
 
 
 def unknown_key(noun: str, key: str, known: Sequence[str], path: Path) -> str:

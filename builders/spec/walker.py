@@ -128,7 +128,7 @@ class Walker:
         return node, node.value
 
     def _is_word(self, option: Shape, value: Any) -> bool:
-        return isinstance(option, Named) and value in self.catalogue.identifiers(option.kind)
+        return isinstance(option, Named) and option.is_word and value in self.catalogue.identifiers(option.kind)
 
     def _collection(self, node: Node, shape: Shape, path: Path, place: Place, spread: Spread) -> tuple[Node, Any]:
         readers: dict[type[Shape], Callable[..., tuple[Node, Any]]] = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builders.spec.catalogue import Entry
-from builders.spec.checks.view import View
+from builders.spec.checks.view import View, size_of
 from builders.spec.messages import RANGE_REASON
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
@@ -54,10 +54,10 @@ def _end(view: View, path: Path) -> Iterator[Problem]:
         elif activation in _BOUNDS:
             low, high = sorted(scale * bound + offset for bound in _BOUNDS[activation])
             if abs(low) > 1e-3 or abs(high - 1) > 1e-3:
-                mend = f"{activation} here with scale {scale:g} and offset {offset:g}"
+                fix = f"{activation} here with scale {scale:g} and offset {offset:g}"
                 if (scale, offset) == (1.0, 0.0):
-                    mend = "use sigmoid, or add Rescaling: {scale: 0.5, offset: 0.5}"
-                yield view.problem(here, f"the decoder would end in values from {low:g} to {high:g} ({mend})")
+                    fix = "use sigmoid, or add Rescaling: {scale: 0.5, offset: 0.5}"
+                yield view.problem(here, f"the decoder would end in values from {low:g} to {high:g} ({fix})")
             return
         elif layer != "Activation" or activation != "linear":
             return
@@ -69,8 +69,8 @@ def image_size_checks(view: View) -> Iterator[Problem]:
     if given is None:
         return
     sides, where = given
-    size = "×".join(map(str, sides if len(sides) > 1 else sides * 2))
-    for path, kind, name in _measures(view):
+    size = size_of(sides)
+    for path, kind, name in view.measures():
         entry = view.catalogue.entry(kind, name)
         if (
             entry is None
@@ -88,14 +88,6 @@ def image_size_checks(view: View) -> Iterator[Problem]:
         if name == "random_shift" and pixels is not None and pixels >= min(sides):
             message = f"expected less than the image, {size} pixels, got {pixels}"
             yield view.problem((*path, "pixels"), message, value=True)
-
-
-def _measures(view: View) -> Iterator[tuple[Path, str, str]]:
-    """(path, kind of the catalogue, name) of every loss and metric."""
-    for term in view.keys("loss"):
-        yield ("loss", term), "loss", view.get("loss", term, "loss", kind=str) or term
-    for path, name in view.choices("metrics"):
-        yield path, "metric", name
 
 
 def _scales(view: View, path: Path, entry: Entry) -> int:

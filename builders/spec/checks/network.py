@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from builders.spec.annotations import record_of
-from builders.spec.checks.view import View
+from builders.spec.checks.view import View, size_of
 from builders.spec.nodes import Node, Path
 from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
 from builders.spec.types import Decoder, Discriminator, Duration, Encoder
@@ -28,22 +28,13 @@ def network_checks(view: View) -> Iterator[Problem]:
     ):
         if view.says(part) or (required and view.node(part) is not None):
             yield from _one_option(view, part, cls)
-    features: list[Path] = [("encoder",), ("discriminator",), *(("loss", term) for term in view.keys("loss"))]
-    features += [("metrics", index, name) for index, name in _metrics(view)]
-    for path in features:
+    for path in (("encoder",), ("discriminator",), *(path for path, *_ in view.measures())):
         if view.says(*path, "backbone"):
             yield from _features(view, path)
     for part in ("encoder", "code", "decoder", "discriminator"):
         yield from _layer_names(view, part)
         yield from _batch_axes(view, part)
     yield from _initial_weights(view)
-
-
-def _metrics(view: View) -> Iterator[tuple[int, str]]:
-    node = view.node("metrics")
-    for index in range(len(node.value) if node is not None and node.is_list else 0):
-        for name in view.keys("metrics", index):
-            yield index, name
 
 
 def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
@@ -72,9 +63,8 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
     # Of a loss or metric taps are an argument like any other, and reported as missing with the others.
     counted = taps is None and path[0] in ("loss", "metrics")
     if not counted and not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
-        example = (
-            f", such as taps: [{entry.facts['taps'][len(entry.facts['taps']) // 2]}]" if entry.facts.get("taps") else ""
-        )
+        known = entry.facts.get("taps")
+        example = f", such as taps: [{known[len(known) // 2]}]" if known else ""
         yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
     elif taps is not None and entry.facts.get("taps"):
         yield from _taps(view, (*path, "taps"), name, entry.facts["taps"], taps)
@@ -103,8 +93,7 @@ def _weights(view: View, path: Path, backbone: str) -> Iterator[Problem]:
     if weights is None or weights in _WORDS_FOR_WEIGHTS:
         return
     where = (*path, "weights")
-    entries = {name: view.catalogue.entry("weights", name) for name in view.catalogue.names("weights")}
-    packages = {name: entry.facts.get("backbone") for name, entry in entries.items() if entry is not None}
+    packages = {name: view.facts("weights", name).get("backbone") for name in view.catalogue.names("weights")}
     fitting = [name for name, owner in packages.items() if owner == backbone]
     if weights in packages:
         if weights not in fitting:
@@ -121,21 +110,13 @@ def _weights(view: View, path: Path, backbone: str) -> Iterator[Problem]:
 
 
 def _size(view: View, path: Path, backbone: str, minimum: int | None) -> Iterator[Problem]:
-    where: Path = (*path, "input_size")
-    size = view.get(*where, kind=int | list)
-    if size is None:
-        where = ("dataset", "image", "size")
-        size = view.get(*where, kind=int | list)
-    if size is None:
-        chosen = view.choice("dataset", "source", kind="source")
-        where = (*path, "backbone")
-        size = chosen[1].facts.get("size") if chosen and chosen[1] else None
-    sides = [side for side in (size if isinstance(size, list) else [size]) if isinstance(side, int)]
+    sides, where = view.sides(*path, "input_size") or view.image_size() or ([], path)
     if minimum is None or not sides or min(sides) >= minimum:
         return
-    received = "×".join(map(str, sides if len(sides) > 1 else sides * 2))
+    if where[:2] == ("dataset", "source"):
+        where = (*path, "backbone")
     message = (
-        f"{backbone} needs images of at least {minimum}×{minimum} pixels, got {received}; "
+        f"{backbone} needs images of at least {minimum}×{minimum} pixels, got {size_of(sides)}; "
         f"enlarge dataset.image.size, or set {'.'.join(map(str, path))}.input_size"
     )
     yield view.problem(where, message, value=where[-1] != "backbone")
@@ -226,17 +207,16 @@ def adversary_checks(view: View) -> Iterator[Problem]:
     if not view.says("discriminator"):
         return
     yield from _network(view)
-    judging = [name for name in view.keys("loss") if _needs_discriminator(view, name)]
+    judging = [
+        str(path[1])
+        for path, kind, name in view.measures()
+        if kind == "loss" and "discriminator" in view.facts(kind, name).get("needs", ())
+    ]
     for name in judging[1:]:
         message = f"the discriminator already judges for loss.{judging[0]}; remove one of the two"
         yield view.problem(("loss", name), message)
     for name in judging[:1]:
         yield from _term(view, name)
-
-
-def _needs_discriminator(view: View, name: str) -> bool:
-    entry = view.catalogue.entry("loss", view.get("loss", name, "loss", kind=str) or name)
-    return entry is not None and "discriminator" in entry.facts.get("needs", ())
 
 
 def _network(view: View) -> Iterator[Problem]:
@@ -251,9 +231,8 @@ def _network(view: View) -> Iterator[Problem]:
     path = ("discriminator", "architecture", name)
     if entry.facts.get("reads") == "taps":
         if not looks:
-            yield view.problem(
-                path, "stands on the taps of a network; add discriminator.backbone and taps, or use patch"
-            )
+            message = "stands on the taps of a network; add discriminator.backbone and taps, or use patch"
+            yield view.problem(path, message)
         if view.says("discriminator", "fuse"):
             yield view.problem(("discriminator", "fuse"), f"'{name}' has a head on each tap and fuses none; remove it")
     elif looks:

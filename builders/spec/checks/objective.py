@@ -19,10 +19,6 @@ def objective_checks(view: View) -> Iterator[Problem]:
         yield from _monitored(view, ("sweep", "objective"))
 
 
-def _kind(view: View, term: str) -> str:
-    return view.get("loss", term, "loss", kind=str) or term
-
-
 def _terms(view: View) -> Iterator[Problem]:
     terms = view.keys("loss")
     loss = view.node("loss")
@@ -37,12 +33,11 @@ def _terms(view: View) -> Iterator[Problem]:
     outputs = ["image", *_outputs(view)]
     needed = set()
     for term in terms:
-        kind = _kind(view, term)
-        entry = view.catalogue.entry("loss", kind)
-        if entry is None and kind in reported and not layers & set(reported[kind]):
+        kind = view.get("loss", term, "loss", kind=str) or term
+        if view.catalogue.entry("loss", kind) is None and kind in reported and not layers & set(reported[kind]):
             message = f"no layer reports '{kind}'; add {listed(reported[kind])} to code.layers"
             yield view.problem(("loss", term), message)
-        for key in entry.facts.get("needs", ()) if entry else ():
+        for key in view.facts("loss", kind).get("needs", ()):
             needed.add(key)
             if not view.says(key) and (key,) not in view.faulty:
                 yield view.problem(("loss", term), f"needs '{key}', which the spec lacks; add it, or remove the term")
@@ -50,15 +45,12 @@ def _terms(view: View) -> Iterator[Problem]:
         if output is not None and output not in outputs:
             hint = suggestion(output, outputs) or f"; it gives {listed(outputs)}"
             yield view.problem(("loss", term, "output"), f"the decoder has no image {shown(output)}{hint}", value=True)
-    adversarial = [name for name in view.catalogue.names("loss") if "discriminator" in _needs(view, name)]
+    adversarial = [
+        name for name in view.catalogue.names("loss") if "discriminator" in view.facts("loss", name).get("needs", ())
+    ]
     if view.says("discriminator") and adversarial and terms and "discriminator" not in needed:
         message = f"nothing uses it; add {listed(f'loss.{name}' for name in adversarial)}, or remove it"
         yield view.problem(("discriminator",), message)
-
-
-def _needs(view: View, loss: str) -> list[str]:
-    entry = view.catalogue.entry("loss", loss)
-    return list(entry.facts.get("needs", ())) if entry else []
 
 
 def _outputs(view: View) -> Iterator[str]:

@@ -68,11 +68,9 @@ class _Network:
         return self.view.get(*path, kind=list) or []
 
     def _image(self) -> Shape:
-        size = self.view.get("dataset", "image", "size", kind=int | list)
-        chosen = self.view.choice("dataset", "source", kind="source")
-        if size is None and chosen and chosen[1]:
-            size = chosen[1].facts.get("size")
-        return (*_each(size, 2), self.view.get("dataset", "image", "channels", kind=int))
+        found = self.view.image_size()
+        sides: Shape = tuple(found[0] * 2)[:2] if found else (None, None)
+        return (*sides, self.view.get("dataset", "image", "channels", kind=int))
 
     def _latents(self) -> Shape:
         dimensions = self.view.get("encoder", "latents", "dimensions", kind=int)

@@ -1,6 +1,6 @@
 """View of a spec for cross-field checks; values that are already reported as wrong are hidden."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,16 +66,29 @@ class View:
             for name in self.keys(*path, index):
                 yield (*path, index, name), name
 
+    def facts(self, kind: str, name: str) -> Mapping[str, Any]:
+        """What checks need of an entry of the catalogue; empty where there is no such entry."""
+        entry = self.catalogue.entry(kind, name)
+        return entry.facts if entry is not None else {}
+
+    def measures(self) -> Iterator[tuple[Path, str, str]]:
+        """(path of the arguments, kind in the catalogue, name) of every loss and metric."""
+        for term in self.keys("loss"):
+            yield ("loss", term), "loss", self.get("loss", term, "loss", kind=str) or term
+        for path, name in self.choices("metrics"):
+            yield path, "metric", name
+
+    def sides(self, *path: str | int) -> tuple[list[int], Path] | None:
+        """The sides that a path gives an image, one or two, and the path."""
+        size = self.get(*path, kind=int | list)
+        return ([size] if isinstance(size, int) else size, path) if size else None
+
     def image_size(self) -> tuple[list[int], Path] | None:
-        """The sides of images, one or two, and the path that says so; None where only the data tell."""
-        where: Path = ("dataset", "image", "size")
-        size = self.get(*where, kind=int | list)
-        if size is None:
-            name, entry = self.choice("dataset", "source", kind="source") or ("", None)
-            where = ("dataset", "source", name)
-            size = entry.facts.get("size") if entry is not None else None
-        sides = [side for side in (size if isinstance(size, list) else [size]) if isinstance(side, int)]
-        return (sides, where) if sides else None
+        """The sides of images, one or two, and the path that gives them; None where only the data can."""
+        name, _ = self.choice("dataset", "source", kind="source") or ("", None)
+        size = self.facts("source", name).get("size")
+        of_source = ([size] if isinstance(size, int) else size, ("dataset", "source", name)) if size else None
+        return self.sides("dataset", "image", "size") or of_source
 
     def duration(self, *path: str | int) -> Duration | None:
         """The duration at a path."""
@@ -122,6 +135,11 @@ class View:
             if here != DEFAULT and node.place != DEFAULT:
                 place = here
         return problem_at(place, path, message)
+
+
+def size_of(sides: Sequence[int]) -> str:
+    """The size of an image of one or two sides: `64×48`."""
+    return "×".join(map(str, sides if len(sides) > 1 else [*sides, *sides]))
 
 
 @dataclass(frozen=True)
