@@ -2,7 +2,7 @@
 
     python benchmarks/viewer_pictures.py RUN RUN… [--latents RUN] [--out docs/images/viewer]
 
-The runs lie in one folder. Needs a display; on a server
+All runs are in one folder. Needs a display; on a server
 `xvfb-run -a -s "-screen 0 1400x900x24 +extension GLX" python benchmarks/viewer_pictures.py …`.
 """
 
@@ -20,10 +20,10 @@ from benchmarks.viewer_window import ViewerWindow, viewer_window
 
 
 class Tour:
-    """What is photographed, panel by panel.
+    """Takes pictures, panel by panel.
 
     Args:
-        window: Is photographed.
+        window: The window.
         out: Folder for the pictures.
     """
 

@@ -1,4 +1,4 @@
-"""The viewer's window as a script drives it: what viewer.py measures and viewer_pictures.py photographs."""
+"""The viewer's window driven by a script, for viewer.py and viewer_pictures.py."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ _MOST_SECONDS = 180
 
 
 class ViewerWindow:
-    """An ordinary window, of one size, that remembers nothing.
+    """A window of fixed size that keeps no settings.
 
     Args:
         runs_dir: Where the runs are.
@@ -45,16 +45,16 @@ class ViewerWindow:
         self.app.pace.wait()
 
     def draw_for(self, seconds: float) -> None:
-        """Draws as the window does while nobody touches it."""
+        """Draws as an untouched window does."""
         began = time.perf_counter()
         while time.perf_counter() - began < seconds:
             self.draw()
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Draws until something holds, and a moment longer.
+        """Draws until a condition is true, and some frames more.
 
         Raises:
-            click.ClickException: It does not come to hold.
+            click.ClickException: The condition stays false.
         """
         began = time.monotonic()
         while not condition():
@@ -67,7 +67,7 @@ class ViewerWindow:
 
 @contextmanager
 def viewer_window(runs_dir: Path, run: Path | None = None) -> Iterator[ViewerWindow]:
-    """Opens a window, and closes it; the user's own settings are left alone."""
+    """Opens a window and closes it, without changing the user's settings."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["RETRACE_VIEWER_SETTINGS"] = str(Path(folder) / "viewer.json")
         window = ViewerWindow(runs_dir, run)

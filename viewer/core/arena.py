@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-_HALVES = 2
+HALVES = 2
 _WANTED = 64 * 2**20
 _LEAST = 4 * 2**20
 _ALIGNMENT = 64
@@ -30,7 +30,7 @@ class Arena:
     def __init__(self, name: str | None = None):
         self._owner = name is None
         self._memory = SharedMemory(name=name) if name else _reserved(_size())
-        self.half_size = self._memory.size // _HALVES
+        self.half_size = self._memory.size // HALVES
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class Arena:
         Raises:
             ValueError: They do not fit.
         """
-        start = (turn % _HALVES) * self.half_size
+        start = (turn % HALVES) * self.half_size
         offset, places = start, {}
         for name, array in arrays.items():
             array = np.ascontiguousarray(array)

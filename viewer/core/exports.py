@@ -70,18 +70,18 @@ def save_comparison(path: Path, columns: Sequence[Column], heading: str, scale: 
     below = top + side + lines * _LINE + 10
     height = below + (side if errors else 0) + _MARGIN
     page = Image.new("RGB", (width, height), "white")
-    words = _Words(page)
-    words.write((_MARGIN, _MARGIN - 8), words.fitting(heading, width - 2 * _MARGIN), _INK)
+    pen = ImageDraw.Draw(page)
+    _write(pen, (_MARGIN, _MARGIN - 8), _fitting(heading, width - 2 * _MARGIN), _INK)
     for number, column in enumerate(columns):
         left = _MARGIN + number * (side + _GAP)
-        words.write((left, top - _LINE), words.fitting(column.title, side, keep_end=True), _INK)
+        _write(pen, (left, top - _LINE), _fitting(column.title, side, keep_end=True), _INK)
         page.paste(_picture(column.image, side), (left, top))
         for line, text in enumerate(column.caption):
-            words.write((left, top + side + 4 + line * _LINE), words.fitting(text, side), _FAINT)
+            _write(pen, (left, top + side + 4 + line * _LINE), _fitting(text, side), _FAINT)
         if column.error is not None:
             page.paste(_picture(column.error, side), (left, below))
     if errors:
-        _draw_scale(page, words, scale, (_MARGIN, below), side)
+        _draw_scale(page, scale, (_MARGIN, below), side)
     with atomic_file(path) as temporary:
         page.save(temporary, "PNG")
     return path
@@ -94,31 +94,27 @@ def crop(source: Path, target: Path, box: tuple[int, int, int, int]) -> Path:
     return target
 
 
-class _Words:
-    """Writes on a page, each letter in a font that has it."""
+def _write(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
+    """Writes a line at an upper left corner, each letter in a font that has it."""
+    left, top = corner
+    for part, font in _parts(text):
+        # All fonts share one baseline.
+        pen.text((left, top + _TEXT), part, ink, font, anchor="ls", direction=_DIRECTION)
+        left += font.getlength(part, direction=_DIRECTION)
 
-    def __init__(self, page: Image.Image):
-        self._pen = ImageDraw.Draw(page)
 
-    def write(self, corner: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
-        """Writes a line at an upper left corner."""
-        left, top = corner
-        for part, font in _parts(text):
-            # All fonts share one baseline.
-            self._pen.text((left, top + _TEXT), part, ink, font, anchor="ls", direction=_DIRECTION)
-            left += font.getlength(part, direction=_DIRECTION)
+def _width(text: str) -> float:
+    """Width of a line, in pixels."""
+    return sum(font.getlength(part, direction=_DIRECTION) for part, font in _parts(text))
 
-    def width(self, text: str) -> float:
-        """Width of a line, in pixels."""
-        return sum(font.getlength(part, direction=_DIRECTION) for part, font in _parts(text))
 
-    def fitting(self, text: str, width: int, keep_end: bool = False) -> str:
-        """As much of a text as fits; `keep_end` for titles of runs, which differ at their ends."""
-        text = shown = printable(text)
-        while text and self.width(shown) > width:
-            text = text[1:] if keep_end else text[:-1]
-            shown = f"…{text}" if keep_end else f"{text}…"
-        return shown
+def _fitting(text: str, width: int, keep_end: bool = False) -> str:
+    """As much of a text as fits; `keep_end` for titles of runs, which differ at their ends."""
+    text = shown = printable(text)
+    while text and _width(shown) > width:
+        text = text[1:] if keep_end else text[:-1]
+        shown = f"…{text}" if keep_end else f"{text}…"
+    return shown
 
 
 def _parts(text: str) -> list[tuple[str, _Font]]:
@@ -132,19 +128,18 @@ def _font(file: Path | None) -> _Font:
     return ImageFont.truetype(file, _TEXT) if file is not None else ImageFont.load_default(_TEXT)
 
 
-def _draw_scale(
-    page: Image.Image, words: _Words, scale: tuple[str, str, float, float], corner: tuple[int, int], width: int
-) -> None:
+def _draw_scale(page: Image.Image, scale: tuple[str, str, float, float], corner: tuple[int, int], width: int) -> None:
+    pen = ImageDraw.Draw(page)
     name, title, low, high = scale
     left, top = corner
-    if words.width(title) > width:
+    if _width(title) > width:
         title = title.partition(":")[0]
-    words.write((left, top), words.fitting(title, width), _INK)
+    _write(pen, (left, top), _fitting(title, width), _INK)
     page.paste(_picture(scale_bar(name, width, 16), width, 16), (left, top + _LINE + 6))
     below = top + _LINE + 28
-    words.write((left, below), f"{low:.3g}", _FAINT)
+    _write(pen, (left, below), f"{low:.3g}", _FAINT)
     end = f"{high:.3g}"
-    words.write((left + width - words.width(end), below), end, _FAINT)
+    _write(pen, (left + width - _width(end), below), end, _FAINT)
 
 
 def _picture(image: np.ndarray, width: int, height: int | None = None) -> Image.Image:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import dearpygui.dearpygui as dpg
 
 from viewer.core.input import SHORTCUTS
-from viewer.core.items import Choice, Part, Screen, add_combo, fitting, label_of, set_text, text_width
+from viewer.core.items import Choice, Part, Screen, add_combo, fitting, label_of, set_slider, set_text, text_width
 from viewer.core.settings import SCALES
 from viewer.core.state import PANELS, TITLES, AppState
 
@@ -21,8 +21,6 @@ class Subject(Part[AppState]):
     """A list of the compared runs, and a slider through the checkpoints of the active one.
 
     Args:
-        state: The whole state.
-        screen: What it is drawn with.
         tag: Beginning of the items' tags: `tag run`, `tag checkpoint`, `tag hint`.
     """
 
@@ -47,11 +45,7 @@ class Subject(Part[AppState]):
             titles = self._titles()
             dpg.configure_item(f"{tag} run", items=titles)
             dpg.set_value(f"{tag} run", titles[self._state.reconstruct.variants.index(variant)])
-            # DearPyGui reads a percent sign as a number's format.
-            words = variant.checkpoint_text.replace("%", "")
-            last = max(1, len(variant.checkpoints) - 1)
-            dpg.configure_item(f"{tag} checkpoint", min_value=0, max_value=last, format=words)
-            dpg.set_value(f"{tag} checkpoint", variant.position)
+            set_slider(f"{tag} checkpoint", variant.position, len(variant.checkpoints), variant.checkpoint_text)
             hint = "" if several else variant.checkpoint_text
         set_text(f"{tag} hint", hint, self._looks.text("quiet"))
 
@@ -66,9 +60,8 @@ class Subject(Part[AppState]):
 
     def _moved(self, sender, position: int) -> None:
         variant = self._state.active_variant()
-        if variant is not None and position < len(variant.checkpoints):
-            index = self._state.reconstruct.variants.index(variant)
-            self._state.reconstruct.set_checkpoint(index, variant.checkpoints[position][0])
+        if variant is not None:
+            self._state.reconstruct.move_slider(self._state.reconstruct.variants.index(variant), position)
 
 
 _MESSAGE_SECONDS = 12
@@ -84,8 +77,6 @@ class Frame(Part[AppState]):
     """The row of buttons above the panels, and the status line below them.
 
     Args:
-        state: The whole state.
-        screen: What it is drawn with.
         export: Called to save the open panel as a picture.
     """
 

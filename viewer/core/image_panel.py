@@ -154,11 +154,7 @@ class ImageSide(Part[AppState]):
         self._folder = ""
         self._names: Iterator[str] = iter(())
         images = state.images
-        self.actions = {
-            "left": lambda: images.step(-1),
-            "right": lambda: images.step(1),
-            "pause": images.pause,
-        }
+        self.actions = {"left": lambda: images.step(-1), "right": lambda: images.step(1), "pause": images.pause}
         with dpg.child_window(
             tag="image side", no_scrollbar=True, no_scroll_with_mouse=True, always_use_window_padding=True, show=False
         ):

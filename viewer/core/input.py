@@ -99,9 +99,7 @@ SHORTCUTS = (
     Shortcut("E", "the next kind of error map", (Key(dpg.mvKey_E, "error"),)),
     Shortcut("Click, drag a point", "move it through latent space; drag beside it: move the plane"),
     Shortcut(
-        "I, M",
-        "the point goes to the image; to the mean",
-        (Key(dpg.mvKey_I, "to image"), Key(dpg.mvKey_M, "to mean")),
+        "I, M", "the point goes to the image; to the mean", (Key(dpg.mvKey_I, "to image"), Key(dpg.mvKey_M, "to mean"))
     ),
     Shortcut(
         "A, B",

@@ -51,6 +51,12 @@ def set_text(tag: Item, text: str, colour: tuple[int, int, int] | None = None) -
         dpg.configure_item(tag, color=(*colour, 255))
 
 
+def set_slider(tag: Item, position: int, count: int, text: str) -> None:
+    """Sets a slider with so many positions, and the text on it, in which DearPyGui reads % as a number's format."""
+    dpg.configure_item(tag, min_value=0, max_value=max(1, count - 1), format=text.replace("%", ""))
+    dpg.set_value(tag, position)
+
+
 def label_of(text: str) -> str:
     """A text of unknown origin as an item's label, in which two `#` would start the item's identifier."""
     return TYPEFACE.drawn(text).replace("##", "#\u200b#")

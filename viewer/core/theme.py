@@ -187,10 +187,7 @@ class Looks:
             ),
             palette.text: (dpg.mvThemeCol_Text,),
             palette.quiet: (dpg.mvThemeCol_TextDisabled,),
-            palette.accent: (
-                dpg.mvThemeCol_CheckMark,
-                dpg.mvThemeCol_NavHighlight,
-            ),
+            palette.accent: (dpg.mvThemeCol_CheckMark, dpg.mvThemeCol_NavHighlight),
         }
         with dpg.theme_component(dpg.mvAll):
             for colour, targets in by_colour.items():

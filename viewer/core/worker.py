@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 from common.errors import RequestError, print_traceback
-from viewer.core.arena import Arena, return_large_arrays
+from viewer.core.arena import HALVES, Arena, return_large_arrays
 from viewer.core.protocol import ACKNOWLEDGED, READY, Handler, Reply, Request
-
-_HALVES = 2
 
 
 def serve(connection: Connection, arena_name: str) -> None:
@@ -63,7 +61,7 @@ class _Loop:
         try:
             values, arrays = self._handlers[request.kind](**request.arguments)
             # Before these places are written: the window may still be copying from them.
-            while self._unread >= _HALVES:
+            while self._unread >= HALVES:
                 self._receive()
             places = self._arena.write(self._turn, arrays)
         except Exception as error:

@@ -20,8 +20,6 @@ class HintedPane(Part[Inside]):
     """A pane that can be zoomed into, or a sentence in its place.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         kind: What it shows: maps or diagram, a key of the state's views.
         size: Returns (width, height) of that; None where there is nothing.
     """

@@ -31,12 +31,7 @@ class ImagesView(Part[Inside]):
             pane = self._panes[name] = Pane(self._screen.textures, f"inside {name}")
             dpg.add_text("", tag=f"inside {name} figures")
             self.zooms.append(
-                Zoom(
-                    pane,
-                    self._size,
-                    lambda: state.views["images"],
-                    lambda view: state.set_view("images", view),
-                )
+                Zoom(pane, self._size, lambda: state.views["images"], lambda view: state.set_view("images", view))
             )
 
     def layout(self, boxes: dict[str, Box], line: int) -> None:

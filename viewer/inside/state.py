@@ -267,11 +267,7 @@ class Inside:
 
     def take(self, reply: Reply) -> None:
         """Takes over a reply of the worker."""
-        takers = {
-            "inside places": self._take_places,
-            "inside": self._take_inside,
-            "inside diagram": self._take_diagram,
-        }
+        takers = {"inside places": self._take_places, "inside": self._take_inside, "inside diagram": self._take_diagram}
         # Another run may be active by now.
         if reply.kind in takers and reply.arguments["run"] == self._run:
             takers[reply.kind](reply)

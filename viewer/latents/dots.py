@@ -7,6 +7,7 @@ from functools import lru_cache
 import dearpygui.dearpygui as dpg
 import numpy as np
 
+from viewer.core.drawing import Point
 from viewer.core.items import Part, Screen, beginning, text_width
 from viewer.core.theme import FONT_SIZE, Colour, shares
 from viewer.core.typeface import TYPEFACE
@@ -146,15 +147,11 @@ def draw_lines(target: np.ndarray, box: Box, columns: list[int], rows: list[int]
 _MOST_ROWS = 40
 _ROW, _MARK, _GAP, _WIDEST = 20, 10, 8, 120
 
-Point = tuple[float, float]
-
 
 class Legend(Part[LatentPlane]):
     """The names of classes at the right edge of the plane, each with its colour; a click hides a class.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         parent: The drawing that it is a part of.
 
     Attributes:

@@ -195,9 +195,7 @@ class LatentsPanel(Panel):
             dpg.add_text("", tag="latents message", wrap=0)
             dpg.add_text("", tag="latents count")
             dpg.add_checkbox(
-                label="",
-                tag="latents held out",
-                callback=lambda sender, shown: own.plane.show_held_out(shown),
+                label="", tag="latents held out", callback=lambda sender, shown: own.plane.show_held_out(shown)
             )
             self._pictures = Pictures(own, self._screen)
             self._sliders = Sliders(own, self._screen)

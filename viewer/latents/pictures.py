@@ -162,8 +162,6 @@ class Strip(Part[LatentSpace]):
     """The way from A to B: a slider, and a film strip. With little room, either this or the sliders are shown.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         turned: Called when the user has chosen which of the two is shown.
     """
 
@@ -175,8 +173,9 @@ class Strip(Part[LatentSpace]):
         self._words_at = (0, 0), (0, 0)
         self._part = "sliders"
         self._compact = False
-        for tag, label in (*_POINT, *_ENDS):
-            dpg.add_button(label=label, tag=tag, callback=self._press_button)
+        actions = (state.to_image, state.to_mean, lambda: state.set_end("first"), lambda: state.set_end("last"))
+        for (tag, label), action in zip((*_POINT, *_ENDS), actions):
+            dpg.add_button(label=label, tag=tag, callback=action)
         self._parts = Choice("latent part", _PARTS, self._turn)
         dpg.add_slider_float(
             tag="latent share",
@@ -335,16 +334,6 @@ class Strip(Part[LatentSpace]):
             if left <= mouse[0] < left + self._side:
                 self._state.set_share(number / (STEPS - 1))
         return True
-
-    def _press_button(self, tag: str) -> None:
-        state = self._state
-        actions = {
-            "latent to image": state.to_image,
-            "latent to mean": state.to_mean,
-            "latent set first": lambda: state.set_end("first"),
-            "latent set last": lambda: state.set_end("last"),
-        }
-        actions[tag]()
 
     def _turn(self, part: str) -> None:
         self._part = part

@@ -1,13 +1,13 @@
 """The plane of the Latent space panel: images coloured by class, and what the mouse does there."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from viewer.core.drawing import View
+from viewer.core.drawing import Point, View
 from viewer.core.items import Part, Screen, text_width
 from viewer.core.pane import Pane
 from viewer.core.theme import FONT_SIZE, shares
@@ -24,24 +24,20 @@ _RADIUS, _POINT_RIM, _END_RADIUS = 6.5, 2.0, 9
 # Steps of a curved way.
 _CURVE = 33
 
-Place = tuple[float, float]
-
 
 class Marks(Part[LatentSpace]):
     """Drawn over the plane: the point, the two ends, and the way between them.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         parent: The drawing that they are a part of.
         inside: A place of the plane → where it is drawn, at the edge for what is beyond it.
     """
 
-    def __init__(self, state: LatentSpace, screen: Screen, parent: str, inside: Callable[[Place], Place]):
+    def __init__(self, state: LatentSpace, screen: Screen, parent: str, inside: Callable[[Point], Point]):
         super().__init__(state, screen)
         self._inside = inside
         self._way_of: tuple = ()
-        self._way: list[Place] = []
+        self._way: list[Point] = []
         self._line = dpg.draw_polyline([(0, 0), (0, 0)], parent=parent, show=False)
         self._ends = []
         for name in "AB":
@@ -77,7 +73,7 @@ class Marks(Part[LatentSpace]):
             corner = (x - text_width(name) / 2, y - size * 0.58)
             dpg.configure_item(letter, pos=corner, size=size, color=(*ground, 255), show=True)
 
-    def _places_between(self) -> list[Place]:
+    def _places_between(self) -> list[Point]:
         """The way from A to B in the plane."""
         state, place = self._state, self._state.place
         key = (place.first, place.last, *state.plane.axes, state.space)
@@ -104,15 +100,11 @@ _USUAL_SIDE = 340
 # Additional radius of a ringed point.
 _RIM = 1.5
 
-Point = tuple[float, float]
-
 
 class PlaneView(Part[LatentSpace]):
     """The plane: images coloured by class, and what the mouse does there.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         take_back: Undoes the last change.
     """
 
@@ -246,9 +238,7 @@ class PlaneView(Part[LatentSpace]):
 
     def _inside(self, place: Point) -> Point:
         """Pixel of a place; at the edge for places beyond it."""
-        left, top, right, bottom = self.box
-        x, y = self.to_pane(*place)
-        return min(max(float(x), left), right), min(max(float(y), top), bottom)
+        return self._clamped(self.to_pane(*place))
 
     # The mouse
 
@@ -315,6 +305,6 @@ class PlaneView(Part[LatentSpace]):
         self._state.plane.show_all()
         return True
 
-    def _clamped(self, point: Point) -> Point:
+    def _clamped(self, point: Sequence[Any]) -> Point:
         left, top, right, bottom = self.box
-        return min(max(point[0], left), right), min(max(point[1], top), bottom)
+        return min(max(float(point[0]), left), right), min(max(float(point[1]), top), bottom)

@@ -8,7 +8,7 @@ import dearpygui.dearpygui as dpg
 from common.formatting import labelled, shortened
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, mapped
-from viewer.core.items import Part, Screen, fitting, set_text
+from viewer.core.items import Part, Screen, fitting, set_slider, set_text
 from viewer.core.pane import Pane
 from viewer.core.state import AppState
 from viewer.core.theme import Looks
@@ -116,8 +116,6 @@ class ColumnView(Part[AppState]):
     """A run of the comparison: its heading and checkpoint, its reconstruction, where that errs, and its figures.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         index: Number of the column.
         pictures: The comparison's pictures.
     """
@@ -181,12 +179,8 @@ class ColumnView(Part[AppState]):
         names, checkpoint = run_names(own.variants, index), checkpoint_name(own.variants, index)
         heading = fitting_heading(names, checkpoint, self._heading_width)
         set_text(f"variant title {index}", heading, looks.text("text"))
-        slider = f"variant checkpoint {index}"
-        last = len(variant.checkpoints) - 1
         text = fitting(variant.checkpoint_texts, self.image.width - looks.px(12))
-        # DearPyGui reads a percent sign as a number's format.
-        dpg.configure_item(slider, min_value=0, max_value=max(1, last), format=text.replace("%", ""))
-        dpg.set_value(slider, variant.position)
+        set_slider(f"variant checkpoint {index}", variant.position, len(variant.checkpoints), text)
         set_text(f"variant step {index}", text, looks.text("quiet"))
         original, image = (result.original, result.image) if result is not None else (None, None)
         picture = self._pictures.of_array(f"image {index}", image)
@@ -229,12 +223,7 @@ class ColumnView(Part[AppState]):
         return self._state.images.playing is not None
 
     def _moved(self, sender, position: int) -> None:
-        own = self._state.reconstruct
-        if self._index >= len(own.variants):  # the column was removed in the same frame
-            return
-        checkpoints = own.variants[self._index].checkpoints
-        if position < len(checkpoints):
-            own.set_checkpoint(self._index, checkpoints[position][0])
+        self._state.reconstruct.move_slider(self._index, position)
 
 
 def put(tag: str, place: tuple[int, int], shown: bool = True) -> None:

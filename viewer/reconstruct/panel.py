@@ -43,8 +43,6 @@ class ComparisonMouse(Part[Reconstruction]):
     """The mouse over the panes: zoom, pan, the divider, and the pixel it points at.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         panes: Returns all panes on screen.
     """
 
@@ -266,8 +264,6 @@ class ReconstructPanel(Panel):
     """The Reconstruct panel: an image through one or several runs.
 
     Args:
-        state: What is drawn.
-        screen: What it is drawn with.
         export: Called to save the comparison as a figure.
     """
 

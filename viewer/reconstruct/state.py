@@ -12,11 +12,7 @@ from viewer.core.undo import Undo
 from viewer.reconstruct.columns import Columns, Result, Variant, heading, with_checkpoint
 
 ERROR_MAPS = ("absolute", "signed", "ssim")
-TITLES = {
-    "absolute": "Absolute error",
-    "signed": "Signed error: blue too dark, red too bright",
-    "ssim": "Local SSIM",
-}
+TITLES = {"absolute": "Absolute error", "signed": "Signed error: blue too dark, red too bright", "ssim": "Local SSIM"}
 SCALES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # 0 is the largest error on screen
 
 
@@ -214,6 +210,11 @@ class Reconstruction:
         self.variants[index] = replace(variant, step=step)
         self._request(index)
 
+    def move_slider(self, index: int, position: int) -> None:
+        """Moves a column to the checkpoint of a slider's position, unless one of them is gone."""
+        if index < len(self.variants) and position < len(self.variants[index].checkpoints):
+            self.set_checkpoint(index, self.variants[index].checkpoints[position][0])
+
     def _restore(self, column: int, step: int) -> bool:
         """Sets a checkpoint's slider for undo; False where the column or the checkpoint is gone."""
         index = self._index(column)
@@ -315,11 +316,7 @@ class Reconstruction:
             if self._asked.get(variant.column, there) != wanted:
                 self._asked[variant.column] = wanted
                 self._ask(
-                    self.topic(index),
-                    "reconstruct",
-                    source=self._source,
-                    run=variant.run,
-                    checkpoint=str(variant.step),
+                    self.topic(index), "reconstruct", source=self._source, run=variant.run, checkpoint=str(variant.step)
                 )
 
     def request_again(self) -> None:

@@ -43,9 +43,7 @@ class RunTable(Part[RunsList]):
             ):
                 for column in COLUMNS:
                     dpg.add_table_column(
-                        tag=f"runs column {column.key}",
-                        width_stretch=column.width == 0,
-                        width_fixed=column.width != 0,
+                        tag=f"runs column {column.key}", width_stretch=column.width == 0, width_fixed=column.width != 0
                     )
                 with dpg.table_row(tag="runs header"):
                     for column in COLUMNS:
