@@ -7,4 +7,5 @@ source "$here/setup.sh"
 set_up "$here" requirements-docs.lock .venv-docs
 cd "$here"
 [[ $# -gt 0 ]] || set -- build --strict
+export NO_MKDOCS_2_WARNING=1
 exec .venv-docs/bin/python -m mkdocs "$@"

@@ -1,4 +1,4 @@
-"""What a discriminator brings: one spec trained with and without it, measured on images that neither run has seen.
+"""What a discriminator adds: one spec trained with and without it, measured on images that neither run has seen.
 
     .venv/bin/python -m benchmarks.adversarial [SPEC] [--runs-dir runs] [--out FILE.json] [--picture FILE.png]
 

@@ -32,7 +32,7 @@ _WIDTH = 900
 
 
 def mini_specs() -> list[Path]:
-    """The quickstart, and the specs that train in a minute or two on what the install brings."""
+    """The quickstart, and the specs that train in a minute or two on images that the install includes."""
     names = [path for path in (ROOT / "specs").iterdir() if path.stem.endswith("_mini") or path.stem == "quickstart"]
     return sorted(path for path in names if load_spec(path).spec.sweep is None)
 
@@ -90,10 +90,10 @@ def page(figures: dict[str, dict]) -> str:
         "every image (`latent_…`). D: an autoencoder (`compress_…`). E: AlexNet inverted (`alexnet_…`), after",
         'Dosovitskiy & Brox, "Inverting visual representations with convolutional networks", CVPR 2016.',
         "",
-        "Each has a full-size spec in `specs/` and a mini that trains on what the install brings. These are",
+        "Each has a full-size spec in `specs/` and a mini that trains on images that the install includes. These are",
         "the minis, trained and measured by `.venv/bin/python benchmarks/systems.py` on 2 cores. PSNR and SSIM are",
         "means over test images that never trained, beside those of each image's own mean colour. Minutes are those of",
-        "training on that machine, while other work went on beside it. `quickstart` is A on a smaller scale.",
+        "training on that machine, which ran other work at the same time. `quickstart` is A on a smaller scale.",
         "",
         "| spec | minutes | PSNR (dB) | of mean colour | SSIM | of mean colour |",
         "|---|---|---|---|---|---|",
