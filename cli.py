@@ -157,6 +157,20 @@ def schema(write: bool, out: str | None, keras: bool) -> int:
 
 
 @commands.command()
+@click.option("--write", is_flag=True, help="Write what is stale.")
+def reference(write: bool) -> int:
+    """Report whether docs/reference is up to date."""
+    from workflows.reference import stale_pages, write_reference
+
+    stale = write_reference() if write else list(stale_pages())
+    for path in stale:
+        say(f"{path}: {'written' if write else 'stale; write it with `python cli.py reference --write`'}")
+    if not stale:
+        say("the reference is up to date")
+    return FAILED if stale and not write else DONE
+
+
+@commands.command()
 @click.argument("backbone")
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the image in pixels.")
 def taps(backbone: str, size: int) -> None:

@@ -161,7 +161,7 @@ def test_a_run_is_exported_wherever_the_shell_stands(form, clone, runs, tmp_path
             f"python '{clone}/exporter.py' --runs-dir 'linked runs' --part decoder --format tfserving",
         ),
     }
-    folder, line = roads[form]
+    folder, line = roads.get(form, (clone, f"python exporter.py {run} --part decoder --format {form}"))
     done = shell(folder, line, clone)
     assert not (problem := problem_with(done, line)), problem
     exported = runs_in(clone)[-1] if "--runs-dir" in line else run

@@ -31,6 +31,11 @@ class Output(keras.layers.Layer):
             end of the stack.
         layers: What makes an image of the stream; the last gives 1 or 3 channels in [0, 1].
 
+    Example:
+        Output:
+          name: small
+          layers: [Conv2D: {filters: 3, kernel_size: 1, activation: sigmoid}]
+
     Input shape: [batch, height, width, channels].
     Output shape: [batch, height, width, 1 or 3].
     """

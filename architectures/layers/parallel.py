@@ -31,6 +31,12 @@ class Parallel(keras.layers.Layer):
         branches: The stacks. An empty stack passes the input through.
         merge: concat: channels behind one another. add: the sum; all branches must give one shape.
 
+    Example:
+        Parallel:
+          branches:
+            - [Conv2D: {filters: 32, kernel_size: 1}]
+            - [Conv2D: {filters: 32, kernel_size: 3, padding: same}]
+
     Input shape: [batch, …, channels].
     Output shape: that of the branches; with concat the channels are their sum.
     """

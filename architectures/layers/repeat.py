@@ -26,6 +26,11 @@ class Repeat(keras.layers.Layer):
         times: How often. At least 1.
         layers: The stack to repeat.
 
+    Example:
+        Repeat:
+          times: 3
+          layers: [Conv2D: {filters: 64, kernel_size: 3, padding: same, activation: relu}]
+
     Input shape: what the stack takes.
     Output shape: what its last repetition gives.
     """

@@ -34,6 +34,12 @@ class Residual(keras.layers.Layer):
             never: the input itself; shapes that differ are an error.
         activation: What follows the sum: a Keras activation's name, or nothing.
 
+    Example:
+        Residual:
+          layers:
+            - Conv2D: {filters: 64, kernel_size: 3, padding: same, activation: relu}
+            - Conv2D: {filters: 64, kernel_size: 3, padding: same}
+
     Input shape: [batch, height, width, channels], [batch, tokens, channels] or [batch, features].
     Output shape: that of the stack's output.
     """

@@ -30,6 +30,9 @@ class Perceptual(keras.losses.Loss):
         unit_channels: Divide each position's channels by their length first. false: compare activations as they are,
             averaged over channels; their size then differs from layer to layer by orders of magnitude.
 
+    Example:
+        perceptual: {backbone: vgg16, weights: hed_bsds500, taps: [block2_conv2, block3_conv3]}
+
     Call:
         y_true, y_pred: float [batch, height, width, 1 or 3] in [0, 1]; grey images are repeated to 3 channels.
         Returns float32 [batch]: one value per image.

@@ -24,6 +24,9 @@ class Perceptual(Metric):
         input_size: Images are resized to this before the network. Unset: as they are.
         distance: l1: absolute differences. l2: squared differences.
         unit_channels: Divide each position's channels by their length first.
+
+    Example:
+        perceptual: {backbone: vgg16, weights: hed_bsds500, taps: [block2_conv2, block3_conv3]}
     """
 
     direction = "min"

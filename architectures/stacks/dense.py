@@ -17,6 +17,9 @@ class Dense(Stack):
         batch_normalization: Normalise each hidden layer before its activation.
         use_bias: Give hidden layers a bias. With batch normalisation it has no effect of its own.
         dropout: Share of each hidden layer's outputs dropped while training, from 0 to below 1.
+
+    Example:
+        dense: {units: [500, 1000, 500]}
     """
 
     def __init__(

@@ -38,6 +38,9 @@ class Arrays(Source):
         test_images_key: Name of the test images; without `test_images`, in the file of the images.
         test_labels_key: Name of the test labels; without `test_labels`, in the file of the test images.
         value_range: The values that mean black and white, such as [-1, 1] or [0, 4095]. What lies outside is clipped.
+
+    Example:
+        arrays: {images: data/train-images-idx3-ubyte.gz, labels: data/train-labels-idx1-ubyte.gz}
     """
 
     value_range_key = "dataset.source.arrays.value_range"

@@ -30,6 +30,9 @@ class Folder(EncodedSource):
         path: The folder, relative to the working directory.
         value_range: The values that mean black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or [0, 1] for
             masks. What lies outside is clipped. Unset: all values that files of 8 or 16 bits can hold.
+
+    Example:
+        folder: {path: data/photos}
     """
 
     value_range_key = f"{_WHERE}.value_range"

@@ -33,6 +33,9 @@ class Tfds(EncodedSource):
         download: Download and prepare the dataset where it is not there yet.
         image_key: The feature that holds the image. Unset: `image`, or the only one.
         label_key: The feature that holds the class. Unset: `label`, or the only one.
+
+    Example:
+        tfds: {name: mnist}
     """
 
     def __init__(

@@ -27,6 +27,9 @@ class TinyImagenet(EncodedSource):
 
     Args:
         path: The unpacked folder, tiny-imagenet-200.
+
+    Example:
+        tiny_imagenet: {path: data/tiny-imagenet-200}
     """
 
     own_splits = {"train": "train", "test": "val"}
