@@ -38,7 +38,7 @@ def as_choice(entry: Entry) -> Choice:
 
 
 def keras_objects(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments with every `{Name: {…}}` under an initializer, regularizer or constraint made into that object."""
+    """Arguments in which every `{Name: {…}}` under an initializer, regularizer or constraint is that object."""
     built = {}
     for key, value in arguments.items():
         module = _OBJECT_ARGUMENTS.get(key.rsplit("_", 1)[-1])
@@ -269,7 +269,7 @@ def refused_warnings() -> Iterator[None]:
 
 @contextmanager
 def _weights_last() -> Iterator[None]:
-    """Layers called inside make their weights when the block ends: their sizes are known before memory is taken.
+    """Layers called inside make their weights when the block ends, so that sizes are known before memory is used.
 
     Where an error leaves the block they are never made.
     """

@@ -1,4 +1,4 @@
-"""`precision: auto`: the arithmetic this machine is fast in."""
+"""`training.precision`: the dtype policy that is fast on this machine, and layers that need another."""
 
 import contextlib
 from collections.abc import Iterator

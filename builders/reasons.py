@@ -1,4 +1,4 @@
-"""What Keras and TensorFlow say of an error, in one line that a user can act on."""
+"""Errors of Keras and TensorFlow in one line that a user can act on."""
 
 import re
 
@@ -29,6 +29,6 @@ def reason(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory was asked for that is not there. TensorFlow calls a full disk the same."""
+    """Whether an error means insufficient memory. TensorFlow reports a full disk with the same class."""
     exhausted = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
     return exhausted and "space left" not in str(error)

@@ -1,6 +1,6 @@
 """Tries a network's layers on a few random images, so that a failure is reported with its place before training.
 
-Symbolic shapes do not show everything: some arguments fail only where numbers flow, some layers mix the images of a
+Symbolic shapes do not reveal everything: some arguments fail only where numbers flow, some layers mix the images of a
 batch, and through some no gradient comes back.
 """
 
@@ -29,7 +29,7 @@ _HALF = 0.1
 
 
 def try_out(layers: LayerBuilder, batch_size: int) -> None:
-    """Sends random images through every layer that was applied, there and back; changes nothing.
+    """Sends random images through every layer that was applied, forward and backward; changes nothing.
 
     Args:
         layers: What built and applied the layers.
@@ -91,11 +91,11 @@ def _why(place: str, latents: Latents | None) -> str:
 
 
 def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Tensor, leaving: Any, before: str) -> Any:
-    """What leaves a layer in inference, float [2, …]."""
+    """A layer's output in inference, float [2, …]."""
     where = layers.places[layer]
     try:
         with unchanged(layer.variables), refused_warnings():
-            passes, unreached, announced = _there_and_back(layer, received)
+            passes, unreached, announced = _forward_and_backward(layer, received)
             call = compiled_where_long(lambda inputs: _call(layer, inputs), layer, received.shape[1])
             together = call(received)
             with warnings.catch_warnings(action="ignore"):  # Keras warns of axes of size 1, such as this batch
@@ -126,7 +126,7 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
     return together
 
 
-def _there_and_back(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[bool, list[str], tf.TensorShape]:
+def _forward_and_backward(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[bool, list[str], tf.TensorShape]:
     """A call in training and its gradients.
 
     Returns:

@@ -16,7 +16,7 @@ _BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: a layer, what leaves it for one image, and what it costs.
+    """One line of the table: a layer, the shape of its output for one image, and its cost.
 
     `details` are its settings in a few words; `inside` its own stacks, one for each branch, each row of which also
     follows in the table.
@@ -91,7 +91,7 @@ def _row(layer: keras.layers.Layer, given: tuple, cost: int, size: int, depth: i
 
 
 def _in_order_of_stream(model: keras.Model) -> list[keras.layers.Layer]:
-    """Its layers with each second image where it leaves the stream; Keras lists all that ends a model at the end."""
+    """Its layers with each further image where it leaves the stream; Keras lists all outputs at the end."""
     ordered: list[keras.layers.Layer] = []
     for layer in model.layers:
         sources = [tensor._keras_history.operation for tensor in keras.tree.flatten(layer.input)]
@@ -143,7 +143,7 @@ def frozen_rows(part: keras.Model, taps: Sequence[str] | None = None) -> Iterato
 
 @dataclass(frozen=True)
 class Stage:
-    """A place on the way through a frozen network: a tap, or the last map of a size (`tap` is then empty)."""
+    """A stage of a frozen network: a tap, or the last map of a size (`tap` is then empty)."""
 
     shape: tuple[int | None, ...]
     tap: str = ""
@@ -220,7 +220,7 @@ def _step(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Structure:
-    """What `show` knows of a spec's network.
+    """The network of a spec, as `show` prints it.
 
     `feature_bytes` is the size of one image's frozen features (all taps, before fusion) in float16, as a cache would
     hold them; 0 without a frozen encoder. `stages` lead through a frozen encoder to its taps, in the order of their

@@ -323,7 +323,7 @@ def check_reconstructions(
 
 
 def reconstruction_names(files: Iterable[Path]) -> list[str]:
-    """For each image the name, without suffix, of the files that are made of it: its own, with a number where taken.
+    """For each image the name, without suffix, of the files that are made from it: its own, with a number where taken.
 
     Names differ also on file systems that ignore case.
     """

@@ -1,4 +1,4 @@
-"""The other side of adversarial training: a discriminator, its loss, and how much its judgement weighs."""
+"""Adversarial training: a discriminator, its loss, and the weight of its judgement in the decoder's loss."""
 
 from collections.abc import Mapping, Sequence
 

@@ -96,7 +96,7 @@ class Reconstructor(keras.Model, ABC):
 
     @property
     def encode_options(self) -> dict[str, int]:
-        """Whole numbers that `encode` takes besides images → what they usually are; exports make inputs of them."""
+        """Integer arguments of `encode` besides images → their defaults; exports make inputs of them."""
         return {}
 
     def validation_code(self, batch: Mapping[str, tf.Tensor], images: tf.Tensor) -> tf.Tensor:
@@ -113,7 +113,7 @@ class Reconstructor(keras.Model, ABC):
     @property
     @abstractmethod
     def trained_parts(self) -> list[keras.Model]:
-        """The models that train_step moves, the code stack and the decoder among them."""
+        """The models that train_step changes, the code stack and the decoder among them."""
 
     @property
     def image_variables(self) -> list[keras.Variable]:
@@ -132,13 +132,13 @@ class Reconstructor(keras.Model, ABC):
     # What is shared.
 
     def compile(self, optimizer, *, code_optimizer: keras.optimizers.Optimizer | None = None, **kwargs):
-        """Keras' compile; `code_optimizer` moves the code stack in place of `optimizer`."""
+        """Keras' compile; `code_optimizer` trains the code stack in place of `optimizer`."""
         super().compile(optimizer=optimizer, **kwargs)
         self.code_optimizer = code_optimizer
 
     @property
     def trained_groups(self) -> list[OptimizerGroup]:
-        """What train_step moves to rebuild images, by optimizer."""
+        """The variables that train_step changes to rebuild images, by optimizer."""
         variables = [variable for part in self.trained_parts for variable in part.trainable_variables]
         if self.code_optimizer is None:
             return [OptimizerGroup("optimizer", self.optimizer, tuple(variables))]
@@ -151,7 +151,7 @@ class Reconstructor(keras.Model, ABC):
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
-        """What train_step moves to rebuild images; a discriminator's variables are not among them."""
+        """The variables that train_step changes to rebuild images; a discriminator's are not among them."""
         return [variable for group in self.trained_groups for variable in group.variables]
 
     @property
@@ -165,7 +165,7 @@ class Reconstructor(keras.Model, ABC):
 
     @property
     def optimizer_groups(self) -> list[OptimizerGroup]:
-        """Every optimizer with what it moves."""
+        """Every optimizer with its variables."""
         return self.trained_groups + ([] if self.adversary is None else [self.adversary.group])
 
     def build_optimizers(self) -> None:
@@ -205,7 +205,7 @@ class Reconstructor(keras.Model, ABC):
         return total, values
 
     def _track(self, images, outputs, values, training: bool) -> None:
-        """Feeds the running means, weighted by images so that a short last batch counts as what it is."""
+        """Feeds the running means, weighted by images so that a short last batch counts by its size."""
         for name, value in values.items():
             self._trackers[name].update_state(value)
         for name, metric in self._validated.items():
@@ -334,7 +334,7 @@ class Reconstructor(keras.Model, ABC):
 
 
 class _Step(NamedTuple):
-    """What a step found: the decoder's images, the scalar minimised, figures by name, and gradients of both sides."""
+    """Results of a step: the decoder's images, the scalar minimised, figures by name, gradients of both sides."""
 
     outputs: dict[str, tf.Tensor]
     objective: tf.Tensor

@@ -1,4 +1,4 @@
-"""An optimizer and what it moves."""
+"""An optimizer and its variables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class OptimizerGroup:
     """Variables that share an optimizer.
 
     Args:
-        name: `optimizer`, `code_optimizer` or `discriminator_optimizer`: how checkpoints call its state.
+        name: `optimizer`, `code_optimizer` or `discriminator_optimizer`: the name of its state in checkpoints.
         optimizer: The optimizer.
-        variables: What it moves.
+        variables: What it changes.
     """
 
     name: str

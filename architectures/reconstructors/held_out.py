@@ -14,7 +14,7 @@ _CANDIDATES = 512
 _CANDIDATE_VALUES = 2**24
 # Images are compared with candidates at no more than this side: it is the shapes that count.
 _COMPARED_SIDE = 32
-# Images that one search decodes at once are bounded likewise: a gradient step keeps every map of the decoder.
+# Images that one search decodes at once are bounded the same way: a gradient step keeps every map of the decoder.
 _SEARCHED_VALUES = 2**24
 
 
@@ -24,7 +24,7 @@ def images_at_once(image_shape: Sequence[int], restarts: int) -> int:
 
 
 class Found(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         latents: float32 [images, dimensions].

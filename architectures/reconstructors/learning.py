@@ -1,4 +1,4 @@
-"""Which parts of a model would never learn, known before the first step."""
+"""Finds the parts of a model that would never learn, before the first step."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -56,9 +56,9 @@ def never_learning(model: Reconstructor, batch: Mapping[str, tf.Tensor]) -> list
 
 
 def compiled_where_long(function: Callable, layer: keras.layers.Layer, steps: int) -> Callable:
-    """A function of tensors, compiled if a recurrent layer inside may go round over so many steps of a sequence.
+    """A function of tensors, compiled if a recurrent layer inside may loop over so many steps of a sequence.
 
-    Eagerly it does so in Python, a thousand times slower; all else runs sooner than it compiles.
+    Eagerly that loop runs in Python, a thousand times slower; everything else runs faster than it compiles.
     """
     recurrent = any(isinstance(inner, keras.layers.RNN) for inner in layer._flatten_layers())
     return tf.function(function, reduce_retracing=True) if recurrent and steps > _LONG else function

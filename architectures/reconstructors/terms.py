@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class WeightedLoss:
-    """A loss, how much it counts, since when, and on which of the decoder's images.
+    """A loss with its weight, its first step, and the decoder's image that it compares.
 
     Args:
         name: The term's name in the spec; history shows it as `loss/<name>`.

@@ -165,7 +165,7 @@ def _optimizer_classes(model: Reconstructor) -> dict[str, str]:
 
 
 def _written_classes(header: Mapping[str, str]) -> dict[str, str]:
-    """What `_optimizer_classes` was when a checkpoint was written; empty where it was not kept."""
+    """The `_optimizer_classes` of a checkpoint when it was written; empty where they were not kept."""
     try:
         classes = json.loads(header.get("optimizers", "{}"))
     except (ValueError, RecursionError):
@@ -175,7 +175,7 @@ def _written_classes(header: Mapping[str, str]) -> dict[str, str]:
 
 def _averaged(weights: dict[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Weights by name, with the moving averages that an optimizer kept of them in their place."""
-    # A run with `use_ema` was measured and judged under its averages, so they are what it hands on.
+    # A run with `use_ema` was measured and judged under its averages, so these are its result.
     averaged = dict(weights)
     for name in weights:
         average = f"{name.removeprefix('model/').replace('/', '_')}_average"

@@ -1,4 +1,4 @@
-"""What a run's figures depend on besides its spec: versions, devices, the state of the code, hashes."""
+"""`environment.json`: versions, devices, the state of the code and hashes, on which a run's figures depend."""
 
 import os
 import platform

@@ -33,7 +33,7 @@ from workflows.training.checkpoints import weights_hash
 from workflows.training.progress import Counting
 
 CACHE_FOLDER = Path(".cache/features")
-# Shares of what is free: memory also has to hold images and the model, and a full disk loses other people's work.
+# Shares of what is free: memory also has to hold images and the model, and a full disk harms other programs.
 _SHARE_OF_MEMORY = 0.35
 _SHARE_OF_DISK = 0.5
 
@@ -91,10 +91,10 @@ def build_feature_cache(
         began_with: Whether the run began with a cache, where it began before. `auto` then does the same again.
 
     Returns:
-        The cache, or None where there is none to be had.
+        The cache, or None where there is none.
 
     Raises:
-        RequestError: A cache was asked for and cannot be: no frozen encoder, augmentation, or no room.
+        RequestError: A cache was requested and is impossible: no frozen encoder, augmentation, or no room.
     """
     wanted = spec.training.feature_cache
     reason = _impossible(spec, model)
@@ -102,18 +102,18 @@ def build_feature_cache(
         return None
     if reason:
         raise RequestError(f"training.feature_cache: '{wanted}' is not possible: {reason}; set it to auto or off")
-    work = _Filling(spec, splits, model, progress, between_batches)
-    in_memory = work.size <= free_memory() * _SHARE_OF_MEMORY
+    writer = _CacheWriter(spec, splits, model, progress, between_batches)
+    in_memory = writer.size <= free_memory() * _SHARE_OF_MEMORY
     if wanted == "memory" and not in_memory:
         raise RequestError(
-            f"training.feature_cache: features of {work.size / 1e9:.1f} GB do not fit into a third of the free memory, "
-            f"{free_memory() * _SHARE_OF_MEMORY / 1e9:.1f} GB; set it to disk, or tap a deeper layer"
+            f"training.feature_cache: features of {writer.size / 1e9:.1f} GB do not fit into a third of the free "
+            f"memory, {free_memory() * _SHARE_OF_MEMORY / 1e9:.1f} GB; set it to disk, or tap a deeper layer"
         )
     if wanted == "disk" or not in_memory:
-        if wanted == "auto" and not began_with and not work.fits_on_disk():
+        if wanted == "auto" and not began_with and not writer.fits_on_disk():
             return None
-        return FeatureCache(splits["train"].indices, work.on_disk())
-    return FeatureCache(splits["train"].indices, work.in_memory())
+        return FeatureCache(splits["train"].indices, writer.on_disk())
+    return FeatureCache(splits["train"].indices, writer.in_memory())
 
 
 def _impossible(spec: Spec, model: Reconstructor) -> str:
@@ -122,8 +122,8 @@ def _impossible(spec: Spec, model: Reconstructor) -> str:
     return "dataset.augment changes images in every epoch" if spec.dataset.augment else ""
 
 
-class _Filling:
-    """Where and how the features of one training split are computed."""
+class _CacheWriter:
+    """Computes the features of one training split, in memory or on disk."""
 
     def __init__(
         self,
@@ -194,9 +194,9 @@ class _Filling:
     def _map(self, path: Path, shape: tuple[int, ...], mode: Literal["r", "r+"]) -> np.memmap:
         return np.memmap(path, self.dtype, mode, shape=(self.split.count, *shape))
 
-    @functools.cache  # noqa: B019 - lives as long as the filling
+    @functools.cache  # noqa: B019 - lives as long as the writer
     def _paths(self) -> list[Path]:
-        """Files named after all the features depend on, the very pixels included, so that nothing stale is found."""
+        """Files named after a hash of everything the features depend on, pixels included, so that none is stale."""
         encoder, pixels = self.spec.encoder, hashlib.sha256()
         for batch in self.split.in_order():
             pixels.update(batch["image"].numpy().tobytes())

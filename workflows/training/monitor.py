@@ -1,4 +1,4 @@
-"""Which epoch is best, when to stop early, and which checkpoints stay: all of it read off the history."""
+"""Which epoch is best, when to stop early, and which checkpoints stay: all from the history."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What training says while it works: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a training: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -122,7 +122,7 @@ class TrainingProgress:
 
 
 class Counting:
-    """A bar that counts images, shown on a terminal and gone when done.
+    """A bar that counts images, shown on a terminal and removed when done.
 
     Args:
         title: What is going on, such as "computing features".

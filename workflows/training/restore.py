@@ -19,7 +19,7 @@ from workflows.training.checkpoints import load_checkpoint, load_weights, weight
 
 @dataclass(frozen=True)
 class Restored:
-    """A run's model with a checkpoint's weights, ready to reconstruct; `remarks` say what is not as asked."""
+    """A run's model with a checkpoint's weights, ready to reconstruct; `remarks` say what differs from the request."""
 
     run: Run
     loaded: LoadedSpec

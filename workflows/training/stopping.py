@@ -36,7 +36,7 @@ def caught(handler: Callable[[int], None]) -> Iterator[None]:
             _leave_terminal()
         handler(number)
 
-    # What was started with nohup ignores SIGHUP and must keep ignoring it.
+    # A process started with nohup ignores SIGHUP and must keep ignoring it.
     numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
@@ -47,7 +47,7 @@ def caught(handler: Callable[[int], None]) -> Iterator[None]:
 
 
 class StopRequest:
-    """What signals have asked for since `listening` began."""
+    """The signal that asked to stop since `listening` began."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -68,13 +68,13 @@ class StopRequest:
                 raise KeyboardInterrupt
             self.signal = self.signal or number
 
-        outlived = redirect_stdout(_Outlived(sys.stdout)), redirect_stderr(_Outlived(sys.stderr))
-        with caught(ask), outlived[0], outlived[1]:
+        streams = redirect_stdout(_BreakableStream(sys.stdout)), redirect_stderr(_BreakableStream(sys.stderr))
+        with caught(ask), streams[0], streams[1]:
             yield
 
 
-class _Outlived(io.TextIOBase):
-    """A stream that a training outlives: where its reader or its terminal is gone, it goes nowhere."""
+class _BreakableStream(io.TextIOBase):
+    """A stream that may break while training goes on: without its reader or terminal, output is discarded."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -93,8 +93,8 @@ class _Outlived(io.TextIOBase):
             self._redirect()
 
     def _redirect(self) -> None:
-        _to_nowhere(self._stream.fileno())
-        _leave_terminal()  # the other stream leads there as well
+        _discard(self._stream.fileno())
+        _leave_terminal()  # the other stream writes to it as well
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -104,13 +104,13 @@ class _Outlived(io.TextIOBase):
 
 
 def _leave_terminal() -> None:
-    """What is written to a terminal that is gone goes nowhere; else saving the run would fail, or its exit status."""
+    """Discards output to a terminal that is gone; otherwise saving the run or its exit status would fail."""
     for number in (1, 2):
         if stat.S_ISCHR(os.fstat(number).st_mode):
-            _to_nowhere(number)
+            _discard(number)
 
 
-def _to_nowhere(number: int) -> None:
+def _discard(number: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard: scalars of every epoch, and grids of reconstructions."""
+"""TensorBoard's event files of a run: scalars of every epoch, histograms, grids of reconstructions."""
 
 import os
 import struct

@@ -30,7 +30,7 @@ def test_features_on_disk_are_found_again_and_only_by_the_same_data(tmp_path, mo
     monkeypatch.setattr(feature_cache, "CACHE_FOLDER", tmp_path / "cache")
     trainer = Trainer(loaded(tmp_path, "training.feature_cache=disk"), verbose=0)
     first = cache_of(trainer)
-    monkeypatch.setattr(feature_cache._Filling, "_fill", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(feature_cache._CacheWriter, "_fill", lambda *_: pytest.fail("computed again"))
     second = cache_of(trainer)
     np.testing.assert_array_equal(np.asarray(first.taps[0]), np.asarray(second.taps[0]))
     other = Trainer(loaded(tmp_path, "training.feature_cache=disk", "dataset.source.photos.seed=1"), verbose=0)

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import RequestError
 from run_directory.run import Run
-from tests.specs import AUTOENCODER, write_spec
+from tests.specs import AUTOENCODER, LATENTS, write_spec
 from workflows.training.checkpoints import read_arrays
 from workflows.training.stopping import Interrupted
 from workflows.training.train import train
@@ -74,6 +74,13 @@ def test_a_run_stopped_anywhere_ends_as_it_would_have(tmp_path, monkeypatch, sto
     assert resumed.state().status == "finished"
     assert_equal(whole, resumed)
     assert figures(whole) == figures(resumed)
+
+
+def test_a_run_that_goes_on_measures_nothing_again(tmp_path, monkeypatch):
+    run = train(write_spec(tmp_path, LATENTS), ["training.epochs=1"], tmp_path / "runs", verbose=0)
+    for module in ("builders.model_builder", "workflows.training.trainer"):
+        monkeypatch.setattr(f"{module}.calibrate", lambda *_: pytest.fail("measured again"))
+    assert train(run.path, ["training.epochs=2"], verbose=0).state().epoch == 2
 
 
 def test_a_finished_run_goes_on_only_when_told_to(tmp_path):
