@@ -137,20 +137,22 @@ def new(name: str, kind: str) -> None:
 
 
 @commands.command()
-@click.option("--write", is_flag=True, help="Write what is not up to date.")
-@click.option("--out", metavar="FILE.json", help="The file of the schema. [default: specs/schema/spec.schema.json]")
-@click.option(
-    "--keras", is_flag=True, help="Also the committed part about Keras: after a change of the lock or a backbone."
-)
-def schema(write: bool, out: str | None, keras: bool) -> int:
+@click.option("--write", is_flag=True, help="Write it where it is not.")
+@click.option("--keras", is_flag=True, help="Also what is committed of Keras and of the backbones' taps.")
+@click.option("--out", metavar="FILE.json", help="Write a schema with the entries of plugins instead.")
+def schema(write: bool, keras: bool, out: str | None) -> int:
     """Report whether the JSON Schema of specs, for editors, is up to date."""
+    from workflows.schema import stale_files, write_plugin_schema, write_schema
+
+    if out is not None:
+        write_plugin_schema(Path(out))
+        say(f"{out}: written; name it in a spec as `$schema: {out}`")
+        return DONE
     if keras:
         import_tensorflow()
-    from workflows.schema import SCHEMA_PATH, stale_files, write_schema
-
-    stale = (write_schema if write else stale_files)(keras, Path(out) if out else SCHEMA_PATH)
+    stale = write_schema(keras) if write else list(stale_files(keras))
     for path in stale:
-        say(f"{path}: {'written' if write else 'not up to date; add --write to write it'}")
+        say(f"{path}: {'written' if write else 'not up to date; write it with `' + typed('schema --write') + '`'}")
     if not stale:
         say("the schema is up to date")
     return FAILED if stale and not write else DONE

@@ -90,11 +90,22 @@ install() {
     say "Set up in $((SECONDS - start)) s."
 }
 
+# write_schema ROOT: writes the schema that editors complete from where a file of an entry is newer. Never fails.
+write_schema() {
+    local root=$1 schema=$1/specs/schema/spec.schema.json newer
+    [[ -w "$schema" ]] || return 0
+    newer=$(find "$root/architectures" "$root/builders" -name __pycache__ -prune -o -newer "$schema" -print -quit 2>/dev/null) || true
+    [[ -z "$newer" ]] || { "$root/.venv/bin/python" "$root/cli.py" schema --write && touch "$schema"; } >/dev/null 2>&1 || true
+}
+
 # set_up ROOT LOCK [NAME]: returns at once when ROOT/NAME, by default .venv, holds what ROOT/LOCK pins, else installs it.
 set_up() {
     local root=$1 lock=$2 name=${3:-.venv}
     up_to_date() { cmp -s "$root/$lock" "$root/$name/installed-$lock" && [[ -x "$root/$name/bin/python" ]]; }
-    up_to_date && return 0
+    if up_to_date; then
+        [[ "$lock" != requirements.lock ]] || write_schema "$root"
+        return 0
+    fi
 
     # One set-up at a time: this file is the lock, held as long as this shell has it open, however it ends. Python
     # takes it, because flock(1) is not everywhere.

@@ -157,13 +157,13 @@ class Registry(Generic[Entry]):
                 self._imported = True  # first, for a module that is imported may look into the registry
                 try:
                     import_modules(self.package)
-                    if kind := self._catalogue_kind():
-                        from common.plugins import import_plugins  # which needs this module
-
-                        import_plugins(kind)
                 except BaseException:
                     self._imported = False
                     raise
+            if kind := self._catalogue_kind():
+                from common.plugins import import_plugins  # which needs this module
+
+                import_plugins(kind)  # each time, for plugins may be added later
         return self._entries
 
 

@@ -100,14 +100,20 @@ def load_catalogue() -> Catalogue:
 
 @lru_cache(maxsize=4)
 def _load(_: tuple[Plugin, ...]) -> Catalogue:
-    return read_catalogue(json.loads(CATALOGUE_PATH.read_text(encoding="utf-8")))
+    return read_catalogue(committed_part())
 
 
-def read_catalogue(committed: Mapping[str, Any]) -> Catalogue:
-    """The catalogue with a committed part about Keras; see `load_catalogue`."""
+def committed_part() -> dict[str, Any]:
+    """Keras' part of the catalogue and the taps of backbones, as committed."""
+    return json.loads(CATALOGUE_PATH.read_text(encoding="utf-8"))
+
+
+def read_catalogue(committed: Mapping[str, Any], with_plugins: bool = True) -> Catalogue:
+    """The catalogue with a committed part; see `load_catalogue`."""
     data: dict[str, dict[str, Any]] = {kind: dict(entries) for kind, entries in committed.items() if kind != "taps"}
     places: dict[tuple[str, str], str] = {}
-    for definition in [*own_definitions(), *(item for _, item in plugin_definitions())]:
+    found = [item for _, item in plugin_definitions()] if with_plugins else []
+    for definition in [*own_definitions(), *found]:
         entries, kind, name = data.setdefault(definition.kind, {}), definition.kind, definition.name
         if name in entries:
             place = places.get((kind, name), "Keras")
