@@ -160,10 +160,15 @@ def schema(write: bool, keras: bool, out: str | None) -> int:
 
 @commands.command()
 @click.option("--write", is_flag=True, help="Write what is stale.")
-def reference(write: bool) -> int:
+@click.option("--out", metavar="DIR", help="Write pages with the entries of plugins instead.")
+def reference(write: bool, out: str | None) -> int:
     """Report whether docs/reference is up to date."""
-    from workflows.reference import stale_pages, write_reference
+    from workflows.reference import stale_pages, write_plugin_reference, write_reference
 
+    if out is not None:
+        write_plugin_reference(Path(out))
+        say(f"{out}: written")
+        return DONE
     stale = write_reference() if write else list(stale_pages())
     for path in stale:
         say(f"{path}: {'written' if write else 'stale; write it with `python cli.py reference --write`'}")

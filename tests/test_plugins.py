@@ -106,8 +106,8 @@ def call(clone, folder, *arguments, **environment):
 def clone(tmp_path_factory):
     """A copy of the clone with one file more in each of four registries' folders."""
     copy = tmp_path_factory.mktemp("clone")
-    for name in ("architectures", "builders", "common", "run_directory", "viewer", "workflows", "specs"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("architectures", "builders", "common", "run_directory", "viewer", "workflows", "specs", "docs"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
     for name in ("cli.py", "exporter.py", "trainer.sh"):
         shutil.copy(ROOT / name, copy)
     for file, target in FILES.items():
@@ -120,6 +120,9 @@ def test_a_file_in_a_registrys_folder_is_all_that_check_and_schema_need(clone, f
     assert (good.returncode, good.stdout, good.stderr) == (0, "x.yaml: OK\nFalse\n", "")
     wrong = call(clone, folder, "check", "wrong.yaml")
     assert wrong.returncode == 2 and all(mistake in wrong.stderr for mistake in MISTAKES), wrong.stderr
+    pages = call(clone, folder, "reference", "--write").stdout
+    assert all(f"{name}.md: written" in pages for name in ("losses", "layers", "backbones", "sources"))
+    assert "## log_cosh" in (clone / "docs" / "reference" / "losses.md").read_text()
     assert call(clone, folder, "schema").returncode == 1
     assert call(clone, folder, "schema", "--write").stdout.endswith("spec.schema.json: written\nFalse\n")
     schema = json.loads((clone / "specs" / "schema" / "spec.schema.json").read_text())["$defs"]
@@ -142,9 +145,15 @@ def test_a_plugin_is_checked_without_running_it(folder, capsys):
     assert not any(name.startswith("retrace_plugin_") for name in sys.modules)
 
 
-def test_a_schema_with_plugins_goes_into_a_file_of_its_own(folder, capsys):
+def test_schema_and_reference_with_plugins_go_into_files_of_their_own(folder, capsys):
     assert cli.main(["schema", "--out", "mine.json", *options(*FILES)]) == 0
     assert "log_cosh" in (folder / "mine.json").read_text()
+    assert cli.main(["reference", "--out", "pages", *options(*FILES)]) == 0
+    pages = {
+        name: (folder / "pages" / f"{name}.md").read_text() for name in ("losses", "layers", "backbones", "sources")
+    }
+    assert "## log_cosh" in pages["losses"] and "## Scale" in pages["layers"] and "`start`" in pages["layers"]
+    assert "## two_convolutions" in pages["backbones"] and "## gradients" in pages["sources"]
     assert cli.main(["schema"]) == 0 and "up to date" in capsys.readouterr().out
 
 

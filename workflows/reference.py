@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.spec.annotations import language
-from builders.spec.catalogue import Entry, load_catalogue
+from builders.spec.catalogue import Entry, committed_part, read_catalogue
 from builders.spec.entries import Definition, own_definitions
 from builders.spec.shapes import (
     MISSING,
@@ -29,6 +29,8 @@ from builders.spec.shapes import (
     options_of,
 )
 from common.errors import RequestError
+from common.files import write_atomically
+from common.plugins import plugin_definitions
 from common.program import IN_CLONE, ROOT
 
 REFERENCE_PATH = ROOT / "docs" / "reference"
@@ -68,8 +70,14 @@ def stale_pages() -> dict[Path, str]:
     """Pages that differ from the code → their text. Raises RequestError outside of a clone."""
     if not IN_CLONE:
         raise RequestError("reference: an installed copy has no pages to write; call it in a clone of Retrace")
-    fresh = {REFERENCE_PATH / f"{name}.md": _HEAD + text for name, text in _pages()}
+    fresh = {REFERENCE_PATH / f"{name}.md": _HEAD + text for name, text in _pages(with_plugins=False)}
     return {path: text for path, text in fresh.items() if not path.is_file() or path.read_text("utf-8") != text}
+
+
+def write_plugin_reference(folder: Path) -> None:
+    """Writes all pages, with the entries of plugins, into a folder of its own."""
+    for name, text in _pages(with_plugins=True):
+        write_atomically(folder / f"{name}.md", text)
 
 
 def write_reference() -> list[Path]:
@@ -95,8 +103,10 @@ def _yaml(value: Any) -> str:
     return value if isinstance(value, str) and re.fullmatch(r"[a-z]\w*", value) else json.dumps(value)
 
 
-def _pages() -> Iterator[tuple[str, str]]:
-    catalogue, definitions = load_catalogue(), own_definitions()
+def _pages(with_plugins: bool) -> Iterator[tuple[str, str]]:
+    catalogue, definitions = read_catalogue(committed_part(), with_plugins), own_definitions()
+    if with_plugins:
+        definitions += [definition for _, definition in plugin_definitions()]
     index = ["# Reference", "Everything that a spec can name, and every key of a spec."]
     index.append("\n".join(f"- [{_title(kind)}]({page}.md): {where}" for kind, (page, _, where) in _PAGES.items()))
     yield "index", _joined([*index, "[A spec, key by key](spec.md)"])
@@ -132,7 +142,8 @@ def _entry(definition: Definition, entry: Entry) -> str:
         parts.append(_table("argument", fields, {}))
     if kind != "weights":
         parts.append(f"```yaml\n{example_of(entry, doc)}\n```")
-    parts.append(f"Defined in `{definition.cls.file.path.relative_to(ROOT).as_posix()}`.")
+    path = definition.cls.file.path
+    parts.append(f"Defined in `{(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()}`.")
     return "\n\n".join(parts)
 
 
