@@ -8,12 +8,10 @@ import keras
 import numpy as np
 
 from architectures.losses.adversarial import Adversarial
-from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from architectures.reconstructors.terms import WeightedLoss
 from architectures.stacks.stack import expand_architecture
 from builders.adversary_builder import build_adversary
 from builders.calibration import calibrate, training_split
@@ -89,6 +87,7 @@ class ModelBuilder:
         with dtype_policy(resolve_precision(spec.training.precision)):
             model_class: type[Reconstructor]
             parts: dict[str, Any]
+            optimizers: dict[str, keras.optimizers.Optimizer] = {}
             if spec.encoder.kind == "backbone":
                 features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
                 code = features.fuse_model.output
@@ -99,8 +98,11 @@ class ModelBuilder:
                 code, learns = encoder.output, ""
                 model_class, parts = Autoencoder, {"encoder": encoder}
             else:
-                code, learns = keras.Input((spec.encoder.latents.dimensions,), name="latent"), "encoder.latents"
+                latents = spec.encoder.latents
+                code, learns = keras.Input((latents.dimensions,), name="latent"), "encoder.latents"
                 model_class, parts = LatentDecoder, self._latents()
+                where = "encoder.latents.optimizer"
+                optimizers["latent_optimizer"] = build_optimizer(latents.optimizer, self.steps_per_epoch, where)
             code_stack = None
             if spec.code is not None and spec.code.layers:
                 code_stack = self._stack(self.layers.continued(code, learns=learns), spec.code.layers, "code")
@@ -108,14 +110,18 @@ class ModelBuilder:
             decoder = self._decoder(self.layers.continued(code, "code", learns))
             terms = build_terms(spec, decoder.output, self.steps_per_epoch, self.weights)
             judging = [term for term in terms if isinstance(term.loss, Adversarial)]
+            metrics = build_metrics(spec, self.image_shape, self.weights)
+            adversary = None
+            if judging:
+                adversary = build_adversary(spec, judging[0], decoder, self.steps_per_epoch, self.weights, self.layers)
             model = model_class(
                 image_shape=self.image_shape,
                 decoder=decoder,
                 code_stack=code_stack,
                 losses=[term for term in terms if term not in judging],
-                metrics=build_metrics(spec, self.image_shape, self.weights),
+                metrics=metrics,
                 skip_bad_steps=spec.training.on_nan == "skip",
-                adversary=self._adversary(judging[0], decoder) if judging else None,
+                adversary=adversary,
                 name="reconstructor",
                 **parts,
             )
@@ -124,7 +130,7 @@ class ModelBuilder:
                 code_optimizer=self._code_optimizer(code_stack),
                 # With XLA operations are not deterministic, so that `auto` leaves it off.
                 jit_compile=spec.training.jit_compile is True,
-                **self._latent_optimizer(),
+                **optimizers,
             )
             self._require_trained(model)
             model.build_optimizers()
@@ -173,13 +179,6 @@ class ModelBuilder:
             "held_out_restarts": held_out.restarts,
         }
 
-    def _latent_optimizer(self) -> dict[str, keras.optimizers.Optimizer]:
-        latents = self.spec.encoder.latents
-        if latents is None:
-            return {}
-        where = "encoder.latents.optimizer"
-        return {"latent_optimizer": build_optimizer(latents.optimizer, self.steps_per_epoch, where)}
-
     def _stack(self, tensor: Any, entries: Sequence[Choice], where: str) -> keras.Model:
         """A trainable stack with one output."""
         output = self.layers.through(self.layers.layers(entries, where, f"{where}.layers"), tensor)
@@ -224,9 +223,6 @@ class ModelBuilder:
                 f"{where}: outputs {shape_text(output.shape)}, not an image of {self.image_shape[-1]} channels; "
                 f"end it with a layer of {self.image_shape[-1]} filters"
             )
-
-    def _adversary(self, term: WeightedLoss, decoder: keras.Model) -> Adversary:
-        return build_adversary(self.spec, term, decoder, self.steps_per_epoch, self.weights, self.layers)
 
     def _code_optimizer(self, code_stack: keras.Model | None) -> keras.optimizers.Optimizer | None:
         """The code stack's own optimizer, where the spec has one."""

@@ -50,8 +50,54 @@ def new_table(*columns: str, title: str | Text = "", left: int = 1) -> Table:
     return table
 
 
+class Counting:
+    """A bar that counts images, with throughput and time left; shown on a terminal and removed when done.
+
+    Args:
+        title: The work, such as "computing features".
+        total: How many images there are.
+        verbose: 0 shows nothing.
+        console: Where the bar is drawn. Unset: standard output.
+    """
+
+    def __init__(self, title: str, total: int, verbose: int = 1, console: Console | None = None):
+        console = console or new_console()
+        self._bar = Progress(
+            Words("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            Words("{task.fields[speed]}  left:"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not (verbose and console.is_terminal),
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=total, speed="")
+
+    def __enter__(self) -> "Counting":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.stop()
+
+    def advance(self, count: int) -> None:
+        """Counts `count` more."""
+        self._bar.advance(self._task, count)
+        self._show_speed()
+
+    def at(self, done: int, total: int) -> None:
+        """Sets how many are done, of how many."""
+        self._bar.update(self._task, completed=done, total=total)
+        self._show_speed()
+
+    def _show_speed(self) -> None:
+        speed = self._bar.tasks[0].speed
+        self._bar.update(self._task, speed=f"{speed:.0f} images/s" if speed else "")
+
+
 def follow(items: Iterable, total: int, verb: str, console: Console, size: int = 1) -> Iterator:
-    """Passes items on, with a bar on a terminal that shows progress, throughput and time left.
+    """Passes items on and counts them in a bar.
 
     Args:
         items: What is worked on; each item counts for `size` images, the last for what is left of `total`.
@@ -60,20 +106,7 @@ def follow(items: Iterable, total: int, verb: str, console: Console, size: int =
         console: Where the bar is drawn.
         size: Images in an item.
     """
-    bar = Progress(
-        Words("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        Words("{task.fields[speed]}  left:"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(verb, total=total, speed="")
+    with Counting(verb, total, console=console) as counting:
         for number, item in enumerate(items, start=1):
             yield item
-            speed = bar.tasks[0].speed
-            done = min(number * size, total)
-            bar.update(task, completed=done, speed=f"{speed:.0f} images/s" if speed else "")
+            counting.at(min(number * size, total), total)

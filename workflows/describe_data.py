@@ -14,9 +14,8 @@ from builders.sources.source import Values
 from builders.spec import Spec, load_spec
 from builders.value_remarks import sampled_values
 from workflows.command_line import placed
-from workflows.console import new_table
+from workflows.console import Counting, new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
-from workflows.training.progress import Counting
 
 _MEASURED = 10_000  # images of a split whose headers are read
 

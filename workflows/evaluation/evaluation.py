@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from rich.console import Console
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
-from builders.images import to_float
+from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
+from builders.spec import Dataset
 from common.errors import RequestError
 from common.files import atomic_file
 from common.registry import METRICS
@@ -70,6 +71,33 @@ def metrics_to_measure(of_spec: Mapping[str, Metric]) -> dict[str, Metric]:
 def mean_colour(images: np.ndarray) -> np.ndarray:
     """Each image replaced by its own mean colour; float32 [count, height, width, channels]."""
     return np.broadcast_to(images.mean(axis=(1, 2), keepdims=True, dtype=np.float64), images.shape).astype(np.float32)
+
+
+def fitted_batches(
+    files: Sequence[Path], dataset: Dataset, shape: tuple[int, int, int], size: int, failed: list[str]
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Image files, cropped and resized as a dataset's images.
+
+    Args:
+        files: The files.
+        dataset: The spec's dataset.
+        shape: (height, width, channels) of the images.
+        size: Files in a batch.
+        failed: Takes a line for each file that cannot be read.
+
+    Returns:
+        For each batch the positions of the readable files, and float32 [n, height, width, channels] in [0, 1].
+    """
+    for start in range(0, len(files), size):
+        readable, fitted = [], []
+        for position, path in enumerate(files[start : start + size], start=start):
+            try:
+                opened = open_image(path, value_range=file_value_range(dataset))
+                fitted.append(fit_image(opened, dataset.image, shape[:2]))
+                readable.append(position)
+            except BadImageError as error:
+                failed.append(f"{path}: {error}")
+        yield readable, to_float(np.array(fitted, np.uint8)).reshape(-1, *shape)
 
 
 def evaluate(

@@ -3,28 +3,26 @@
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 from architectures.features import FeatureExtractor
 from builders.dataset_builder import image_shape
 from builders.feature_builder import build_features
-from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
-from builders.spec import Dataset, LoadedSpec
+from builders.spec import LoadedSpec
 from common.errors import RequestError
 from common.formatting import printable
 from run_directory.run import Run
 from workflows.command_line import placed
 from workflows.console import follow, new_console, new_table
-from workflows.evaluation.evaluation import ArrayFile
+from workflows.evaluation.evaluation import ArrayFile, fitted_batches
 from workflows.outputs import check_features, own_file
-from workflows.training.restore import check_frozen_parts
+from workflows.training.restore import check_frozen_weights
 
 _BATCH = 16
 
@@ -70,18 +68,21 @@ def extract_features(
     with placed(loaded):
         extractor, shape = _extractor(loaded)
     if run is not None:
-        check_frozen_parts(run, [extractor.taps_model])
+        check_frozen_weights(run, [extractor.taps_model])
     shapes = {name: (len(files), *tap.shape[1:]) for name, tap in zip(extractor.taps, extractor.taps_model.outputs)}
     # Traced once, whatever the size of the last batch.
     network = tf.function(extractor.taps_model, input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
-    batches = _batches(files, loaded.spec.dataset, shape)
+    failed: list[str] = []
+    batches = fitted_batches(files, loaded.spec.dataset, shape, _BATCH, failed)
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
         paths = {name: Path(folder, f"{number}.npy") for number, name in enumerate(shapes)}
         with ExitStack() as stack:
             arrays = [stack.enter_context(ArrayFile(paths[name], shapes[name])) for name in shapes]
-            for images in follow(batches, len(files), "reading taps", console or new_console(), size=_BATCH):
+            for _, images in follow(batches, len(files), "reading taps", console or new_console(), size=_BATCH):
+                if failed:  # left out, it would shift the rows of all images behind it
+                    raise RequestError(f"{printable(failed[0])}; leave it out, nothing was written")
                 for array, activations in zip(arrays, network(images)):
                     array.append(activations.numpy())
         with own_file(target, "features") as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -98,20 +99,6 @@ def _extractor(loaded: LoadedSpec) -> tuple[FeatureExtractor, tuple[int, int, in
         )
     shape = image_shape(spec)
     return build_features(spec.encoder, shape, spec.seed, True, "encoder", "taps"), shape
-
-
-def _batches(files: Sequence[Path], dataset: Dataset, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
-    """float32 [n, height, width, channels] in [0, 1]."""
-    for start in range(0, len(files), _BATCH):
-        fitted = []
-        for path in files[start : start + _BATCH]:
-            try:
-                opened = open_image(path, value_range=file_value_range(dataset))
-                fitted.append(fit_image(opened, dataset.image, shape[:2]))
-            except BadImageError as error:
-                # Left out, it would shift the rows of all images behind it.
-                raise RequestError(f"{printable(path)}: {error}; leave it out, nothing was written") from None
-        yield to_float(np.stack(fitted))
 
 
 def print_extracted(result: Extracted, console: Console) -> None:

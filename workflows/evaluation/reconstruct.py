@@ -3,19 +3,18 @@
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
 from common.files import atomic_file
 from common.formatting import labelled, printable
 from run_directory.run import Run
 from workflows.console import follow, new_console
-from workflows.evaluation.evaluation import metrics_to_measure
+from workflows.evaluation.evaluation import fitted_batches, metrics_to_measure
 from workflows.evaluation.validate import png_bytes
 from workflows.outputs import (
     METRICS,
@@ -27,7 +26,7 @@ from workflows.outputs import (
     vouched_by,
 )
 from workflows.plotting.grid import Example, save_grid
-from workflows.training.restore import Restored, restore
+from workflows.training.restore import restore
 
 _BATCH = 16
 # The side-by-side picture shows the first so many; the rest are in their files.
@@ -86,17 +85,19 @@ def reconstruct(
         del metrics["ssim"]  # its window does not fit
     result = Reconstructed(Path(out))
     examples: list[Example] = []
-    batches = _batches(restored, list(zip(files, reconstruction_names(files))), result.failed)
+    names = reconstruction_names(files)
+    batches = fitted_batches(files, restored.spec.dataset, restored.image_shape, _BATCH, result.failed)
     for readable, originals in follow(batches, len(files), "reconstructing", console, size=_BATCH):
         if not readable:
             continue
         reconstructed = restored.model.reconstruct(originals)
         outputs = reconstructed.pop("image")
         values = {name: np.asarray(metric(originals, outputs)) for name, metric in metrics.items()}
-        for index, ((path, name), output) in enumerate(zip(readable, outputs)):
-            figures = {name: float(values[name][index]) for name in values}
+        for index, (position, output) in enumerate(zip(readable, outputs)):
+            name = names[position]
+            figures = {metric: float(values[metric][index]) for metric in values}
             _write(result.directory / f"{name}.png", output, arrays)
-            result.rows.append({"image": printable(path), "name": name, **figures})
+            result.rows.append({"image": printable(files[position]), "name": name, **figures})
             if len(examples) < _MOST_EXAMPLES:
                 caption = "\n".join(labelled(key, figures[key]) for key in ("psnr", "ssim") if key in figures)
                 further = {key: images[index] for key, images in reconstructed.items()}
@@ -121,24 +122,6 @@ def _write(picture: Path, output: np.ndarray, arrays: bool) -> None:
         np.save(values, output.astype(np.float32))
         with own_file(picture, _BY, content_hash(_BY, values, array.name)) as temporary:
             temporary.write_bytes(png_bytes(output))
-
-
-def _batches(
-    restored: Restored, named: Sequence[tuple[Path, str]], failed: list[str]
-) -> Iterator[tuple[list[tuple[Path, str]], np.ndarray | None]]:
-    height, width, channels = restored.image_shape
-    dataset = restored.spec.dataset
-    for start in range(0, len(named), _BATCH):
-        readable, fitted = [], []
-        for path, name in named[start : start + _BATCH]:
-            try:
-                opened = open_image(path, value_range=file_value_range(dataset))
-                fitted.append(fit_image(opened, dataset.image, (height, width)))
-                readable.append((path, name))
-            except BadImageError as error:
-                failed.append(f"{path}: {error}")
-        shape = (len(fitted), height, width, channels)
-        yield readable, to_float(np.stack(fitted)).reshape(shape) if fitted else None
 
 
 def _table(rows: Sequence[dict]) -> str:

@@ -29,8 +29,8 @@ from builders.image_store import free_memory
 from builders.spec import Spec
 from common.errors import RequestError
 from common.files import atomic_file, remove_unfinished
+from workflows.console import Counting
 from workflows.training.checkpoints import weights_hash
-from workflows.training.progress import Counting
 
 CACHE_FOLDER = Path(".cache/features")
 # Shares of what is free: memory also has to hold images and the model, and a full disk harms other programs.

@@ -73,7 +73,7 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
         model = ModelBuilder(
             loaded.spec, run.image_shape(), state.steps_per_epoch or 1, train_count=train_count
         ).build()
-    check_frozen_weights(run, model)
+    check_frozen_weights(run, model.frozen_parts)
     load_weights(model, held.path, checked=True)
     return Restored(run, loaded, model, held, tuple(remarks))
 
@@ -111,17 +111,12 @@ def resume(run: Run, model: Reconstructor, steps_per_epoch: int) -> tuple[int, l
     return checkpoint.step, [*([remark] if remark else []), *fresh]
 
 
-def check_frozen_weights(run: Run, model: Reconstructor) -> None:
-    """Compares the frozen weights just loaded with those the run was trained with.
+def check_frozen_weights(run: Run, parts: Sequence[keras.Model]) -> None:
+    """Compares frozen networks just loaded with those the run was trained with.
 
     Raises:
         RequestError: They differ, so that the trained decoder would read other features than it learned.
     """
-    check_frozen_parts(run, model.frozen_parts)
-
-
-def check_frozen_parts(run: Run, parts: Sequence[keras.Model]) -> None:
-    """As `check_frozen_weights`, for some frozen networks of a run's model."""
     recorded = run.environment().get("frozen_weights", {})
     for part in parts:
         if part.name in recorded and recorded[part.name] != weights_hash(part.variables):

@@ -101,5 +101,5 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
             f"{run.path}: other images are unreadable than when this run began ({', '.join(names[:3])}), so its epochs "
             "would be other epochs; put the files back, or train again"
         )
-    check_frozen_weights(run, trainer.model)
+    check_frozen_weights(run, trainer.model.frozen_parts)
     return trainer.train(run, loaded if overrides else None)

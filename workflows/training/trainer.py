@@ -36,12 +36,13 @@ from run_directory.folder import RunGone
 from run_directory.record import record_of
 from run_directory.run import Run, is_run
 from workflows.command_line import placed
+from workflows.console import Counting
 from workflows.training.checkpoints import load_initial_weights, state_variables, write_checkpoint
 from workflows.training.environment import describe_environment
 from workflows.training.epoch_measures import EpochMeasures, is_due
 from workflows.training.feature_cache import FeatureCache, build_feature_cache
 from workflows.training.monitor import Monitor
-from workflows.training.progress import Counting, TrainingProgress
+from workflows.training.progress import TrainingProgress
 from workflows.training.restore import resume
 from workflows.training.stopping import StopRequest
 from workflows.training.tensorboard_log import TensorBoardLog

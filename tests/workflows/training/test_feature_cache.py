@@ -6,9 +6,9 @@ import pytest
 from architectures.reconstructors.terms import to_unit_range
 from common.errors import RequestError
 from tests.specs import AUTOENCODER, loaded
+from workflows.console import Counting
 from workflows.training import feature_cache
 from workflows.training.feature_cache import build_feature_cache
-from workflows.training.progress import Counting
 from workflows.training.trainer import Trainer
 
 
