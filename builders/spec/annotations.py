@@ -35,7 +35,7 @@ from builders.spec.shapes import (
 from builders.spec.types import Duration, Spec
 from common.registry import Range
 
-# What the annotations alone do not say: the field that a short form stands for, and which keys exclude each other.
+# Not in the annotations: the field that a short form is short for, and the keys that exclude each other.
 SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight"}
 _FEATURES = ("weights", "taps", "input_size", "fuse")
 OPTIONS = {
@@ -173,9 +173,9 @@ def parse_duration(value: int | str | Duration) -> Duration:
     return Duration(int(value))
 
 
-# Keys that only one file says, and that no other file inherits from it.
+# Keys that no file inherits.
 NOT_INHERITED = ("name", "description", "expected")
-# Keys that are used up while reading.
+# Keys that are not part of the complete spec.
 READING = ("$schema", "extends", "variables")
 
 
@@ -187,7 +187,7 @@ def language() -> Record:
         "$schema": Field(Text(), "Path of the JSON Schema, for editors."),
         "extends": Field(Text(), "A spec this one inherits from; its path is relative to this file."),
         "variables": Field(
-            Table(Anything()), "Values with names: `$name` stands for the value, `${name}` inside text."
+            Table(Anything()), "Values with names: `$name` is replaced by the value, `${name}` inside text."
         ),
     }
     return replace(spec, fields={**fields, **spec.fields})

@@ -26,7 +26,7 @@ def alternatives(allowed: Any) -> list[Any]:
 
 
 def meets(wanted: Any, value: Any) -> bool:
-    """Whether a value is the wanted one: equal, or a choice of that name, or a mapping that says at least as much."""
+    """Whether a value is the wanted one: equal, a choice of that name, or a mapping with at least the same items."""
     if isinstance(wanted, Mapping) or isinstance(value, Mapping):
         wanted, value = _named(wanted), _named(value)
         return all(key in value and meets(item, value[key]) for key, item in wanted.items())
@@ -34,7 +34,7 @@ def meets(wanted: Any, value: Any) -> bool:
 
 
 def _named(value: Any) -> Mapping[Any, Any]:
-    """`Adam` is short for `{Adam: {}}`; null says nothing."""
+    """`Adam` is short for `{Adam: {}}`, and null for `{}`."""
     if isinstance(value, Mapping):
         return value
     return {} if value is None else {value if isinstance(value, str) else repr(value): {}}

@@ -40,7 +40,7 @@ class LoadedSpec:
     _root: Node = field(repr=False, compare=False)
 
     def schedule_problems(self, steps_per_epoch: int) -> list[Problem]:
-        """What would never happen or not come to its end, now that the data and with them the steps are known."""
+        """Schedule problems that can only be detected once the number of steps per epoch is known."""
         return list(schedule_checks(View(self._root, set(), load_catalogue()), steps_per_epoch))
 
     def locate(self, path: str) -> str:
@@ -51,7 +51,7 @@ class LoadedSpec:
         """
         node, place, rest = self._root, self._root.place, path.split(".")
         while rest:
-            for length in range(len(rest), 0, -1):  # keys may hold dots themselves
+            for length in range(len(rest), 0, -1):  # keys may contain dots
                 key: str | int = ".".join(rest[:length])
                 if node.is_list and str(key).isdecimal():
                     key = int(key)
@@ -73,7 +73,7 @@ def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue:
     Args:
         path: A .yaml, .yml or .json file.
         overrides: `path.to.key=value` with values in YAML, applied in order.
-        catalogue: Everything a spec may name. Unset: the committed catalogue.
+        catalogue: Everything a spec may name. Unset: `load_catalogue()`.
 
     Returns:
         The spec, its plain forms and the origin of every value.
@@ -116,7 +116,7 @@ class _Loading:
         merged = self._override(read_with_parents(self.path, self.catalogue))
         if self.alone:
             merged = encoder_alone(merged)
-        # An override may well replace the only use of a variable, and what is left out may hold it.
+        # An override may replace the only use of a variable, and a part that is left out may contain it.
         checked = self._check(merged, unused=not self.overrides and not self.alone)
         found = checked.problems
         if not any(problem.path.startswith("sweep") for problem in found):
@@ -125,15 +125,13 @@ class _Loading:
             raise SpecErrors(in_order(found))
         body = checked.root
         resolved = plain(body)
-        keeping = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
-        if "variables" in keeping:
-            # What only replaced parts of a parent used would be a mistake in a file that stands alone.
+        kept = {"name": resolved["name"], **{key: plain(item) for key, item in merged.value.items()}}
+        if "variables" in kept:
+            # Variables that only replaced parts of a parent used would be reported as unused in the merged file.
             used = {f"variables.{name}" for name in checked.used} | _swept_variables(body)
-            keeping["variables"] = {
-                name: item for name, item in keeping["variables"].items() if f"variables.{name}" in used
-            }
-        keeping = {key: item for key, item in keeping.items() if key not in ("$schema", "extends")}
-        return LoadedSpec(checked.spec, keeping, resolved, _origins(body), body)
+            kept["variables"] = {name: item for name, item in kept["variables"].items() if f"variables.{name}" in used}
+        kept = {key: item for key, item in kept.items() if key not in ("$schema", "extends")}
+        return LoadedSpec(checked.spec, kept, resolved, _origins(body), body)
 
     def _check(self, merged: Node, unused: bool = False) -> Checked:
         """Reads a merged tree and finds what is wrong with it, with `unused` also variables that nothing uses."""
@@ -166,33 +164,23 @@ class _Loading:
 
 
 def _without_defaults(root: Node) -> Node:
-    """A complete tree without the `defaults` of stacks, which its layers have got."""
-    parts = {key: part for key, part in root.value.items() if part.get("defaults") is not None}
-    spread = {
-        key: part.with_items({name: item for name, item in part.value.items() if name != "defaults"})
-        for key, part in parts.items()
-    }
-    return root.with_items({**root.value, **spread})
+    """A complete tree without the `defaults` of stacks, which are now in the layers' arguments."""
+    items = {}
+    for key, part in root.value.items():
+        inner = {name: item for name, item in part.children if name != "defaults"}
+        items[key] = part.with_items(inner) if part.is_mapping else part
+    return root.with_items(items)
 
 
 def _swept_variables(body: Node) -> set[str]:
-    """Paths of the variables that the sweep gives values to."""
+    """Paths of the variables that are swept."""
     parameters = find(body, ("sweep", "parameters"))[0]
     return {name for name in parameters.value if name.startswith("variables.")} if parameters.is_mapping else set()
 
 
-def _origins(root: Node) -> dict[str, str]:
-    found: dict[str, str] = {}
-    waiting: list[tuple[Node, Path]] = [(root, ())]
-    while waiting:
-        node, path = waiting.pop()
-        if isinstance(node.value, dict) and node.value:
-            waiting += [(child, (*path, key)) for key, child in reversed(node.value.items())]
-        elif isinstance(node.value, list) and node.value:
-            waiting += [(child, (*path, index)) for index, child in reversed(list(enumerate(node.value)))]
-        else:
-            found[path_text(path)] = str(node.place)
-    return found
+def _origins(node: Node, path: Path = ()) -> dict[str, str]:
+    inner = {inside: place for key, child in node.children for inside, place in _origins(child, (*path, key)).items()}
+    return inner or {path_text(path): str(node.place)}
 
 
 def with_dependent_defaults(root: Node, path: str) -> Node:
@@ -220,10 +208,10 @@ def with_dependent_defaults(root: Node, path: str) -> Node:
     return root.with_items(items)
 
 
-# Where the parts are "written" that are not in the file.
+# The place of parts that are not in the file.
 _STAND_IN = Place("stand-in")
 _KEPT = ("version", "seed", "variables", "encoder")
-# What a spec must hold besides. Whoever loads an encoder alone never looks at these.
+# The other required parts of a spec; loading an encoder alone never uses them.
 _STAND_INS = {"decoder": {"layers": [{"Identity": {}}]}, "loss": {"mse": {}}}
 
 

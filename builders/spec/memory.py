@@ -1,4 +1,4 @@
-"""How much memory this machine has, and what a network needs at the least."""
+"""How much memory this machine has, and the least that a network needs."""
 
 import contextlib
 import pathlib
@@ -7,9 +7,9 @@ import resource
 import subprocess
 from functools import lru_cache
 
-# What an optimizer keeps of each weight besides its gradient; all others keep two numbers.
+# Numbers that an optimizer keeps for each weight besides its gradient; all others keep two.
 _KEPT = {"SGD": 0, "Adafactor": 0, "Adagrad": 1, "Ftrl": 2, "Lion": 1, "RMSprop": 1}
-# Layers of which a step keeps nothing until the gradient has come back, or only what it keeps of the layer before.
+# Layers whose output a step does not keep for the gradient, or only as the output of the layer before.
 _KEEPING_NOTHING = re.compile(
     r"Identity|Flatten|Reshape|Permute|Rescaling|Activation|ActivityRegularization|Softmax|ELU|\w*ReLU|\w*Dropout|\w*Noise"
 )
@@ -23,7 +23,7 @@ def machine_memory() -> int:
     import psutil  # only where a spec is large enough to ask
 
     limits = [psutil.virtual_memory().total, resource.getrlimit(resource.RLIMIT_AS)[0]]
-    with contextlib.suppress(OSError, ValueError):  # without a limit it says `max`
+    with contextlib.suppress(OSError, ValueError):  # without a limit it contains `max`
         limits.append(int(_CGROUP.read_text()))
     return max(min(limit for limit in limits if limit > 0), _gpu_memory())
 
@@ -35,19 +35,19 @@ def _gpu_memory() -> int:
         return 0
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        return max(int(line) for line in said.split()) * 2**20
+        output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return max(int(line) for line in output.split()) * 2**20
     except (OSError, ValueError, subprocess.SubprocessError):
         return 0
 
 
 def bytes_of_a_weight(optimizer: str, trained: bool = True) -> int:
-    """What one number takes: itself, and of a trained one its gradient and what the optimizer keeps of it."""
+    """Bytes of one number: itself and, if it is trained, its gradient and the optimizer's state."""
     return _BYTES * (2 + _KEPT.get(optimizer, 2)) if trained else _BYTES
 
 
 def is_kept(layer: str) -> bool:
-    """Whether a step keeps what a layer of a class gives, besides what it keeps of the layers around it."""
+    """Whether a step keeps the output of a layer class, besides the outputs of the layers around it."""
     return not _KEEPING_NOTHING.fullmatch(layer)
 
 

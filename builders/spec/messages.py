@@ -1,4 +1,4 @@
-"""What is wrong with one value, in words: what was expected, what was received, what was probably meant."""
+"""Messages about one value: what was expected, what was received, what was probably meant."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -113,7 +113,7 @@ def range_reason(path: Path, key: str) -> str:
 
 
 def joined_key(value: Any) -> str:
-    """What is missing in `size:32`, where a mapping or a name belongs."""
+    """The hint for `size:32`, where a mapping or a name belongs."""
     match = JOINED.fullmatch(value) if isinstance(value, str) else None
     return f"; a space is missing after the colon of '{shown(match[1])[1:-1]}:'" if match else ""
 

@@ -9,7 +9,7 @@ from builders.spec.problems import Place
 Scalar = str | int | float | bool | None
 Path = tuple[str | int, ...]
 
-# What one spec may hold, so that no file can make the checker run long or out of memory.
+# Limits of one spec, so that no file can make the checker run long or out of memory.
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 MAX_DEPTH = 50
@@ -18,14 +18,14 @@ DEFAULT = Place("default")
 
 
 class Node:
-    """A value and its place. Nodes are never changed once the tree stands, so trees may share them.
+    """A value and its place. Nodes are never changed once the tree is complete, so trees may share them.
 
     Args:
         value: A scalar, a list of nodes, or a dictionary of nodes.
         place: Where the value was written.
         keys: Of a dictionary: where each key was written.
         used: Of a variable's value: where the variable was used.
-        text: Of a scalar without quotes: as it was written; None where it stood in quotes, or nowhere.
+        text: Of a scalar without quotes: as it was written; None where it was in quotes or not written.
     """
 
     __slots__ = ("keys", "place", "text", "used", "value")
@@ -54,8 +54,14 @@ class Node:
         """Whether the value is a list."""
         return isinstance(self.value, list)
 
+    @property
+    def children(self) -> "list[tuple[Any, Node]]":
+        """(key or index, node) of everything directly inside."""
+        value = self.value
+        return list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+
     def get(self, key: str) -> "Node | None":
-        """What a mapping holds under a key; None where there is none, or no mapping."""
+        """The value of a key; None where there is none, or no mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def key_place(self, key: str) -> Place:
@@ -118,21 +124,17 @@ def count(node: Node, limit: int) -> int:
     """Nodes of a tree, shared ones counted as often as they are used; stops counting beyond `limit`."""
     total, waiting = 0, [node]
     while waiting and total <= limit:
-        value = waiting.pop().value
         total += 1
-        if isinstance(value, dict):
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+        waiting += [child for _, child in waiting.pop().children]
     return total
 
 
-# Differ between any two specs, and say nothing about why runs differ.
+# Differ between any two specs, and do not explain why runs differ.
 _NOT_COMPARED = ("name", "description", "expected")
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in nested data that holds no other, with its path in the syntax that `--set` takes."""
+    """Every innermost value of nested data, with its path in the syntax of `--set`."""
     pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     inner = [pair for key, item in pairs for pair in leaves(item, f"{path}.{key}" if path else str(key))]
     # An empty mapping or list is a value too.

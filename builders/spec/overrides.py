@@ -204,7 +204,7 @@ class _Setting:
 
 
 def _default(field: Field) -> Node | None:
-    # Setting an argument of a choice that nobody wrote starts from the choice that would have been made.
+    # Setting an argument of a choice that is not written starts from the default choice.
     if isinstance(field.default, dict) and any(isinstance(option, Named) for option in options_of(field.shape)):
         return from_plain(field.default, DEFAULT)
     return None

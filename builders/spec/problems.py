@@ -1,4 +1,4 @@
-"""Mistakes in a spec: where each stands and how to mend it."""
+"""Mistakes in a spec: where each is and how to fix it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -113,7 +113,7 @@ def _suggestion(word: str, candidates: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=4096)
 def _letters(word: str) -> tuple[dict[str, int], int]:
-    """How often each letter stands in a word, and the word's length, as `nearest` compares words."""
+    """How often each letter is in a word, and the word's length, as `nearest` compares words."""
     bare = [character for character in word.lower() if character not in "_-. "]
     return dict(Counter(bare)), len(bare)
 

@@ -14,6 +14,7 @@ from builders.spec.yaml_reader import read_yaml
 from common.program import ROOT, typed
 
 SUFFIXES = (".yaml", ".yml", ".json")
+_MOST_LEVELS = 16
 
 
 def spec_file(path: str | os.PathLike) -> str:
@@ -33,7 +34,7 @@ def read_spec(path: str | os.PathLike, place: Place | None = None) -> Node:
 
     Args:
         path: A .yaml, .yml or .json file.
-        place: Where the file was asked for; errors about the file itself stand there. Unset: at its start.
+        place: Where the file is named; errors about the file itself are reported there. Unset: at its start.
 
     Raises:
         SpecErrors: The file cannot be read, is too large, or is not valid.
@@ -63,7 +64,7 @@ def read_spec(path: str | os.PathLike, place: Place | None = None) -> Node:
 
 
 def read_text(text: str, file: str) -> Node:
-    """The nodes of a document, JSON where the file's name says so, otherwise YAML."""
+    """The nodes of a document, JSON where the file's name ends in .json, otherwise YAML."""
     return read_json(text, file) if file.lower().endswith(".json") else read_yaml(text, file)
 
 
@@ -77,9 +78,6 @@ def _decode(data: bytes, file: str) -> str:
         raise SpecErrors([problem_at(place, (), message)]) from None
 
 
-_MOST_LEVELS = 16
-
-
 def read_with_parents(path: str, catalogue: Catalogue) -> Node:
     """The tree of a spec in long form, merged over everything it inherits from.
 
@@ -91,44 +89,41 @@ def read_with_parents(path: str, catalogue: Catalogue) -> Node:
         SpecErrors: A file cannot be read, the files inherit from each other in a circle, or the levels are too many.
     """
     chain: list[Node] = []
-    seen: dict[str, str] = {}
-    here = Place(path, 1, 1)
-    file = path
-    asked: Place | None = None
+    seen: dict[str, str] = {}  # real path → path as written
+    file, place = path, Place(path, 1, 1)
+
+    def refuse(message: str) -> SpecErrors:
+        return SpecErrors([problem_at(place, ("extends",), message)])
+
     while True:
         identity = os.path.realpath(file)
         if identity in seen:
-            circle = " → ".join([*list(seen.values())[list(seen).index(identity) :], file])
-            raise SpecErrors([problem_at(asked or here, ("extends",), f"the specs inherit from each other: {circle}")])
+            circle = [*seen.values(), file][list(seen).index(identity) :]
+            raise refuse(f"the specs inherit from each other: {' → '.join(circle)}")
         if len(chain) == _MOST_LEVELS:
-            raise SpecErrors(
-                [problem_at(asked or here, ("extends",), f"inherits over more than {_MOST_LEVELS} levels")]
-            )
+            raise refuse(f"inherits over more than {_MOST_LEVELS} levels")
         seen[identity] = file
-        tree = read_spec(file, asked)
+        tree = read_spec(file, place if chain else None)
         if not tree.is_mapping:
-            message = (
-                "the file is empty; "
-                if tree.value is None
-                else f"expected a mapping of keys, got {shown(plain(tree))}; "
+            found = (
+                "the file is empty" if tree.value is None else f"expected a mapping of keys, got {shown(plain(tree))}"
             )
-            raise SpecErrors([problem_at(tree.place, (), message + f"{typed('new NAME')} writes a spec to start from")])
+            message = f"{found}; {typed('new NAME')} writes a spec to start from"
+            raise SpecErrors([problem_at(tree.place, (), message)])
         chain.append(tree)
         parent = tree.get("extends")
         if parent is None:
             break
-        asked = parent.place
+        place = parent.place
         if not isinstance(parent.value, str):
-            raise SpecErrors(
-                [problem_at(asked, ("extends",), f"expected the path of a spec, got {shown(plain(parent))}")]
-            )
+            raise refuse(f"expected the path of a spec, got {shown(plain(parent))}")
         if parent.value.startswith(("~", "$")):
-            message = f"{shown(parent.value[0])} is not supported here; write the path, relative to this file or whole"
-            raise SpecErrors([problem_at(asked, ("extends",), message)])
+            start = shown(parent.value[0])
+            raise refuse(f"{start} is not supported here; write the path, relative to this file or whole")
         file = os.path.normpath(os.path.join(os.path.dirname(file), parent.value))
     grammar = Grammar(catalogue)
     merged = grammar.long(chain[-1], language())
     for tree in reversed(chain[:-1]):
         inherited = {key: item for key, item in merged.value.items() if key not in NOT_INHERITED}
         merged = grammar.merge(merged.with_items(inherited), grammar.long(tree, language()), language())
-    return Node(merged.value, here, merged.keys)
+    return Node(merged.value, Place(path, 1, 1), merged.keys)

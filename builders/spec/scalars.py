@@ -1,4 +1,4 @@
-"""What an unquoted YAML word means: the core schema of YAML 1.2, and no more."""
+"""The values of unquoted YAML words: the core schema of YAML 1.2, and no more."""
 
 import math
 import re
@@ -9,13 +9,13 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
-# Nothing in a spec needs more, and NumPy and TensorFlow hold no more.
+# The largest integer of NumPy and TensorFlow; no spec needs more.
 _LARGEST_INTEGER = 2**63 - 1
 _LONGEST_NUMBER = 400
 
 
 class NumberError(ValueError):
-    """A number that no spec can hold."""
+    """A number that is not allowed in a spec."""
 
 
 def resolve(text: str) -> str | int | float | bool | None:

@@ -107,7 +107,7 @@ class Number(Shape):
 
 @dataclass(frozen=True)
 class Text(Shape):
-    """Text; `pattern` is a regular expression for all of it and `hint` says the same to a person."""
+    """Text; `pattern` is a regular expression for all of it and `hint` describes it in words."""
 
     pattern: str | None = None
     hint: str = "text"
@@ -305,8 +305,8 @@ class Record(Shape):
         name: What the schema calls it.
         fields: Its keys.
         doc: What it is for.
-        short: The field that a value which is no mapping stands for.
-        options: Keys of which at most one may stand; empty where all go together.
+        short: The field that a value which is no mapping is short for.
+        options: Keys that exclude each other; empty where all go together.
         noun: What messages call a key.
         cls: The class of types.py that a value becomes; None where it stays plain data.
     """
@@ -370,7 +370,7 @@ def structured(shape: Shape, value: Any) -> Shape:
 
     Args:
         shape: Any shape.
-        value: What stands there: anything a Node holds.
+        value: The value of a Node.
 
     Returns:
         One shape that is no Either; the first option where none fits.

@@ -89,7 +89,7 @@ class SplitPart:
 
 @dataclass(frozen=True)
 class Classes:
-    """Which classes of a labelled source take part."""
+    """The classes of a labelled source that are used."""
 
     count: Annotated[int | None, Doc("This many classes, drawn by the seed."), Range(minimum=1)] = None
     names: Annotated[tuple[str, ...] | None, Doc("These classes. Short form: a plain list.")] = None
@@ -118,7 +118,7 @@ class Dataset:
     ] = "error"
     duplicates: Annotated[
         Literal["allow", "keep_together"],
-        Doc("Images with equal pixels: may lie in several splits, which is said, or all in one. Decodes all first."),
+        Doc("Images with equal pixels: may be in several splits, with a warning, or all in one. Decodes all first."),
     ] = "allow"
 
 
@@ -141,7 +141,7 @@ class Fuse:
 
 @dataclass(frozen=True)
 class Features:
-    """A network that is looked into: one record wherever a spec needs activations."""
+    """A network and its taps: one record wherever a spec needs activations."""
 
     backbone: Annotated[Choice | None, Named("backbone"), Doc("The pretrained network.")] = None
     weights: Annotated[
@@ -193,7 +193,7 @@ class Latents:
 
 @dataclass(frozen=True)
 class Encoder(Features):
-    """What turns an image into a code: exactly one of `backbone`, `layers` and `latents`."""
+    """Image → code: exactly one of `backbone`, `layers` and `latents`."""
 
     layers: Annotated[Stack, Doc("A trainable stack of layers.")] = ()
     latents: Annotated[Latents | None, Doc("No encoder: a learned vector for each image.")] = None
@@ -208,7 +208,7 @@ class Encoder(Features):
 
 @dataclass(frozen=True)
 class Code:
-    """What happens to a code between encoder and decoder; features are cached before it."""
+    """Layers between encoder and decoder; features are cached before them."""
 
     layers: Annotated[Stack, Doc("Normalisation, noise, quantisation, an entropy model.")] = ()
     optimizer: Annotated[Choice | None, Named("optimizer"), Doc("Its own optimizer. Unset: training's.")] = None
@@ -216,7 +216,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Decoder:
-    """What turns a code into an image: exactly one of `layers` and `architecture`."""
+    """Code → image: exactly one of `layers` and `architecture`."""
 
     layers: Annotated[Stack, Doc("A stack of layers, written out.")] = ()
     architecture: Annotated[
@@ -226,7 +226,7 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Discriminator(Features):
-    """A network that learns to tell reconstructions from originals."""
+    """A network that learns to distinguish reconstructions from originals."""
 
     layers: Annotated[Stack, Doc("A stack of layers that ends in logits: one, or one for each patch.")] = ()
     architecture: Annotated[Choice | None, Named("discriminator"), Doc("A ready-made discriminator.")] = None
@@ -239,7 +239,7 @@ class Discriminator(Features):
 
 @dataclass(frozen=True)
 class LossTerm:
-    """One term of the loss. In a spec the kind's own arguments stand beside these fields."""
+    """One term of the loss. In a spec the kind's own arguments are beside these fields."""
 
     loss: Annotated[Choice, Named("loss"), Doc("The kind of loss. Unset: the term's own name.")]
     weight: Annotated[float, Doc("Factor of the term in the total.")] = 1.0
@@ -257,7 +257,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Which states of a run stay on disk."""
+    """The checkpoints that a run keeps."""
 
     every: Annotated[Duration, Doc("How often a checkpoint is written."), Range(minimum=1)] = Duration(1, "epochs")
     keep_best: Annotated[int, Doc("How many of the best by `monitor` stay."), Range(minimum=1)] = 1
@@ -309,7 +309,7 @@ class Every:
 
 @dataclass(frozen=True)
 class Logging:
-    """What TensorBoard and the run directory show besides scalars."""
+    """Logs in TensorBoard and the run directory besides scalars."""
 
     samples: Annotated[Every | None, Doc("Grids of originals and reconstructions.")] = Every()
     histograms: Annotated[Every | None, Doc("Histograms of weights.")] = None
@@ -348,7 +348,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Expected:
-    """What this spec was measured to reach; `validate` prints it beside what it measures."""
+    """Results measured with this spec; `validate` prints them beside its own."""
 
     minutes: Annotated[float | None, Doc("Minutes of training."), Range(minimum=0)] = None
     psnr: Annotated[float | None, Doc("Mean PSNR in dB on the test split.")] = None

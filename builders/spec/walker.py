@@ -24,7 +24,7 @@ from builders.spec.shapes import (
 )
 from builders.spec.types import Choice, LossTerm
 
-# More would help nobody, and a hostile file could make thousands.
+# More would not help, and a hostile file could make thousands.
 MOST_PROBLEMS = 100
 _MAPPINGS = (Record, Named, Table, Terms, Defaults)
 _TERM_FIELDS = ("weight", "start", "output")

@@ -110,7 +110,7 @@ class _Reader:
             self.stack[-1].skip = True
 
     def refuse_joined_key(self, value: str) -> None:
-        """`{size:32}` is the key `size:32` without a value, and nobody means that."""
+        """`{size:32}` is the key `size:32` without a value, which is never meant."""
         frame = self.stack[-1] if self.stack else None
         if frame is None or frame.key_place is None or value or not (match := JOINED.fullmatch(frame.key)):
             return
@@ -233,7 +233,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str, place: Place) -> str:
 
 
 def _unquoted(written: str, at: int) -> str | None:
-    """What to say of text that YAML cannot read without quotes, at its place in a line; None where that is not it."""
+    """The message for text that needs quotes in YAML, at its place in a line; None for any other text."""
     if braces := _IN_BRACES.match(written, max(at - 1, 0)):
         return (
             f"text with {shown(braces[0])} needs quotes here; it means a variable of the spec, and environment "

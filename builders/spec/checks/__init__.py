@@ -1,4 +1,4 @@
-"""Checks of what one value means for another: each module looks at one part of a spec."""
+"""Checks between values: each module covers one part of a spec."""
 
 from itertools import chain, islice
 
@@ -15,7 +15,7 @@ from builders.spec.walker import MOST_PROBLEMS
 
 
 def cross_checks(view: View) -> list[Problem]:
-    """What is wrong between values that are each right."""
+    """Problems between values that are each right."""
     checks = (
         data_checks,
         network_checks,

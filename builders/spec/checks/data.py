@@ -11,7 +11,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def data_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with the dataset."""
+    """Problems of the dataset."""
     yield from _splits(view)
     yield from _labels(view)
     yield from _value_range(view)
@@ -22,7 +22,7 @@ def data_checks(view: View) -> Iterator[Problem]:
 
 
 def _splits(view: View) -> Iterator[Problem]:
-    written = [name for name in SPLITS if view.says("dataset", "split", name)]
+    written = [name for name in SPLITS if view.is_given("dataset", "split", name)]
     if not written:
         return
     if "train" not in written:
@@ -45,7 +45,7 @@ def _splits(view: View) -> Iterator[Problem]:
 
 
 def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]:
-    """Splits of one part: shares of at most the whole, and what is left goes to one."""
+    """Splits of one part: shares of at most the whole, and one split that takes the rest."""
     of = f"part '{part}'" if part else "the source"
     total, rest = 0.0, []
     counted = next((name for name in names if view.get("dataset", "split", name, "take", kind=int)), None)
@@ -61,7 +61,7 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
                 message = f"the splits take {total:g} of {of}, more than the whole; make them 1 or less"
                 yield view.problem(("dataset", "split", name, "take"), message, value=True)
                 return
-        elif take == "rest" and not view.says("dataset", "split", name, "per_class"):
+        elif take == "rest" and not view.is_given("dataset", "split", name, "per_class"):
             rest.append(name)
     if len(rest) > 1:
         message = f"'{rest[0]}' already takes the rest of {of}, and no image can be in two splits; give one an amount"
@@ -75,11 +75,11 @@ def _labels(view: View) -> Iterator[Problem]:
     source, entry = view.choice("dataset", "source", kind="source") or ("", None)
     if entry is None or not _unlabelled(view, source, entry):
         return
-    wanting: list[Path] = [("dataset", "classes")] if view.says("dataset", "classes") else []
+    wanting: list[Path] = [("dataset", "classes")] if view.is_given("dataset", "classes") else []
     if view.get("dataset", "balance", kind=bool):
         wanting.append(("dataset", "balance"))
     for name in SPLITS:
-        if view.says("dataset", "split", name, "per_class"):
+        if view.is_given("dataset", "split", name, "per_class"):
             wanting.append(("dataset", "split", name, "per_class"))
     for path in wanting:
         yield view.problem(path, f"needs labels, and source '{source}' has none; remove it or choose another source")
@@ -98,4 +98,6 @@ def _unlabelled(view: View, name: str, entry: Entry) -> bool:
     if entry.facts.get("labelled") is False:
         return True
     given = ("labels", "labels_key")
-    return "labels" in entry.arguments.fields and not any(view.says("dataset", "source", name, key) for key in given)
+    return "labels" in entry.arguments.fields and not any(
+        view.is_given("dataset", "source", name, key) for key in given
+    )

@@ -64,7 +64,7 @@ def _end(view: View, path: Path) -> Iterator[Problem]:
 
 
 def image_size_checks(view: View) -> Iterator[Problem]:
-    """Losses and metrics whose window an image does not hold, and shifts out of the image."""
+    """Losses and metrics whose window is larger than an image, and shifts out of the image."""
     given = view.image_size()
     if given is None:
         return
@@ -80,8 +80,8 @@ def image_size_checks(view: View) -> Iterator[Problem]:
             continue
         window, scales = entry.facts.get("window", 1), _scales(view, path, entry)
         if min(sides) < _needed(window, scales):
-            # A metric that nobody wrote is not where the mistake is.
-            place = path if view.says(path[0]) else where
+            # The mistake is not at a metric that is there by default.
+            place = path if view.is_given(path[0]) else where
             yield view.problem(place, _too_small(f"the {kind} {name}", size, min(sides), window, scales))
     for path, name in view.choices("dataset", "augment"):
         pixels = view.get(*path, "pixels", kind=int)
@@ -97,7 +97,7 @@ def _scales(view: View, path: Path, entry: Entry) -> int:
 
 
 def _needed(window: int, scales: int) -> int:
-    """Pixels a side of which the last of the halvings holds the window."""
+    """The smallest side, in pixels, that is at least the window after all halvings."""
     return (window - 1) * 2 ** (scales - 1) + 1
 
 

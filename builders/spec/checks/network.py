@@ -20,16 +20,16 @@ _OF_A_BACKBONE = ("weights", "taps", "fuse")
 
 
 def network_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with the parts of the network."""
+    """Problems of the parts of the network."""
     for part, cls, required in (
         ("encoder", Encoder, True),
         ("decoder", Decoder, True),
         ("discriminator", Discriminator, False),
     ):
-        if view.says(part) or (required and view.node(part) is not None):
+        if view.is_given(part) or (required and view.node(part) is not None):
             yield from _one_option(view, part, cls)
     for path in (("encoder",), ("discriminator",), *(path for path, *_ in view.measures())):
-        if view.says(*path, "backbone"):
+        if view.is_given(*path, "backbone"):
             yield from _features(view, path)
     for part in ("encoder", "code", "decoder", "discriminator"):
         yield from _layer_names(view, part)
@@ -40,7 +40,7 @@ def network_checks(view: View) -> Iterator[Problem]:
 def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
     options = record_of(cls).options
     keys = [option.key for option in options]
-    taken = [option for option in options if view.says(part, option.key)]
+    taken = [option for option in options if view.is_given(part, option.key)]
     wrong = any((part, key) in view.faulty for key in keys)
     if len(taken) > 1:
         names = " and ".join(f"'{option.key}'" for option in taken)
@@ -50,7 +50,7 @@ def _one_option(view: View, part: str, cls: type) -> Iterator[Problem]:
     elif taken:
         for option in options:
             for companion in option.companions:
-                if option not in taken and companion not in taken[0].members and view.says(part, companion):
+                if option not in taken and companion not in taken[0].members and view.is_given(part, companion):
                     message = f"goes with '{option.key}', and {part} has '{taken[0].key}'; remove it"
                     yield view.problem((part, companion), message)
 
@@ -60,9 +60,9 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
     if entry is None:
         return
     taps = view.node(*path, "taps")
-    # Of a loss or metric taps are an argument like any other, and reported as missing with the others.
+    # Taps of a loss or metric are an argument, and reported with the other missing arguments.
     counted = taps is None and path[0] in ("loss", "metrics")
-    if not counted and not view.says(*path, "taps") and (*path, "taps") not in view.faulty:
+    if not counted and not view.is_given(*path, "taps") and (*path, "taps") not in view.faulty:
         known = entry.facts.get("taps")
         example = f", such as taps: [{known[len(known) // 2]}]" if known else ""
         yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
@@ -145,7 +145,7 @@ def _layer_names(view: View, part: str) -> Iterator[Problem]:
 
 
 def _batch_axes(view: View, part: str) -> Iterator[Problem]:
-    """Layers that would mix images: axis 0 is the batch. Where it is meant otherwise, only building shows it."""
+    """Layers that would mix images: axis 0 is the batch."""
     for path, layer, _ in view.stack(part, "layers"):
         axes = view.get(*path, "axis", kind=int | list)
         if axes == 0 or (isinstance(axes, list) and 0 in axes):
@@ -172,15 +172,15 @@ def _initial_weights(view: View) -> Iterator[Problem]:
 
 
 def latent_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with the latents."""
-    if not view.says(*_LATENTS):
-        if view.says("logging", "latent_space"):
+    """Problems of the latents."""
+    if not view.is_given(*_LATENTS):
+        if view.is_given("logging", "latent_space"):
             message = "draws learned latents, and this encoder has none; remove it, or use encoder.latents"
             yield view.problem(("logging", "latent_space"), message)
         return
     chosen = view.choice(*_LATENTS, "held_out", "optimizer", kind="optimizer")
     if chosen is not None and chosen[0] != "RowwiseAdam":
-        # The whole search is one compiled loop, which calls the optimizer's equations and keeps no state of it.
+        # The whole search is one compiled loop, which calls the equations of this one optimizer.
         message = f"latents of new images are found by RowwiseAdam, got {chosen[0]}; write RowwiseAdam and its rate"
         yield view.problem((*_LATENTS, "held_out", "optimizer"), message)
     rate = view.get(*_LATENTS, "held_out", "optimizer", "RowwiseAdam", "learning_rate", kind=dict) or {}
@@ -203,8 +203,8 @@ def latent_checks(view: View) -> Iterator[Problem]:
 
 
 def adversary_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with adversarial training."""
-    if not view.says("discriminator"):
+    """Problems of adversarial training."""
+    if not view.is_given("discriminator"):
         return
     yield from _network(view)
     judging = [
@@ -220,10 +220,10 @@ def adversary_checks(view: View) -> Iterator[Problem]:
 
 
 def _network(view: View) -> Iterator[Problem]:
-    looks = view.says("discriminator", "backbone")
+    looks = view.is_given("discriminator", "backbone")
     for key in _OF_A_BACKBONE:
-        # A resolved spec, which can be read again, holds the default of `weights`.
-        if not looks and view.says("discriminator", key) and view.get("discriminator", key) != "pretrained":
+        # A resolved spec, which can be read again, contains the default of `weights`.
+        if not looks and view.is_given("discriminator", key) and view.get("discriminator", key) != "pretrained":
             yield view.problem(("discriminator", key), "goes with 'backbone', which the discriminator lacks; remove it")
     name, entry = view.choice("discriminator", "architecture", kind="discriminator") or ("", None)
     if entry is None:
@@ -233,7 +233,7 @@ def _network(view: View) -> Iterator[Problem]:
         if not looks:
             message = "stands on the taps of a network; add discriminator.backbone and taps, or use patch"
             yield view.problem(path, message)
-        if view.says("discriminator", "fuse"):
+        if view.is_given("discriminator", "fuse"):
             yield view.problem(("discriminator", "fuse"), f"'{name}' has a head on each tap and fuses none; remove it")
     elif looks:
         yield view.problem(path, "looks at images and at no taps; remove discriminator.backbone, or use tap_heads")
@@ -243,7 +243,7 @@ def _term(view: View, name: str) -> Iterator[Problem]:
     begins, trains = view.duration("loss", name, "start"), view.duration("discriminator", "start")
     if begins is not None and trains is not None and _before(begins, trains):
         message = f"the discriminator begins to train after {trains}, and until then it knows nothing; begin no earlier"
-        yield view.problem(("loss", name, "start"), message, value=view.says("loss", name, "start"))
+        yield view.problem(("loss", name, "start"), message, value=view.is_given("loss", name, "start"))
     if view.get("loss", name, "adaptive", kind=bool):
         output = view.get("loss", name, "output", kind=str)
         others = [view.get("loss", other, "output", kind=str) for other in view.keys("loss") if other != name]
@@ -255,7 +255,7 @@ def _term(view: View, name: str) -> Iterator[Problem]:
 
 
 def _before(first: Duration, second: Duration) -> bool:
-    """Whether one moment surely lies before another: only the data tell how many steps an epoch has."""
+    """Whether one moment is certainly before another: only the data give the number of steps in an epoch."""
     if first.value == 0:
         return second.value > 0
     return first.unit == second.unit and first.value < second.value

@@ -9,13 +9,13 @@ from builders.spec.problems import Problem, listed, shown, suggestion
 
 
 def objective_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with the objective."""
+    """Problems of the objective."""
     yield from _terms(view)
     yield from _metrics(view)
     yield from _features_kept(view)
-    if view.says("training", "monitor"):
+    if view.is_given("training", "monitor"):
         yield from _monitored(view, ("training", "monitor"))
-    if view.says("sweep", "objective"):
+    if view.is_given("sweep", "objective"):
         yield from _monitored(view, ("sweep", "objective"))
 
 
@@ -39,7 +39,7 @@ def _terms(view: View) -> Iterator[Problem]:
             yield view.problem(("loss", term), message)
         for key in view.facts("loss", kind).get("needs", ()):
             needed.add(key)
-            if not view.says(key) and (key,) not in view.faulty:
+            if not view.is_given(key) and (key,) not in view.faulty:
                 yield view.problem(("loss", term), f"needs '{key}', which the spec lacks; add it, or remove the term")
         output = view.get("loss", term, "output", kind=str)
         if output is not None and output not in outputs:
@@ -48,7 +48,7 @@ def _terms(view: View) -> Iterator[Problem]:
     adversarial = [
         name for name in view.catalogue.names("loss") if "discriminator" in view.facts("loss", name).get("needs", ())
     ]
-    if view.says("discriminator") and adversarial and terms and "discriminator" not in needed:
+    if view.is_given("discriminator") and adversarial and terms and "discriminator" not in needed:
         message = f"nothing uses it; add {listed(f'loss.{name}' for name in adversarial)}, or remove it"
         yield view.problem(("discriminator",), message)
 
@@ -80,14 +80,14 @@ def _features_kept(view: View) -> Iterator[Problem]:
     if cache not in ("memory", "disk"):
         return
     path = ("training", "feature_cache")
-    if view.says("encoder", "latents"):
+    if view.is_given("encoder", "latents"):
         yield view.problem(
             path, f"'{cache}' keeps an encoder's features, and latents have no encoder; use 'auto' or 'off'"
         )
-    elif view.says("encoder", "layers"):
+    elif view.is_given("encoder", "layers"):
         message = f"'{cache}' keeps a frozen backbone's features, and this encoder is trained; use 'auto' or 'off'"
         yield view.problem(path, message)
-    elif view.says("dataset", "augment"):
+    elif view.is_given("dataset", "augment"):
         message = (
             f"'{cache}' keeps the features of unchanged images, and dataset.augment changes them; use 'auto' or 'off'"
         )
@@ -109,7 +109,7 @@ def unmeasured(view: View, column: str) -> str | None:
         if entry
     }
     # A source without a division of its own is divided into all three.
-    validated = not view.says("dataset", "split") or view.says("dataset", "split", "validation")
+    validated = not view.is_given("dataset", "split") or view.is_given("dataset", "split", "validation")
     columns = history_columns(view.keys("loss"), metrics, validated)
     if column in columns:
         return None

@@ -1,4 +1,4 @@
-"""How large a network is, as far as its spec says: layers, weights, and what a step keeps of a batch."""
+"""Lower bounds of a network's size from its spec: layers, weights, and values that a step keeps."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from builders.spec.shapes import MISSING
 MOST_LAYERS = 2000
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 _KEEPS_SHAPE = re.compile(r"\w*Normalization|\w*Dropout|\w*ReLU|ELU|\w*Noise|Activation|Identity|Rescaling|Softmax|GDN")
-# Whatever a layer does, it makes at least so many numbers.
+# The output of any layer has at least so many numbers.
 _SIZES = (
     *("units", "filters", "n", "size", "padding", "height", "width", "target_shape", "output_size", "output_dim"),
     *("output_shape", "depth_multiplier", "num_mel_bins"),
@@ -25,7 +25,7 @@ Shape = tuple[int | None, ...]  # without the batch; empty where even the rank i
 
 
 def size_checks(view: View) -> Iterator[Problem]:
-    """Networks that are too large for this machine; of each what is too much for the first time."""
+    """Networks that are too large for this machine; reports the first layer that is too much."""
     try:
         _Network(view).measure()
     except _TooLarge as found:
@@ -39,7 +39,7 @@ class _TooLarge(Exception):
 
 
 class _Network:
-    """Adds up layers, weights and values: at least so many there are."""
+    """Adds up lower bounds of layers, weights and values."""
 
     def __init__(self, view: View):
         self.view = view
@@ -55,13 +55,13 @@ class _Network:
         for part in ("encoder", "code", "decoder", "discriminator"):
             self._count_layers(self._stack(part, "layers"), (part, "layers"))
         shape = self._through(self._stack("encoder", "layers"), self._image(), ("encoder", "layers"))
-        if not self.view.says("encoder", "layers"):
+        if not self.view.is_given("encoder", "layers"):
             shape = self._latents()
         shape = self._through(self._stack("code", "layers"), shape, ("code", "layers"))
         self._through(self._stack("decoder", "layers"), shape, ("decoder", "layers"))
         self._ready_made("decoder", shape)
         self._ready_made("discriminator", ())
-        if not self.view.says("discriminator", "backbone"):
+        if not self.view.is_given("discriminator", "backbone"):
             self._through(self._stack("discriminator", "layers"), self._image(), ("discriminator", "layers"))
 
     def _stack(self, *path: str) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class _Network:
         return (dimensions,)
 
     def _ready_made(self, part: str, shape: Shape) -> None:
-        """Of an architecture at least what one layer of its width has, or of all dense layers."""
+        """An architecture has at least one layer of its width, or all its dense layers."""
         for name in self.view.keys(part, "architecture"):
             path: Path = (part, "architecture", name)
             width = self.view.get(*path, "width", kind=int | float)

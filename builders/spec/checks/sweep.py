@@ -17,12 +17,12 @@ from builders.spec.variables import literal
 
 _RANGES = ("log", "linear", "int")
 _NOT_SWEPT = ("$schema", "extends", "version", "name", "description", "sweep", "expected")
-# Nobody tries so many, and every trial sets all.
+# Every trial sets all of them.
 _MOST_PARAMETERS = 100
-# Trying takes time: so many trials and no more, of specs so large in all.
+# Limits of the time that trials take: their number, and the size of all specs together.
 _MOST_TRIALS = 50
 _MOST_NODES = 2 * MAX_NODES
-# A value that goes with none of so many combinations of the others is taken to go with none.
+# A value that fits none of so many combinations of the others is assumed to fit none.
 _MOST_ATTEMPTS = 4
 _LONGEST_TEXT = 60
 
@@ -32,7 +32,7 @@ Trial = Mapping[str, Any]  # path → value
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a sweep that are right by themselves.
+    """The parameters of a sweep that have no mistake of their own.
 
     Args:
         nodes: Path → the values, or the bounds of a range, as they were written.
@@ -58,8 +58,8 @@ class Parameters:
 
 
 def sweep_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with the sweep's section."""
-    if not view.says("sweep"):
+    """Problems of the sweep's section."""
+    if not view.is_given("sweep"):
         return
     node = view.node("sweep", "parameters")
     if node is None or not node.is_mapping:
@@ -93,7 +93,7 @@ def _form(view: View, path: Path) -> Iterator[Problem]:
     if top in _NOT_SWEPT:
         yield view.problem(path, f"'{top}' cannot be swept; name a path of what is trained")
     keys = [option.key for option in record_of(SweepParameter).options]
-    taken = [key for key in keys if view.says(*path, key)]
+    taken = [key for key in keys if view.is_given(*path, key)]
     if len(taken) != 1:
         yield view.problem(path, f"needs exactly one of {listed(keys)}, has {listed(taken) or 'none'}")
         return
@@ -104,7 +104,7 @@ def _form(view: View, path: Path) -> Iterator[Problem]:
         elif len(bounds) == 2 and taken[0] == "log" and bounds[0] <= 0:
             yield view.problem((*path, "log"), "a logarithmic scale has no 0; begin above it", value=True)
         grid = view.get("sweep", "sampler") == "grid"
-        if grid and taken[0] != "int" and not view.says(*path, "steps"):
+        if grid and taken[0] != "int" and not view.is_given(*path, "steps"):
             yield view.problem(path, "a grid needs 'steps', the number of points between the two numbers")
 
 
@@ -118,7 +118,7 @@ def _condition(view: View, parameters: Parameters, name: str) -> Iterator[Proble
             if not _is_faulty(view, other):
                 yield view.problem(path, f"expected another parameter of this sweep{hint}")
             continue
-        if not view.says("sweep", "parameters", other, "values"):
+        if not view.is_given("sweep", "parameters", other, "values"):
             yield view.problem(path, f"'{other}' has a range; a condition needs one with 'values'")
             continue
         known = parameters.values[other]
@@ -167,7 +167,7 @@ def _together(parameters: Parameters, one: str, other: str) -> bool:
 
 
 def trial_checks(view: View, merged: Node, check: Check, known: list[Problem]) -> Iterator[Problem]:
-    """What is wrong with the trials of a sweep whose section is right by itself.
+    """Problems of the trials of a sweep whose section has none.
 
     Args:
         view: The spec.
@@ -175,7 +175,7 @@ def trial_checks(view: View, merged: Node, check: Check, known: list[Problem]) -
         check: Completes and checks such a tree.
         known: What is wrong with the spec anyway.
     """
-    if view.says("sweep"):
+    if view.is_given("sweep"):
         yield from _Trials(view, merged, check, known).problems()
 
 
@@ -185,12 +185,12 @@ class _Trials:
         self._view, self._check, self._known = view, check, set(known)
         self._base = merged.with_items({k: v for k, v in merged.value.items() if k not in ("sweep", "expected")})
         column = view.get("sweep", "objective", kind=str) or view.get("training", "monitor", kind=str)
-        # Where the spec itself lacks the column, that is known.
+        # Where the spec itself lacks the column, that is reported already.
         self._column = None if column is None or unmeasured(view, column) else column
         self._trials, self._nodes = _MOST_TRIALS, _MOST_NODES
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong, parameter by parameter."""
+        """The problems, parameter by parameter."""
         company: Trial = {}
         for number in range(_MOST_ATTEMPTS):
             trial = self._trial(number, {})

@@ -8,7 +8,7 @@ from builders.spec.nodes import Path
 from builders.spec.problems import Problem
 from builders.spec.types import Duration
 
-# Those that a step of the training uses.
+# The optimizers of a training step.
 TRAINING_OPTIMIZERS: tuple[Path, ...] = (
     ("training", "optimizer"),
     ("code", "optimizer"),
@@ -17,15 +17,15 @@ TRAINING_OPTIMIZERS: tuple[Path, ...] = (
 )
 _OPTIMIZERS: tuple[Path, ...] = (*TRAINING_OPTIMIZERS, ("encoder", "latents", "held_out", "optimizer"))
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
-# What a schedule's rates are made of.
+# The rates of a schedule.
 _RATES = ("initial_learning_rate", "warmup_target", "end_learning_rate", "values")
 _LENGTHS = ("decay_steps", "first_decay_steps")
-# Schedules that come to an end: class → the argument that says when. Others are only rates.
+# Schedules that end: class → the argument with their length. Others are only rates.
 _ENDS = {"CosineDecay": "decay_steps", "PolynomialDecay": "decay_steps"}
 
 
 def optimizer_checks(view: View) -> Iterator[Problem]:
-    """What is wrong with optimizers by themselves."""
+    """Arguments of optimizers and schedules that exclude each other or change nothing."""
     for where in _OPTIMIZERS:
         for name in view.keys(*where):
             path: Path = (*where, name)
@@ -39,7 +39,7 @@ def optimizer_checks(view: View) -> Iterator[Problem]:
                 message = "with 1 the averages of the weights never change; give less, such as 0.999"
                 yield view.problem((*path, "ema_momentum"), message, value=True)
     # A decoder that stays as it is can be measured by the latents that it allows.
-    if not view.says("encoder", "latents"):
+    if not view.is_given("encoder", "latents"):
         yield from _nothing_moves(view)
 
 
@@ -77,7 +77,7 @@ def _schedule_arguments(view: View, path: Path) -> Iterator[Problem]:
 
 
 def schedule_checks(view: View, per_epoch: int | None = None) -> Iterator[Problem]:
-    """What would never happen, or not come to its end.
+    """Starts and boundaries after the end of training, and schedules that are longer than it.
 
     Args:
         view: The spec.
@@ -133,7 +133,7 @@ def _schedule(view: View, path: Path, epochs: int, per_epoch: int | None) -> Ite
 
 
 def _compare(per_epoch: int | None, lengths: list[Duration], epochs: int, at_end: bool = False) -> bool:
-    """Whether lengths add up to more than the training (with `at_end`: to all of it), as far as one can tell."""
+    """Whether lengths certainly add up to more than the training (with `at_end`: to all of it)."""
     units = {length.unit for length in lengths}
     total, end = sum(length.value for length in lengths), epochs
     if units != {"epochs"}:
@@ -144,7 +144,7 @@ def _compare(per_epoch: int | None, lengths: list[Duration], epochs: int, at_end
 
 
 def _steps_per_epoch(view: View) -> int | None:
-    """Known before the data are where the training split is a count."""
+    """Known before reading the data only where the training split is a count."""
     count = view.get("dataset", "split", "train", "take", kind=int)
     batch = view.get("dataset", "batch_size", kind=int)
     return math.ceil(count / batch) if count and batch else None

@@ -33,7 +33,7 @@ class View:
         return found if reached == path else None
 
     def get(self, *path: str | int, kind: Any = object) -> Any:
-        """The plain value at a path if it is of a type and all of it is right, else None. true is no number."""
+        """The plain value at a path if it has a type and all of it is right, else None. true is not a number."""
         node = self.node(*path)
         if node is None or any(wrong[: len(path)] == path for wrong in self.faulty):
             return None
@@ -42,8 +42,8 @@ class View:
             return None
         return value if isinstance(value, kind) else None
 
-    def says(self, *path: str | int) -> bool:
-        """Whether the file itself gives a value, other than null or nothing."""
+    def is_given(self, *path: str | int) -> bool:
+        """Whether the file itself gives a value that is neither null nor empty."""
         node = self.node(*path)
         if node is None or node.place == DEFAULT or node.value in (None, [], {}):
             return False
