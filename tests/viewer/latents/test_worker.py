@@ -231,7 +231,7 @@ def test_codes_that_are_no_numbers_lie_nowhere(handlers, autoencoder, tmp_path, 
     values, arrays = ask(handlers, "latent space", str(copy))
     assert (values["count"], values["total"]) == (64 - 3 * 2, 64)  # of each of two batches
     assert all(np.isfinite(array).all() for array in arrays.values())
-    with pytest.raises(RequestError, match="test image 3: its code is no number"):
+    with pytest.raises(RequestError, match="test image 3: its code is not finite"):
         ask(handlers, "latent code", str(copy), source=source(str(copy)))
     bad = slice(None)
     other = shutil.copytree(autoencoder, tmp_path / "runs" / "none" / "20260101-000000-none")
