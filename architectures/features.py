@@ -1,4 +1,4 @@
-"""A frozen network looked into at several depths, and the fusion of what is seen into one code."""
+"""A frozen network read at several depths, and the fusion of the activations into one code."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -14,7 +14,7 @@ from common.registry import BACKBONES
 
 
 class Taps(keras.Model):
-    """A frozen functional model: never in training mode, and its answer is a list even where it holds one tensor."""
+    """A frozen functional model: never in training mode; its output is a list, also of one tensor."""
 
     def call(self, inputs, training=None, mask=None):
         return keras.tree.flatten(super().call(inputs, training=False, mask=mask))
@@ -106,7 +106,7 @@ class FeatureExtractor:
         return keras.Model(inputs, keras.layers.Identity(name="code")(code), name="fuse")
 
     def _part(self, name: str, tap, size: tuple[int, int] | None):
-        """One tap, projected and brought to a size."""
+        """One tap, projected and resized."""
         if self.project:
             initializer = keras.initializers.GlorotUniform(seed=derived_seed(self.seed, "project", name))
             # On a vector a dense layer is the 1×1 convolution.
@@ -128,7 +128,7 @@ def resize_antialiased(images, size: tuple[int, int]):
 
     Args:
         images: Float Keras tensor [batch, height, width, channels].
-        size: Height and width to bring them to.
+        size: Height and width to resize them to.
 
     Returns:
         Float tensor [batch, *size, channels].

@@ -1,4 +1,4 @@
-"""Latent vectors as such: where they may lie."""
+"""Latent vectors: the sets they are constrained to."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Constraint = Literal["none", "ball", "sphere"]
 
 
 def constrained(latents: tf.Tensor, constraint: Constraint) -> tf.Tensor:
-    """Latents brought to where they may lie.
+    """Latents projected onto the set they are constrained to.
 
     Args:
         latents: float [rows, dimensions].

@@ -18,7 +18,7 @@ def gaussian_taps() -> np.ndarray:
 
 
 def local_means(images, profile: np.ndarray):
-    """Weighted means over a square window, where all of it lies inside the image.
+    """Weighted means over a square window, where all of it is inside the image.
 
     The window is the product of its profile down and its profile across: one after the other, 11 + 11 products a
     pixel do the work of 121.
@@ -68,7 +68,7 @@ def similarity_maps(originals, reconstructions):
 
 
 def require_size(images, scales: int) -> None:
-    """Raises ValueError where the smallest of `scales` halvings would not hold the window.
+    """Raises ValueError where the smallest of `scales` halvings is smaller than the window.
 
     Args:
         images: Tensor [batch, height, width, channels]; sides unknown while tracing are not checked.
@@ -107,7 +107,7 @@ def multiscale_maps(originals, reconstructions, scales: int):
         List of `scales` pairs (similarity, contrast_structure), each float32 [batch, channels].
 
     Raises:
-        ValueError: The smallest size would not hold the window.
+        ValueError: The smallest size is smaller than the window.
     """
     require_size(originals, scales)
     maps = [similarity_maps(originals, reconstructions)]

@@ -11,7 +11,7 @@ def open_layout(value: Any, levels: int, depth: int = 0) -> str:
     Args:
         value: JSON data.
         levels: How many levels of mappings are spread.
-        depth: The level that `value` stands on.
+        depth: The level of `value`.
     """
     if not isinstance(value, Mapping) or not value or depth >= levels:
         return json.dumps(value, ensure_ascii=False)

@@ -42,7 +42,7 @@ _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
 
 
 class KerasLayer:
-    """Stands for `keras.layers.Layer` in annotations, which are read without Keras."""
+    """Replaces `keras.layers.Layer` in annotations, which are read without Keras."""
 
 
 class SourceError(RequestError):
@@ -108,7 +108,7 @@ class SourceFile:
         return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     def meaning(self, node: ast.expr) -> str | None:
-        """The dotted name that an expression stands for, such as `keras.layers.Layer`, by the file's imports."""
+        """The dotted name that an expression means, such as `keras.layers.Layer`, by the file's imports."""
         if isinstance(node, ast.Name):
             module, name = self._imports.get(node.id, (node.id if node.id in _KNOWN_BUILTINS else None, None))
             return f"{module}.{name}" if name else module
@@ -126,7 +126,7 @@ class SourceFile:
         return file.find(original) if file and original else None
 
     def value(self, node: ast.expr) -> Any:
-        """The value of a constant expression or an annotation. Raises UnreadableError where only running it tells."""
+        """The value of a constant expression or an annotation. Raises UnreadableError for any other expression."""
         try:
             return self._value(node)
         except (UnreadableError, RecursionError, TypeError, ValueError, ArithmeticError, LookupError) as error:

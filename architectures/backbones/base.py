@@ -1,4 +1,4 @@
-"""What every backbone answers: its taps, and itself cut at some of them."""
+"""The base class of backbones: their taps, and the network cut at some of them."""
 
 import os
 from abc import ABC, abstractmethod
@@ -21,13 +21,13 @@ from common.registry import WEIGHTS, nearest
 
 @dataclass(frozen=True)
 class Tap:
-    """A place where a network can be looked into.
+    """A layer output that a spec can read.
 
     Args:
         name: What a spec calls it.
         shape: Of one image's activation: (height, width, channels), or (features,).
         stride: Pixels of the image to one step of the map; None for a vector.
-        description: What lies there.
+        description: The layer, in a few words.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Backbone(ABC):
         preprocessing: What its published weights expect of an image.
         published: The file of published weights, whole.
         published_without_head: The file without the layers after the last map, where it was published apart.
-        head: Names of the layers that only the whole file holds.
+        head: Names of the layers that are only in the whole file.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Backbone(ABC):
         return [operation for operation in operations if keras.backend.is_keras_tensor(operation.output)]
 
     def describe(self, operation: keras.Operation) -> str:
-        """What lies at an operation's output, in a few words."""
+        """An operation's output, in a few words."""
         return _description(operation)
 
     def read(self, path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
@@ -180,7 +180,7 @@ class Backbone(ABC):
         return self.preprocessing, self.read(Path(path), network, wanted)
 
     def _published(self, wanted: Collection[str]) -> Path:
-        """The published file that holds the wanted layers, downloaded if need be."""
+        """The published file with the wanted layers, downloaded if need be."""
         file = self.published
         if self.published_without_head and not any(layer in self.head for layer in wanted) and not cached(file):
             file = self.published_without_head

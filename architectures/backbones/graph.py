@@ -75,7 +75,7 @@ def derived_seed(seed: int, *parts: str) -> int:
 
 
 def cut(network: keras.Model, tensors: Sequence[Any], names: Mapping[str, str], seed: int) -> keras.Model:
-    """Builds anew what of a network leads to some tensors, with names and random values of its own.
+    """Builds the part of a network that leads to some tensors again, with names and random values of its own.
 
     Args:
         network: A functional model, which may have been built `without_values`.

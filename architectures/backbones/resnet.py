@@ -1,4 +1,4 @@
-"""ResNet-50 as keras.applications has it: the stride lies in a block's first 1×1 convolution."""
+"""ResNet-50 as keras.applications has it: the stride is in a block's first 1×1 convolution."""
 
 import keras
 

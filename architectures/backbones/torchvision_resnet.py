@@ -1,4 +1,4 @@
-"""ResNet-50 as torchvision has it: the stride lies in a block's 3×3 convolution."""
+"""ResNet-50 as torchvision has it: the stride is in a block's 3×3 convolution."""
 
 import re
 

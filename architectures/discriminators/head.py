@@ -1,4 +1,4 @@
-"""What every ready-made discriminator answers."""
+"""The base class of ready-made discriminators."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ class Head(ABC):
     """A stack from an image, or from one tap of a frozen network, to logits; positive means original.
 
     Attributes:
-        reads: Whether it stands on images or on the taps of a backbone, one stack on each.
+        reads: Whether its input is an image, or the taps of a backbone, with one stack on each.
     """
 
     reads: ClassVar[Literal["image", "taps"]]

@@ -11,7 +11,7 @@ _LEAK = {"LeakyReLU": {"negative_slope": 0.2}}
 
 @DISCRIMINATORS.register("tap_heads")
 class TapHeads(Head):
-    """A small head on each tap of the backbone, which gives a logit for each position; taps count alike.
+    """A small head on each tap of the backbone, with a logit for each position; taps count alike.
 
     After Sauer et al., "Projected GANs converge faster", arXiv 2111.01007, and "StyleGAN-T", arXiv 2301.09515: the
     frozen network sees what a discriminator would have to learn first. Without their random projections and spectral

@@ -1,4 +1,4 @@
-"""How a layer holds a stack of other layers: build, call and serialise it."""
+"""Stacks of layers inside a layer: how it builds, calls and serialises them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,14 +31,14 @@ def stack_output_shape(layers: Sequence[keras.layers.Layer], shape: tuple) -> tu
 
 
 def call_stack(layers: Sequence[keras.layers.Layer], inputs):
-    """`inputs` through all `layers` in order. Keras' call context tells each whether it trains."""
+    """`inputs` through all `layers` in order. Keras' call context passes on whether it trains."""
     for layer in layers:
         inputs = layer(inputs)
     return inputs
 
 
 def require_layers(owner: str, layers: Sequence[keras.layers.Layer]) -> list[keras.layers.Layer]:
-    """`layers` as a list. Raises ValueError where it is empty or holds anything but Keras layers."""
+    """`layers` as a list. Raises ValueError where it is empty or an item is no Keras layer."""
     if not layers:
         raise ValueError(f"{owner} needs at least one layer, got an empty list")
     for layer in layers:
@@ -53,7 +53,7 @@ def serialize_stack(layers: Sequence[keras.layers.Layer]) -> list[dict[str, Any]
 
 
 def deserialize_stack(configs: Sequence[Any]) -> list[keras.layers.Layer]:
-    """What `serialize_stack` was given."""
+    """The layers that `serialize_stack` wrote."""
     return [
         config if isinstance(config, keras.layers.Layer) else keras.saving.deserialize_keras_object(config)
         for config in configs

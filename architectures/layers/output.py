@@ -29,7 +29,7 @@ class Output(keras.layers.Layer):
     Args:
         name: What the image is called in losses (`output: half`), history and pictures. `image` is taken: the
             end of the stack.
-        layers: What makes an image of the stream; the last gives 1 or 3 channels in [0, 1].
+        layers: The stack from the stream to the image; its output has 1 or 3 channels in [0, 1].
 
     Example:
         Output:

@@ -19,7 +19,7 @@ from common.registry import LAYERS
 
 @LAYERS.register("Parallel")
 class Parallel(keras.layers.Layer):
-    """Runs several stacks on one input and joins what they give.
+    """Runs several stacks on one input and joins their outputs.
 
     Szegedy et al., "Going deeper with convolutions", CVPR 2015.
 

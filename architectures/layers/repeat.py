@@ -19,7 +19,7 @@ from common.registry import LAYERS, Range
 class Repeat(keras.layers.Layer):
     """Runs a stack several times in a row, each time with weights of its own.
 
-    The model builder writes repetitions of a spec out, so that every layer stands in the summary; this layer does the
+    The model builder writes repetitions of a spec out, so that every layer is in the summary; this layer does the
     same within other Keras models.
 
     Args:
@@ -32,7 +32,7 @@ class Repeat(keras.layers.Layer):
           layers: [Conv2D: {filters: 64, kernel_size: 3, padding: same, activation: relu}]
 
     Input shape: what the stack takes.
-    Output shape: what its last repetition gives.
+    Output shape: that of the last repetition.
     """
 
     def __init__(self, times: Annotated[int, Range(minimum=1)], layers: list[keras.layers.Layer], **kwargs):

@@ -13,7 +13,7 @@ Kind = Literal["hinge", "non_saturating", "least_squares"]
 
 @LOSSES.register("adversarial")
 class Adversarial(keras.losses.Loss):
-    """What a discriminator holds against the reconstruction: detail that looks real, at the price of some accuracy.
+    """Generator loss: rewards realistic detail at some cost in pixel accuracy.
 
     With D the logits of a reconstruction: hinge -D, non_saturating log(1 + exp(-D)), least_squares (D - 1)²; averaged
     over patches. Lim and Ye, "Geometric GAN", arXiv 1705.02894; Goodfellow et al., arXiv 1406.2661; Mao et al., "Least
@@ -26,7 +26,7 @@ class Adversarial(keras.losses.Loss):
             at the decoder's last layer (Esser et al., arXiv 2012.09841): it then weighs as much as they do.
 
     Call:
-        y_true: Not looked at; only its shape must fit.
+        y_true: Not used; only its shape must fit.
         y_pred: Logits of reconstructions, float [batch, height, width, channels]; a trained reconstructor passes them.
         Returns float32 [batch]: one value per image.
     """
@@ -59,7 +59,7 @@ def discriminator_loss(kind: Kind, originals, reconstructions):
         reconstructions: Logits of reconstructions, the same shape.
 
     Returns:
-        Float32 [batch]: the mean of both halves. A discriminator that can tell nothing has 1 (hinge), 0.69
+        Float32 [batch]: the mean of both halves. A discriminator that cannot distinguish them has 1 (hinge), 0.69
         (non_saturating) or 0.25 (least_squares).
     """
     originals, reconstructions = float32_pair(originals, reconstructions)

@@ -13,7 +13,7 @@ from common.registry import LOSSES
 class Perceptual(keras.losses.Loss):
     """Distance of activations in a frozen network: textures and edges count, not single pixels.
 
-    The sum over taps of weight · distance. By default channels are brought to unit length at every position and their
+    The sum over taps of weight · distance. By default channels are scaled to unit length at every position and their
     squared differences are summed, then averaged over positions: 0 (equal) to 2 for a tap after a ReLU, whatever
     network and layer, as in LPIPS without its learned channel weights.
 

@@ -20,7 +20,7 @@ class SSIM(keras.losses.Loss):
 
     Args:
         scales: How many sizes to compare: the image, its half, its quarter, …; SSIM is averaged over them. The
-            smallest must still hold the window of 11 pixels. At least 1.
+            smallest must be at least 11 pixels a side. At least 1.
 
     Call:
         y_true, y_pred: float [batch, height, width, channels] in [0, 1], sides of at least 11 pixels.

@@ -15,7 +15,7 @@ class TotalVariation(keras.losses.Loss):
     algorithms", Physica D 1992: the mean absolute step to the pixel below plus that to the pixel on the right.
 
     Call:
-        y_true: Not looked at; only its shape must fit.
+        y_true: Not used; only its shape must fit.
         y_pred: float [batch, height, width, channels] in [0, 1], at least 2×2 pixels.
         Returns float32 [batch]: one value per image, 0 for a constant image.
     """

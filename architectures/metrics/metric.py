@@ -1,4 +1,4 @@
-"""What every metric answers."""
+"""The base class of metrics."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal

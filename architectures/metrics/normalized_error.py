@@ -32,7 +32,7 @@ class NormalizedError(Metric):
     def normalizer(self, originals: np.ndarray) -> float:
         """Mean Euclidean distance between pairs of different images.
 
-        Beyond 1,000 images a fixed choice of 1,000 stands for all.
+        Of more than 1,000 images, a fixed choice of 1,000 is measured.
 
         Args:
             originals: Float32 [images, height, width, channels] in [0, 1].

@@ -8,7 +8,7 @@ from architectures.images import float32_pair, mean_per_image
 from architectures.metrics.metric import Metric
 from common.registry import METRICS
 
-# The MSE of an image that differs by less than float32 arithmetic can tell. It bounds PSNR at 100 dB.
+# The MSE of an image that differs by less than float32 arithmetic resolves. It bounds PSNR at 100 dB.
 SMALLEST_MSE = 1e-10
 
 

@@ -17,7 +17,7 @@ class SSIM(Metric):
     """Structural similarity, -1 to 1 (equal), by scikit-image's default definition. Larger is better.
 
     `skimage.metrics.structural_similarity(data_range=1, channel_axis=-1)`: uniform window 7×7, sample covariance,
-    only windows that lie inside the image, mean over channels. Wang et al., IEEE TIP 2004.
+    only windows inside the image, mean over channels. Wang et al., IEEE TIP 2004.
     Images of fewer than 7 pixels a side are refused.
     """
 

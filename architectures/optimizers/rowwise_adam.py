@@ -11,8 +11,8 @@ class RowwiseAdam(keras.optimizers.Optimizer):
     """Adam with moments and a step count for each row, which touches only the rows that a batch has seen.
 
     Keras' Adam lets the moments of every row decay in every step and moves every row by them: with a latent vector for
-    each of 60,000 images most of its time goes into rows that the batch has nothing to say about, and those rows drift.
-    Here a row moves exactly as if it were trained alone, once for each batch that holds it. A row that a batch holds
+    each of 60,000 images most of its time goes into rows that are not in the batch, and those rows drift.
+    Here a row moves exactly as if it were trained alone, once for each batch that includes it. A row that is in a batch
     twice takes one step along the sum of its gradients.
 
     Kingma & Ba, "Adam: a method for stochastic optimization", arXiv 1412.6980, algorithm 1 in the form of section 2's
@@ -57,7 +57,7 @@ class RowwiseAdam(keras.optimizers.Optimizer):
         ]
 
     def update_step(self, gradient, variable, learning_rate):
-        """Moves the rows that the gradient speaks of; a dense gradient speaks of all."""
+        """Moves the rows that the gradient has; a dense gradient has all."""
         index = self._get_variable_index(variable)
         states = (variable, self._momentums[index], self._velocities[index], self._row_steps[index])
         table, momentums, velocities, counts = (_resource(state) for state in states)

@@ -1,4 +1,4 @@
-"""What every ready-made stack answers, and the arithmetic of sizes they share."""
+"""The base class of ready-made decoders, and the arithmetic of sizes that they share."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,7 +10,7 @@ from common.registry import ARCHITECTURES
 # `{Name: {arguments}}`: a layer in the spec's long form.
 Layer = dict[str, dict[str, Any]]
 
-# What every layer that holds image values is given: in half precision they would have fewer levels than a file's 256.
+# Arguments of every layer whose output is an image: half precision has fewer levels than a file's 256.
 AS_IMAGE = {"dtype": "float32"}
 
 MOST_REPEATED = 1000
@@ -19,7 +19,7 @@ MOST_REPEATED = 1000
 class Stack(ABC):
     """A decoder that sizes itself: from the shape of a code to the shape of an image.
 
-    It answers with a list of layers in the spec's long form, plain data that `show` prints, the model builder builds
+    It returns a list of layers in the spec's long form, plain data that `show` prints, the model builder builds
     and anyone can copy into a spec to change it.
     """
 
@@ -32,7 +32,7 @@ class Stack(ABC):
             image_shape: (height, width, channels) of the image.
 
         Returns:
-            Layers `{Name: {arguments}}`, in order, whose output has `image_shape` and lies in [0, 1].
+            Layers `{Name: {arguments}}`, in order, whose output has `image_shape` and is in [0, 1].
 
         Raises:
             ValueError: No such stack leads from this code to this image.
@@ -88,7 +88,7 @@ def require_positive(argument: str, factor: float) -> float:
 
 
 def require_buildable(argument: str, count: int) -> int:
-    """`count`, how often a layer or block is repeated, or a ValueError where nobody could build so many."""
+    """`count`, how often a layer or block is repeated, or a ValueError where there are too many to build."""
     if count > MOST_REPEATED:
         raise ValueError(f"{argument} makes {count:,} layers or blocks; at most {MOST_REPEATED:,} can be built")
     return count

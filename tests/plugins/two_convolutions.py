@@ -9,7 +9,7 @@ from common.registry import BACKBONES
 
 @BACKBONES.register("two_convolutions")
 class TwoConvolutions(Backbone):
-    """Two strided convolutions, which nobody has trained. Taps `first` and `second`."""
+    """Two strided convolutions, untrained. Taps `first` and `second`."""
 
     name = "two_convolutions"
     minimum_size = 8
