@@ -29,7 +29,7 @@ dataset: {source: {folder: {path: nowhere}}, split: {train: 8, validation: 2, te
 """
 
 # What installs packages, runs this test again, or never ends by itself.
-_NOT_TYPED = ("-m pip ", "./test.sh", "tensorboard", "xvfb-run")
+_NOT_TYPED = ("-m pip ", "./test.sh", "./docs.sh", "tensorboard", "xvfb-run")
 # What is typed in place of a word, in some commands another thing than in the rest.
 _SPECS = {"sweep": "specs/sweep.yaml", "dataset.source.folder.path": "specs/folder.yaml"}
 _WORDS = {

@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from common.errors import RequestError
-from common.program import installed
+from common.program import IN_CLONE, installed
 
-_OTHERWISE = "curves and samples are in TensorBoard as well: .venv/bin/tensorboard --logdir {runs_dir}"
+_TENSORBOARD = ".venv/bin/tensorboard" if IN_CLONE else "tensorboard"
+_OTHERWISE = f"curves and samples are in TensorBoard as well: {_TENSORBOARD} --logdir {{runs_dir}}"
 _LIBRARIES = "install libgl1, libgl1-mesa-dri and libglx-mesa0, or what your system calls them"
 # Attributes of glXChooseVisual: GLX_RGBA, GLX_DOUBLEBUFFER, the end.
 _VISUAL = (4, 5, 0)
