@@ -146,9 +146,9 @@ class _Loading:
         root = tree.with_items({key: item for key, item in tree.value.items() if key not in READING})
         wrong = [problem for problem, path in walker.wrong if path not in variables.failed]
         swept = _swept_variables(root)
-        idle = [item for item in variables.unused(self.path) if item.path not in swept] if unused else []
+        unused_variables = [item for item in variables.unused(self.path) if item.path not in swept] if unused else []
         view = View(root, walker.faulty | {path for _, path in walker.wrong} | variables.failed, self.catalogue)
-        found = [*variables.problems, *wrong, *idle, *walker.missing, *cross_checks(view)]
+        found = [*variables.problems, *wrong, *unused_variables, *walker.missing, *cross_checks(view)]
         return Checked(view, _without_defaults(root), spec, found, variables.used())
 
     def _override(self, root: Node) -> Node:

@@ -22,6 +22,11 @@ class Place:
     line: int = 0
     column: int = 0
 
+    @classmethod
+    def after(cls, file: str, text: str) -> "Place":
+        """The place behind a text with which a file begins."""
+        return cls(file, text.count("\n") + 1, len(text) - text.rfind("\n"))
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 

@@ -72,8 +72,7 @@ def _decode(data: bytes, file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        place = Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        place = Place.after(file, data[: error.start].decode("utf-8", "replace"))
         message = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file in UTF-8"
         raise SpecErrors([problem_at(place, (), message)]) from None
 

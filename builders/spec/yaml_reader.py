@@ -195,8 +195,7 @@ def read_yaml(text: str, file: str) -> Node:
         SpecErrors: Syntax, tags, duplicate keys, unknown or circular anchors, or more than a spec may hold.
     """
     if match := _NOT_PRINTABLE.search(text):
-        before = text[: match.start()]
-        place = Place(file, before.count("\n") + 1, match.start() - (before.rfind("\n") + 1) + 1)
+        place = Place.after(file, text[: match.start()])
         raise SpecErrors([problem_at(place, (), f"character {match[0]!r} is not allowed in YAML; remove it")])
     reader = _Reader(file)
     try:

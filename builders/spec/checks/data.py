@@ -1,8 +1,7 @@
-"""The dataset: splits, classes, and what the source has."""
+"""Checks of the dataset: splits, classes, labels, and the parts of its source."""
 
 from collections.abc import Iterator
 
-from builders.spec.catalogue import Entry
 from builders.spec.checks.view import View
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem, listed, shown, suggestion
@@ -27,15 +26,14 @@ def _splits(view: View) -> Iterator[Problem]:
         return
     if "train" not in written:
         yield view.problem(("dataset", "split"), "missing split 'train'; add 'train: rest' or an amount")
-    source, entry = view.choice("dataset", "source", kind="source") or ("", None)
-    facts = entry.facts if entry else {}
+    facts = view.facts("source", view.source)
     groups: dict[str | None, list[str]] = {}
     for name in written:
         part = view.get("dataset", "split", name, "from", kind=str)
         parts = facts.get("parts")
         if part is not None and parts is not None and part not in parts:
             known = suggestion(part, parts) or (f"; it has {listed(parts)}" if parts else "; it has no parts")
-            message = f"source '{source}' has no part {shown(part)}{known}"
+            message = f"source '{view.source}' has no part {shown(part)}{known}"
             yield view.problem(("dataset", "split", name, "from"), message, value=True)
         if part is None and facts.get("binding"):
             part = facts["own_splits"].get(name)
@@ -72,32 +70,27 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
 
 
 def _labels(view: View) -> Iterator[Problem]:
-    source, entry = view.choice("dataset", "source", kind="source") or ("", None)
-    if entry is None or not _unlabelled(view, source, entry):
+    entry = view.catalogue.entry("source", view.source)
+    if entry is None:
         return
-    wanting: list[Path] = [("dataset", "classes")] if view.is_given("dataset", "classes") else []
+    given = any(view.is_given("dataset", "source", view.source, key) for key in ("labels", "labels_key"))
+    if entry.facts.get("labelled") is not False and ("labels" not in entry.arguments.fields or given):
+        return
+    requiring: list[Path] = [("dataset", "classes")] if view.is_given("dataset", "classes") else []
     if view.get("dataset", "balance", kind=bool):
-        wanting.append(("dataset", "balance"))
+        requiring.append(("dataset", "balance"))
     for name in SPLITS:
         if view.is_given("dataset", "split", name, "per_class"):
-            wanting.append(("dataset", "split", name, "per_class"))
-    for path in wanting:
-        yield view.problem(path, f"needs labels, and source '{source}' has none; remove it or choose another source")
+            requiring.append(("dataset", "split", name, "per_class"))
+    for path in requiring:
+        yield view.problem(
+            path, f"needs labels, and source '{view.source}' has none; remove it or choose another source"
+        )
 
 
 def _value_range(view: View) -> Iterator[Problem]:
-    source, _ = view.choice("dataset", "source", kind="source") or ("", None)
-    path: Path = ("dataset", "source", source, "value_range")
+    path: Path = ("dataset", "source", view.source, "value_range")
     given = view.get(*path, kind=list)
     if given and given[0] >= given[1]:
         message = f"expected the value that means black and then the one that means white, a larger one, got {given}"
         yield view.problem(path, message, value=True)
-
-
-def _unlabelled(view: View, name: str, entry: Entry) -> bool:
-    if entry.facts.get("labelled") is False:
-        return True
-    given = ("labels", "labels_key")
-    return "labels" in entry.arguments.fields and not any(
-        view.is_given("dataset", "source", name, key) for key in given
-    )

@@ -207,35 +207,35 @@ def adversary_checks(view: View) -> Iterator[Problem]:
     if not view.is_given("discriminator"):
         return
     yield from _network(view)
-    judging = [
+    adversarial = [
         str(path[1])
         for path, kind, name in view.measures()
         if kind == "loss" and "discriminator" in view.facts(kind, name).get("needs", ())
     ]
-    for name in judging[1:]:
-        message = f"the discriminator already judges for loss.{judging[0]}; remove one of the two"
+    for name in adversarial[1:]:
+        message = f"the discriminator already judges for loss.{adversarial[0]}; remove one of the two"
         yield view.problem(("loss", name), message)
-    for name in judging[:1]:
+    for name in adversarial[:1]:
         yield from _term(view, name)
 
 
 def _network(view: View) -> Iterator[Problem]:
-    looks = view.is_given("discriminator", "backbone")
+    has_backbone = view.is_given("discriminator", "backbone")
     for key in _OF_A_BACKBONE:
         # A resolved spec, which can be read again, contains the default of `weights`.
-        if not looks and view.is_given("discriminator", key) and view.get("discriminator", key) != "pretrained":
+        if not has_backbone and view.is_given("discriminator", key) and view.get("discriminator", key) != "pretrained":
             yield view.problem(("discriminator", key), "goes with 'backbone', which the discriminator lacks; remove it")
     name, entry = view.choice("discriminator", "architecture", kind="discriminator") or ("", None)
     if entry is None:
         return
     path = ("discriminator", "architecture", name)
     if entry.facts.get("reads") == "taps":
-        if not looks:
+        if not has_backbone:
             message = "stands on the taps of a network; add discriminator.backbone and taps, or use patch"
             yield view.problem(path, message)
         if view.is_given("discriminator", "fuse"):
             yield view.problem(("discriminator", "fuse"), f"'{name}' has a head on each tap and fuses none; remove it")
-    elif looks:
+    elif has_backbone:
         yield view.problem(path, "looks at images and at no taps; remove discriminator.backbone, or use tap_heads")
 
 

@@ -62,16 +62,10 @@ def _outputs(view: View) -> Iterator[str]:
 
 def _metrics(view: View) -> Iterator[Problem]:
     seen = set()
-    for index, name in enumerate(_metric_names(view)):
-        if name is not None and name in seen:
-            yield view.problem(("metrics", index), f"metric '{name}' stands here twice; remove one")
+    for path, name in view.choices("metrics"):
+        if name in seen:
+            yield view.problem(path[:2], f"metric '{name}' stands here twice; remove one")
         seen.add(name)
-
-
-def _metric_names(view: View) -> list[str | None]:
-    node = view.node("metrics")
-    items = node.value if node is not None and node.is_list else []
-    return [next(iter(item.value)) if item.is_mapping and len(item.value) == 1 else None for item in items]
 
 
 def _features_kept(view: View) -> Iterator[Problem]:
@@ -79,19 +73,15 @@ def _features_kept(view: View) -> Iterator[Problem]:
     cache = view.get("training", "feature_cache", kind=str)
     if cache not in ("memory", "disk"):
         return
-    path = ("training", "feature_cache")
-    if view.is_given("encoder", "latents"):
-        yield view.problem(
-            path, f"'{cache}' keeps an encoder's features, and latents have no encoder; use 'auto' or 'off'"
-        )
-    elif view.is_given("encoder", "layers"):
-        message = f"'{cache}' keeps a frozen backbone's features, and this encoder is trained; use 'auto' or 'off'"
-        yield view.problem(path, message)
-    elif view.is_given("dataset", "augment"):
-        message = (
-            f"'{cache}' keeps the features of unchanged images, and dataset.augment changes them; use 'auto' or 'off'"
-        )
-        yield view.problem(path, message)
+    reasons: dict[Path, str] = {
+        ("encoder", "latents"): "an encoder's features, and latents have no encoder",
+        ("encoder", "layers"): "a frozen backbone's features, and this encoder is trained",
+        ("dataset", "augment"): "the features of unchanged images, and dataset.augment changes them",
+    }
+    reason = next((reason for given, reason in reasons.items() if view.is_given(*given)), None)
+    if reason is not None:
+        message = f"'{cache}' keeps {reason}; use 'auto' or 'off'"
+        yield view.problem(("training", "feature_cache"), message)
 
 
 def _monitored(view: View, path: Path) -> Iterator[Problem]:
@@ -102,12 +92,11 @@ def _monitored(view: View, path: Path) -> Iterator[Problem]:
 
 def unmeasured(view: View, column: str) -> str | None:
     """Why a history has no such column, and which it has; None where it has it."""
-    entries = {name: view.catalogue.entry("metric", name) for name in _metric_names(view) if name is not None}
-    metrics = {
-        name: Measured(entry.facts.get("in_training") is not False, entry.facts.get("every_step") is True)
-        for name, entry in entries.items()
-        if entry
-    }
+    metrics = {}
+    for _, name in view.choices("metrics"):
+        if entry := view.catalogue.entry("metric", name):
+            facts = entry.facts
+            metrics[name] = Measured(facts.get("in_training") is not False, facts.get("every_step") is True)
     # A source without a division of its own is divided into all three.
     validated = not view.is_given("dataset", "split") or view.is_given("dataset", "split", "validation")
     columns = history_columns(view.keys("loss"), metrics, validated)

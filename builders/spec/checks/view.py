@@ -66,6 +66,12 @@ class View:
             for name in self.keys(*path, index):
                 yield (*path, index, name), name
 
+    @property
+    def source(self) -> str:
+        """The name of the dataset's source; empty where there is none."""
+        chosen = self.choice("dataset", "source", kind="source")
+        return chosen[0] if chosen else ""
+
     def facts(self, kind: str, name: str) -> Mapping[str, Any]:
         """What checks need of an entry of the catalogue; empty where there is no such entry."""
         entry = self.catalogue.entry(kind, name)
@@ -85,9 +91,8 @@ class View:
 
     def image_size(self) -> tuple[list[int], Path] | None:
         """The sides of images, one or two, and the path that gives them; None where only the data can."""
-        name, _ = self.choice("dataset", "source", kind="source") or ("", None)
-        size = self.facts("source", name).get("size")
-        of_source = ([size] if isinstance(size, int) else size, ("dataset", "source", name)) if size else None
+        size = self.facts("source", self.source).get("size")
+        of_source = ([size] if isinstance(size, int) else size, ("dataset", "source", self.source)) if size else None
         return self.sides("dataset", "image", "size") or of_source
 
     def duration(self, *path: str | int) -> Duration | None:
