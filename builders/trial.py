@@ -100,6 +100,7 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
             together = call(received)
             with warnings.catch_warnings(action="ignore"):  # Keras warns of axes of size 1, such as this batch
                 alone = call(received[:1])
+            _trace(layer, received)
     except Exception as error:
         raise layers.refusal(layer, received.shape, error) from error
     for given in (announced, together.shape):
@@ -124,6 +125,13 @@ def _try_layer(layers: LayerBuilder, layer: keras.layers.Layer, received: tf.Ten
             f"{layers.arguments_text(layer)}"
         )
     return together
+
+
+def _trace(layer: keras.layers.Layer, received: tf.Tensor) -> None:
+    """Builds the graph of a call in training, as a step does: for any number of images."""
+    # Some layers of Keras work eagerly alone: they compute with the batch's size, or mix types.
+    images = tf.TensorSpec((None, *received.shape[1:]), received.dtype)
+    tf.function(lambda inputs: _call(layer, inputs, training=True)).get_concrete_function(images)
 
 
 def _forward_and_backward(layer: keras.layers.Layer, received: tf.Tensor) -> tuple[bool, list[str], tf.TensorShape]:

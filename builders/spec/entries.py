@@ -8,7 +8,7 @@ from typing import Any
 from builders.spec.annotations import record_of, shape_of, to_plain
 from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.json_shapes import shape_to_json
-from builders.spec.keras_types import BASE_LAYER_ARGUMENTS, Activation, stated_type
+from builders.spec.keras_types import BASE_LAYER_ARGUMENTS, Activation, Name, stated_type
 from builders.spec.shapes import Named, Nothing, Shape, either, options_of
 from builders.spec.types import Features
 from common.formatting import printable
@@ -109,6 +109,8 @@ def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks
         shape = record_of(Features).fields[parameter.name].shape
         given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
         return either(*given) if parameter.default is None else shape
+    if definition.kind == "layer" and parameter.name == "name":  # becomes a scope of TensorFlow's graph
+        return either(*(option for option in options_of(shape_of(Name)) if not isinstance(option, Nothing)))
     stated = stated_type(definition.cls.node.name, parameter.name) if definition.kind == "optimizer" else None
     if stated is not None:  # an optimizer takes what Keras' own take, a schedule for a rate among them
         return shape_of(stated)

@@ -52,6 +52,13 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("layer", ["RandomPerspective", "RandomElasticTransform"])
+def test_what_only_works_eagerly_is_refused_before_it_is_compiled(layer, tmp_path):
+    text = SPEC.replace("- LAYER", f"- Reshape: {{target_shape: [8, 64]}}\n    - {layer}")
+    with pytest.raises(RequestError, match=rf"tiny\.yaml:8:7: encoder\.layers\.2\.{layer}: cannot take 8×64: "):
+        Trainer(loaded(tmp_path, text=text), verbose=0)
+
+
 @pytest.mark.parametrize("layer", REFUSED)
 def test_show_and_training_refuse_a_layer_in_the_same_placed_line(layer, tmp_path):
     place, why = REFUSED[layer]
