@@ -158,7 +158,7 @@ class Reconstructor(keras.Model, ABC):
     def trainable_weights(self) -> list[keras.Variable]:
         """See Keras. Those of `optimizer` come first, in its order: `fit` pairs them so with their moving averages."""
         weights = super().trainable_weights
-        if self.optimizer is None:
+        if not self.compiled:
             return weights
         order = {id(variable): place for place, variable in enumerate(self.trained_variables)}
         return sorted(weights, key=lambda variable: order.get(id(variable), len(order)))

@@ -126,10 +126,10 @@ CASES += [(name, disguise) for name in JSON_FILES for disguise in (as_wrong_valu
 def call(command: str, run: Run, healthy: Run) -> None:
     """What the command does, as cli.py and exporter.py call it."""
     if command == "runs":
-        from workflows.evaluation.compare import as_json, list_runs, print_runs
+        from workflows.evaluation.list_runs import list_runs, print_runs, runs_as_json
 
         found = list_runs(run.path.parent)
-        json.dumps(as_json(found))
+        json.dumps(runs_as_json(found))
         print_runs(found, new_console())
     elif command == "compare":
         from workflows.evaluation.compare import compare, print_comparison

@@ -90,6 +90,14 @@ def test_a_bad_step_can_be_skipped():
     assert np.isfinite(float(model.train_step(batch(4))["loss"]))
 
 
+def test_the_weights_of_a_model_can_be_listed_before_it_is_compiled():
+    model = autoencoder()
+    fresh = Autoencoder(
+        model.encoder, image_shape=(8, 8, 1), decoder=model.decoder, code_stack=None, losses=[], metrics={}
+    )
+    assert {id(weight) for weight in fresh.trainable_weights} == {id(weight) for weight in model.trainable_weights}
+
+
 def test_keras_fit_trains_it_too():
     model = autoencoder()
     data = tf.data.Dataset.from_tensor_slices(batch(20)).batch(8)
