@@ -151,11 +151,7 @@ def schema(write: bool, keras: bool, out: str | None) -> int:
     if keras:
         import_tensorflow()
     stale = write_schema(keras) if write else list(stale_files(keras))
-    for path in stale:
-        say(f"{path}: {'written' if write else 'not up to date; write it with `' + typed('schema --write') + '`'}")
-    if not stale:
-        say("the schema is up to date")
-    return FAILED if stale and not write else DONE
+    return _report_stale(stale, write, "schema")
 
 
 @commands.command()
@@ -170,10 +166,15 @@ def reference(write: bool, out: str | None) -> int:
         say(f"{out}: written")
         return DONE
     stale = write_reference() if write else list(stale_pages())
+    return _report_stale(stale, write, "reference")
+
+
+def _report_stale(stale: Sequence[Path], write: bool, name: str) -> int:
+    """Prints which files of a command were written, or are to be; returns the exit status."""
     for path in stale:
-        say(f"{path}: {'written' if write else 'stale; write it with `python cli.py reference --write`'}")
+        say(f"{path}: {'written' if write else 'not up to date; write it with `' + typed(f'{name} --write') + '`'}")
     if not stale:
-        say("the reference is up to date")
+        say(f"the {name} is up to date")
     return FAILED if stale and not write else DONE
 
 
