@@ -148,15 +148,17 @@ class SourceFile:
         if isinstance(node, ast.Subscript):
             return self._value(node.value)[self._value(node.slice)]
         if isinstance(node, ast.Call) and self.meaning(node.func) == "common.registry.Range":
-            keywords = {item.arg: self._value(item.value) for item in node.keywords if item.arg}
-            return self._value(node.func)(*map(self._value, node.args), **keywords)
+            bounds = {item.arg: self._value(item.value) for item in node.keywords if item.arg}
+            if len(bounds) < len(node.keywords) or node.args or not all(map(_is_number, bounds.values())):
+                raise UnreadableError
+            return registries.Range(**bounds)
         return self._named(node)
 
     def _combined(self, node: ast.BinOp) -> Any:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.BitOr):
             return left | right
-        if not all(isinstance(value, int | float) and abs(value) <= _LARGEST_NUMBER for value in (left, right)):
+        if not all(_is_number(value) and abs(value) <= _LARGEST_NUMBER for value in (left, right)):
             raise UnreadableError
         if isinstance(node.op, ast.Pow | ast.LShift) and abs(right) > 64:
             raise UnreadableError
@@ -353,6 +355,10 @@ def _name(cls: SourceClass, decorator: ast.Call) -> str:
     if not isinstance(name, str) or not name or printable(name) != name:
         raise SourceError(f"{cls.place}: class {cls.node.name}: expected a name in quotes, as in register('my_name')")
     return name
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

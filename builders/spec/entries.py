@@ -1,7 +1,8 @@
 """Entries of registries, read from their source files without running them, as the catalogue holds them."""
 
 import ast
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,44 @@ from common.source_code import (
 
 _FEATURES = ("backbone", "weights", "taps", "input_size")
 _REQUIRED: Any = object()
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(word, str) for word in value)
+
+
+_FLAG = (lambda value: isinstance(value, bool), "True or False")
+_OPTIONAL_WORDS = (_words, "a tuple of words, or nothing")
+# Kind → class attributes that checks need: whether a value suits, and what suits.
+_FACTS: Mapping[str, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "backbone": {"minimum_size": (_count, "a whole number above 0")},
+    "weights": {"backbone": (lambda value: isinstance(value, str), "the name of a backbone")},
+    "discriminator": {"reads": (lambda value: value in ("image", "taps"), "'image' or 'taps'")},
+    "metric": {
+        "direction": (lambda value: value in ("min", "max"), "'min' or 'max'"),
+        "in_training": _FLAG,
+        "every_step": _FLAG,
+        "window": (_count, "a whole number above 0"),
+    },
+    "loss": {"window": (_count, "a whole number above 0, or nothing"), "needs": _OPTIONAL_WORDS},
+    # Loss terms that a layer reports, such as an entropy model its rate.
+    "layer": {"terms": _OPTIONAL_WORDS},
+    "source": {
+        "own_splits": (
+            lambda value: isinstance(value, dict) and _words((*value, *value.values())),
+            "a mapping from splits to parts, or nothing",
+        ),
+        "binding_splits": _FLAG,
+        "size": (
+            lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_count, value)),
+            "(height, width), or nothing",
+        ),
+    },
+}
 
 
 def tap_code(definition: Definition) -> str:
@@ -98,9 +137,11 @@ def _default(file: SourceFile, parameter: Parameter) -> Any:
     if parameter.default is None:
         return _REQUIRED
     try:
-        return file.value(parameter.default)
-    except UnreadableError:
+        value = file.value(parameter.default)
+        json.dumps(to_plain(value), allow_nan=False)
+    except (UnreadableError, TypeError, ValueError):
         return NotImplemented  # there is one, which no spec can show
+    return value
 
 
 def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks: bool) -> Shape:
@@ -122,11 +163,13 @@ def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks
             annotation = file.value(ast.parse(annotation, mode="eval").body)
         if parameter.name == "activation" and annotation in (str, str | None):
             annotation = Activation if annotation is str else Activation | None
-        return shape_of(annotation, {KerasLayer: Named("layer")})
+        shape = shape_of(annotation, {KerasLayer: Named("layer")})
+        shape_to_json(shape)
+        return shape
     except (UnreadableError, SyntaxError):
         text = f"'{text_of(parameter.annotation)}' cannot be read without running the file; write the type out"
         raise _mistake(definition, file, parameter, f"the annotation {text}") from None
-    except TypeError:
+    except (TypeError, IndexError):
         text = f"no spec can hold a '{text_of(parameter.annotation)}'; expected plain data or a Keras layer"
         raise _mistake(definition, file, parameter, text) from None
 
@@ -140,40 +183,29 @@ def _mistake(definition: Definition, file: SourceFile, parameter: Parameter, tex
 
 def _facts(definition: Definition) -> dict[str, Any]:
     """What checks need to know besides arguments."""
-    kind, cls = definition.kind, definition.cls
-    if kind == "backbone":
-        return {"minimum_size": cls.constant("minimum_size")}
-    if kind == "weights":
-        return {"backbone": cls.constant("backbone")}
-    if kind == "discriminator":
-        return {"reads": cls.constant("reads")}
-    if kind == "metric":
-        facts = {name: cls.constant(name) for name in ("in_training", "every_step", "direction", "window")}
-        if facts["direction"] not in ("min", "max"):
-            raise SourceError(f"{cls.place}: metric '{definition.name}': direction must be 'min' or 'max'; set it")
-        return facts
-    if kind == "source":
-        return _source_facts(cls)
-    window = cls.constant("window") if kind == "loss" else None
-    if window is not None:
-        return {"window": window}
-    # A layer may report loss terms, such as an entropy model its rate; a loss may need a part of the spec.
-    words = {name: cls.constant(name) for name in ("terms", "needs") if kind in ("layer", "loss")}
-    return {name: list(value) for name, value in words.items() if isinstance(value, tuple) and value}
+    cls, facts = definition.cls, {}
+    for name, (suits, expected) in _FACTS.get(definition.kind, {}).items():
+        value = cls.constant(name)
+        if value is None and expected.endswith("or nothing"):
+            continue
+        if not suits(value):
+            raise SourceError(
+                f"{cls.place}: {definition.kind} '{definition.name}': {name} must be {expected}, got "
+                f"{printable(repr(value))[:40]}; set it in the class"
+            )
+        facts[name] = list(value) if isinstance(value, tuple) else value
+    return facts if definition.kind != "source" else _source_facts(cls, facts)
 
 
-def _source_facts(cls: SourceClass) -> dict[str, Any]:
+def _source_facts(cls: SourceClass, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a source without its data; None where only the data tell."""
-    own_splits = cls.constant("own_splits")
-    own_splits = dict(own_splits) if isinstance(own_splits, Mapping) else {}
-    size = cls.constant("size")
-    parts: list[str] | None = list(own_splits.values()) or None
+    own_splits = dict(facts.get("own_splits", {}))
     return {
         "labelled": None if _overrides(cls, "labels") else False,
-        "parts": parts if _overrides(cls, "part") else [],
+        "parts": (list(own_splits.values()) or None) if _overrides(cls, "part") else [],
         "own_splits": own_splits,
-        "binding": cls.constant("binding_splits") is True,
-        "size": list(size) if isinstance(size, tuple) else None,
+        "binding": facts["binding_splits"],
+        "size": facts.get("size"),
     }
 
 

@@ -173,6 +173,11 @@ INIT = "    def __init__(self, size{}, **kwargs): ...\n"
         ("@LOSSES.register(name())\nclass X: ...\n", "class X: expected a name in quotes"),
         ("@LOSSES.register('a\\nb')\nclass X: ...\n", "class X: expected a name in quotes"),
         ("@METRICS.register('x')\nclass X: ...\n", "metric 'x': direction must be 'min' or 'max'"),
+        (
+            "@LOSSES.register('x')\nclass X:\n    window = b'1'\n",
+            "window must be a whole number above 0, or nothing, got b'1'",
+        ),
+        ("@LOSSES.register('x')\nclass X(Y):\n" + INIT.format(": tuple[()]"), "no spec can hold a 'tuple[()]'"),
         ("@LOSSES.register('x')\nclass X:\n    window = made()\n", "X.window is read without running the file"),
         ("@LOSSES.register('x'\nclass X: ...\n", "'(' was never closed"),
         ("@LOSSES.register('x')\nclass X:\n    window = " + "-" * 9000 + "1\n", "nested too deeply"),
