@@ -27,7 +27,9 @@ from workflows.command_line import (
     CONTEXT,
     DONE,
     FAILED,
+    FORCE,
     RUNS_DIR,
+    SETTINGS,
     WRONG,
     debug_option,
     import_tensorflow,
@@ -61,13 +63,6 @@ class Commands(click.Group):
             plugin = [] if (name or command.name) in _WITHOUT_PLUGINS else [plugin_option()]
             command.params += [*plugin, debug_option()]
         super().add_command(command, name)
-
-
-SETTINGS = click.option(
-    "--set", "overrides", metavar="PATH=VALUE", multiple=True, help="Change a value of the spec; may be repeated."
-)
-
-FORCE = click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)

@@ -28,6 +28,10 @@ DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 RUNS_DIR = click.option("--runs-dir", default="runs", show_default=True, metavar="DIR", help="Where runs are kept.")
+SETTINGS = click.option(
+    "--set", "overrides", metavar="PATH=VALUE", multiple=True, help="Change a value of the spec; may be repeated."
+)
+FORCE = click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 CHECKPOINT = click.option(
     "--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Which state of the run."
 )
