@@ -15,7 +15,7 @@ from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.entries import argument, base_layer_arguments, own_definitions, tap_code
 from builders.spec.keras_types import NOT_IN_SPECS, stated_type
 from builders.spec.shapes import Anything, Flag, Nothing, Number, Shape, Text, either
-from common.json_layout import open_layout
+from common.files import open_layout
 from common.registry import BACKBONES
 from common.source_code import Definition
 

@@ -57,12 +57,7 @@ class ImageStore:
     """
 
     def __init__(
-        self,
-        read: Callable[[int], np.ndarray],
-        count: int,
-        shape: tuple[int, int, int],
-        keeps: bool,
-        threads: int,
+        self, read: Callable[[int], np.ndarray], count: int, shape: tuple[int, int, int], keeps: bool, threads: int
     ):
         self.count = count
         self.shape = shape

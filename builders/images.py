@@ -19,12 +19,12 @@ from common.files import memory_budget, open_regular
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
-# A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than what it is resized to,
-# which leaves the antialiasing filter enough to work on; below, the decoder's own box filter would show.
+# A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than the result, so that
+# the antialiasing filter dominates; below, the decoder's own box filter would be visible.
 _DRAFT_GAP = 3.0
 
-# Pillow takes a PNG for an attack when one megabyte of text or colour profile lies compressed beside the picture, as
-# some programs leave it there. More is allowed, but not so much that sixteen threads fill a machine.
+# Pillow refuses PNGs with more than one megabyte of compressed text or colour profile, which some programs write. More
+# is allowed here, but not so much that sixteen threads fill the memory.
 PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
 PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
 
@@ -33,7 +33,7 @@ _LARGE_PIXELS = 32_000_000
 _ONE_LARGE = threading.RLock()
 
 ValueRange = tuple[float, float]
-"""The values of an image that mean black and white."""
+"""The values of black and white."""
 
 _TURNS = {  # EXIF orientation → what undoes it
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -47,24 +47,24 @@ _TURNS = {  # EXIF orientation → what undoes it
 
 
 class BadImageError(Exception):
-    """An image that cannot be used. The message says what is wrong with it, without its name."""
+    """An image that cannot be used. The message does not contain its name."""
 
 
 def open_image(
     source: str | os.PathLike | bytes, longest: int | None = None, value_range: ValueRange | None = None
 ) -> np.ndarray:
-    """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame) as it is meant to be seen.
+    """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame).
 
-    EXIF orientation is applied. Transparent pixels are laid on black, as `fit: pad` pads with black. Palettes, CMYK
-    and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as `skimage.img_as_ubyte` does,
+    EXIF orientation is applied. Transparent pixels are blended with black, as `fit: pad` pads with black. Palettes,
+    CMYK and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as in `skimage.img_as_ubyte`,
     unless there is a value range. Colour profiles are not applied.
 
     Args:
         source: Path of a file, or its bytes.
-        longest: An image with a side of twice as many pixels or more is reduced by a whole factor, to no fewer. It is
-            held only once meanwhile, which matters where it fills half of the memory.
-        value_range: The values, as the file holds them, that become 0 and 255: 0 to 255 in files of 8 bits, 0 to
-            65535 in those of 16. What lies outside is clipped. Bilevel images stay black and white.
+        longest: An image with a side of at least twice as many pixels is reduced by an integer factor, to no fewer. It
+            is in memory only once, which matters where it fills half of the memory.
+        value_range: The values in the file that become 0 and 255: from 0 to 255 in files of 8 bits, from 0 to 65535 in
+            files of 16. Values outside are clipped. Bilevel images stay black and white.
 
     Returns:
         uint8 [height, width, 1] of a grey image, [height, width, 3] of any other.
@@ -82,10 +82,7 @@ def open_image(
 
 
 def open_fitted(
-    source: str | os.PathLike | bytes,
-    image: types.Image,
-    size: tuple[int, int],
-    value_range: ValueRange | None = None,
+    source: str | os.PathLike | bytes, image: types.Image, size: tuple[int, int], value_range: ValueRange | None = None
 ) -> np.ndarray:
     """`fit_image` of `open_image`, several times faster for JPEGs much larger than needed.
 
@@ -111,18 +108,17 @@ def open_fitted(
 
 
 def file_value_range(dataset: types.Dataset) -> ValueRange | None:
-    """The `value_range` with which image files are read as a dataset's own are; None where files hold all values."""
+    """The `value_range` of a dataset's image files; None where they use the full range."""
     found = dataset.source.arguments.get("value_range") if dataset.source.name == "folder" else None
     return None if found is None else (float(found[0]), float(found[1]))
 
 
 def value_ends(values: np.ndarray, trimmed: bool = False) -> tuple[float, float]:
-    """The lowest and the highest of some numbers.
+    """The lowest and the highest value.
 
     Args:
         values: Of any shape, not empty.
-        trimmed: Whether a thousandth at either end does not count, three numbers at least: dead pixels, and marks that
-            a camera burns in.
+        trimmed: Whether to ignore a thousandth at either end, at least three values: dead pixels and a camera's marks.
     """
     if not trimmed:
         return float(values.min()), float(values.max())
@@ -133,7 +129,7 @@ def value_ends(values: np.ndarray, trimmed: bool = False) -> tuple[float, float]
 
 
 def file_values(source: str | os.PathLike | bytes, trimmed: bool = False) -> tuple[float, float, int]:
-    """(lowest, highest, white) of the values that a file holds; white is 65535 in files of 16 bits, else 255.
+    """(lowest, highest, white) of the values in a file; white is 65535 in files of 16 bits, else 255.
 
     Args:
         source: Path of a file, or its bytes.
@@ -158,17 +154,13 @@ def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
     """
     with opened_image(source) as image:
         width, height = image.size
-        # Looking for the orientation of a PNG that names none before its pixels would decode it.
+        # Reading the orientation of a PNG that has none before its pixels would decode it.
         known = image.format != "PNG" or "exif" in image.info
         return (width, height) if known and 5 <= _orientation(image) <= 8 else (height, width)
 
 
 def open_file(source: str | os.PathLike | bytes) -> io.BufferedIOBase:
-    """A file that may come from a stranger, or its bytes, for reading.
-
-    Raises:
-        BadImageError: It is gone, or no regular file: opening a FIFO would wait for ever.
-    """
+    """Opens an untrusted file, or its bytes. Raises BadImageError where it is missing, or not a regular file."""
     try:
         return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, _LARGEST_FILE)
     except OSError as error:
@@ -177,10 +169,10 @@ def open_file(source: str | os.PathLike | bytes) -> io.BufferedIOBase:
 
 @contextmanager
 def opened_image(source: str | os.PathLike | bytes | io.BufferedIOBase) -> Iterator[Pillow.Image]:
-    """Opens a file or its bytes with Pillow; whatever Pillow raises while it is open becomes BadImageError."""
+    """Opens a file or its bytes with Pillow; all errors of Pillow become BadImageError."""
     try:
         with warnings.catch_warnings():
-            # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many by itself.
+            # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many.
             warnings.simplefilter("ignore")
             file = source if isinstance(source, io.BufferedIOBase) else open_file(source)
             with file, Pillow.open(cast(IO[bytes], file), formats=FORMATS) as image, _turn(image):
@@ -191,7 +183,7 @@ def opened_image(source: str | os.PathLike | bytes | io.BufferedIOBase) -> Itera
         raise
     except (OSError, Pillow.DecompressionBombError) as error:
         raise BadImageError(getattr(error, "strerror", None) or str(error)) from None
-    except Exception as error:  # Pillow's parsers raise whatever they stumble over: damage has no one type
+    except Exception as error:  # Pillow's parsers raise errors of any type on damaged files
         if "MAX_TEXT" in str(error):
             limit = PngImagePlugin.MAX_TEXT_CHUNK >> 20
             raise BadImageError(f"more than {limit} MB of text or colour profile beside the picture") from None
@@ -199,9 +191,9 @@ def opened_image(source: str | os.PathLike | bytes | io.BufferedIOBase) -> Itera
 
 
 def _turn(image: Pillow.Image) -> AbstractContextManager:
-    """Large images are opened one after the other, or those of sixteen threads would fill the memory together.
+    """Large images are opened one after the other, because sixteen threads could fill the memory.
 
-    Not so JPEGs: most are decoded at a part of their size.
+    JPEGs are excepted: most are decoded at a reduced size.
     """
     return _ONE_LARGE if image.format != "JPEG" and image.width * image.height > _LARGE_PIXELS else nullcontext()
 
@@ -210,7 +202,7 @@ def _check_room(image: Pillow.Image) -> None:
     """Refuses an image that takes more than `files.memory_budget`. Raises BadImageError."""
     if image.width * image.height <= _LARGE_PIXELS:
         return
-    # Pillow holds a colour in four bytes, and laying transparency on black takes three more images.
+    # Pillow stores a colour in four bytes, and blending transparency with black takes three more images.
     needed = image.width * image.height * (8 if image.mode in ("1", "L", "RGB", "CMYK") else 16)
     budget = memory_budget()
     if needed > budget:
@@ -223,7 +215,7 @@ def _check_room(image: Pillow.Image) -> None:
 def _orientation(image: Pillow.Image) -> int:
     try:
         return image.getexif().get(0x0112, 1)
-    except Exception:  # a damaged EXIF block says nothing about the picture
+    except Exception:  # a damaged EXIF block does not affect the picture
         return 1
 
 
@@ -232,18 +224,18 @@ def _upright(image: Pillow.Image, orientation: int) -> Pillow.Image:
 
 
 def to_8_bits(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
-    """Numbers → uint8 of the same shape: the range becomes 0 to 255, what lies outside is clipped."""
+    """Numbers → uint8 of the same shape: the range becomes 0 to 255, values outside are clipped."""
     black, white = value_range
     return np.rint(np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255).astype(np.uint8)
 
 
 def _has_16_bits(image: Pillow.Image) -> bool:
-    """Whether a file holds 16 bits of each value; it must not be decoded yet."""
+    """Whether a file has 16 bits per value; it must not be decoded yet."""
     return image.mode.startswith("I") or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _check_depth(image: Pillow.Image, value_range: ValueRange | None) -> None:
-    """Refuses to stretch what Pillow cannot read whole. Raises BadImageError."""
+    """Refuses a value range for 16-bit files that Pillow reads with 8 bits. Raises BadImageError."""
     if value_range is not None and not image.mode.startswith("I") and _has_16_bits(image):
         raise BadImageError(
             "16 bits with colour or transparency, of which 8 are read; value_range needs grey, or 8 bits"
@@ -275,12 +267,12 @@ def _flat(image: Pillow.Image) -> Pillow.Image:
 
 
 def _reduced(image: Pillow.Image, longest: int) -> Pillow.Image:
-    """Averages squares of pixels, so that the longer side keeps at least `longest`."""
+    """Averages squares of pixels, so that the longer side has at least `longest` pixels."""
     if image.format == "JPEG":
         image.draft(None, (longest, longest))  # decodes no more than this takes
     factor = max(image.size) // longest
     if factor < 2 or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        return image  # numbers of a palette have no mean
+        return image  # indices of a palette have no mean
     image.load()
     return image.reduce(factor)
 
@@ -303,13 +295,13 @@ def _scaled(width: float, height: float, image: types.Image, size: tuple[int, in
 def _draft(
     opened: Pillow.Image, orientation: int, image: types.Image, size: tuple[int, int]
 ) -> tuple[float, float] | None:
-    """Makes a large JPEG decode at a part of its size. Returns the upright image's exact (width, height) in new pixels.
+    """Decodes a large JPEG at a reduced size. Returns the upright image's exact (width, height) in new pixels.
 
-    1541 columns at an eighth are 192.6 pixels, of which Pillow shows 193; forgetting the 0.4 would move edges.
+    1541 columns at an eighth are 192.6 pixels, and Pillow returns 193; ignoring the 0.4 would move edges.
     """
     width, height = opened.size
     if orientation in _TURNS and (width % 8 or height % 8):
-        return None  # turning would move the broken pixel from the right or bottom to where cutting does not expect it
+        return None  # turning would move the partial pixel away from the right or bottom, where it is cut off
     turned = orientation >= 5
     needed = _scaled(height, width, image, size) if turned else _scaled(width, height, image, size)
     if turned:
@@ -322,11 +314,11 @@ def _draft(
 
 
 def fit_image(array: np.ndarray, image: types.Image, size: tuple[int, int]) -> np.ndarray:
-    """Brings an image to one size and number of channels, antialiased (bicubic, support grows with the reduction).
+    """Fits an image to a size and number of channels, antialiased (bicubic, support grows with the reduction).
 
     Args:
         array: uint8 [height, width, 1 or 3].
-        image: How: its `fit`, `margin` and `channels`. Grey from colour is ITU-R 601 luma.
+        image: `fit`, `margin` and `channels`. Grey from colour is ITU-R 601 luma.
         size: (height, width) in pixels of the result.
 
     Returns:
@@ -337,7 +329,7 @@ def fit_image(array: np.ndarray, image: types.Image, size: tuple[int, int]) -> n
 
 
 def _fit(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
-    """`extent` is the (width, height) that the picture fills of `pillow`, from its upper left corner."""
+    """`extent` is the (width, height) of the picture in `pillow`, from its upper left corner."""
     height, width = size
     pillow = pillow.convert("L" if image.channels == 1 else "RGB")
     if pillow.size == (width, height) == tuple(extent) and not image.margin:
@@ -345,7 +337,7 @@ def _fit(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent
     if image.fit == "pad":
         return _pad(pillow, image, size, extent)
     scaled_width, scaled_height = _scaled(*extent, image, size)
-    # Cut and resize in one pass. The filter looks beyond the box, so the edges equal those of resizing first.
+    # Cut and resize in one pass. The filter reads beyond the box, so the edges equal those of resizing first.
     box_width, box_height = width * extent[0] / scaled_width, height * extent[1] / scaled_height
     left, top = (extent[0] - box_width) / 2, (extent[1] - box_height) / 2
     # Rounding must not push the box past an edge, which Pillow refuses.
@@ -357,7 +349,7 @@ def _pad(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent
     width, height = (max(1, round(side)) for side in _scaled(*extent, image, size))
     canvas = Pillow.new(pillow.mode, size[::-1])
     shown = pillow.resize((width, height), Pillow.Resampling.BICUBIC, box=(0, 0, *extent))
-    # With a margin the picture is larger than the canvas, and its edges fall off it.
+    # With a margin the picture is larger than the canvas, and its edges are cut off.
     canvas.paste(shown, ((size[1] - width) // 2, (size[0] - height) // 2))
     return canvas
 

@@ -174,11 +174,7 @@ def _are(count: int) -> str:
 
 
 def _serve(
-    source: Source,
-    requests: Mapping[str, SplitPart],
-    order: np.ndarray,
-    labels: np.ndarray,
-    equal: np.ndarray | None,
+    source: Source, requests: Mapping[str, SplitPart], order: np.ndarray, labels: np.ndarray, equal: np.ndarray | None
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Split → its images; and remarks on splits that are smaller than requested."""
     free = np.ones(len(source), bool)

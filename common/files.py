@@ -1,36 +1,35 @@
-"""How files are opened and written: from outside only regular ones of a bounded size; written whole or not at all."""
+"""Opening files, untrusted ones only if regular and of limited size; writing files as a whole, and YAML and JSON."""
 
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
-# What `atomic_file` calls a file until it is whole.
+# The temporary names of `atomic_file`.
 _UNFINISHED = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?")
-# What YAML 1.2 reads as a number although PyYAML, which thinks in YAML 1.1, would write it without quotes.
+# Texts that YAML 1.2 reads as numbers, and that PyYAML, which follows YAML 1.1, would write without quotes.
 _NUMBER_IN_YAML_1_2 = re.compile(r"[-+]?(0o[0-7]+|0x[0-9a-fA-F]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
-
-
-# Bytes in the words of the setting: 500 MB, 4GB, 2e9.
+# Numbers of bytes in the setting: 500 MB, 4GB, 2e9.
 _BYTES = re.compile(r"\s*(\d+(?:\.\d*)?(?:e\d{1,2})?)\s*([kMGT]?)i?B?\s*", re.IGNORECASE)
 _USUAL_BUDGET = 4 * 10**9
 
 
 def memory_budget() -> int:
-    """Bytes that a file from outside may take when it is read, whatever it claims.
+    """Bytes of memory that reading an untrusted file may take.
 
-    The environment variable RETRACE_MEMORY_BUDGET sets it (`500MB`, `16GB`); else 4 GB, or half of the machine's
-    memory where that is less.
+    The environment variable RETRACE_MEMORY_BUDGET sets it (`500MB`, `16GB`); the default is 4 GB, or half of the
+    machine's memory where that is less.
 
     Raises:
-        ValueError: The setting is no number of bytes.
+        ValueError: The setting is not a number of bytes.
     """
     setting = os.environ.get("RETRACE_MEMORY_BUDGET")
     if not setting:
@@ -42,14 +41,12 @@ def memory_budget() -> int:
 
 
 def open_regular(path: str | os.PathLike, limit: int | None = None) -> BufferedReader:
-    """Opens a file that may come from a stranger: a regular one of at most `limit` bytes, and never blocks.
-
-    Without a limit it is for whoever reads a file in parts.
+    """Opens an untrusted file, which must be regular and have at most `limit` bytes, without blocking.
 
     Raises:
         OSError: It is a folder, a FIFO, a socket or a device, is larger, or cannot be opened.
     """
-    # Without O_NONBLOCK opening a FIFO waits for a writer for ever.
+    # Without O_NONBLOCK opening a FIFO waits for a writer forever.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         found = os.fstat(handle)
@@ -57,16 +54,16 @@ def open_regular(path: str | os.PathLike, limit: int | None = None) -> BufferedR
             raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
         if limit is not None and found.st_size > limit:
             raise OSError(errno.EFBIG, f"holds {found.st_size:,} bytes, more than {limit:,}", os.fspath(path))
-        return BufferedReader(FileIO(handle))  # fdopen would ask the system twice more
+        return BufferedReader(FileIO(handle))  # fdopen would make two more system calls
     except BaseException:
         os.close(handle)
         raise
 
 
 def read_regular(path: str | os.PathLike, limit: int) -> bytes:
-    """The content of a file that may come from a stranger. Raises OSError as `open_regular` does."""
+    """The content of an untrusted file. Raises OSError as `open_regular` does."""
     with open_regular(path, limit) as file:
-        # By its size, for Python takes the memory of what it is asked for first; one that grows meanwhile ends here.
+        # Python allocates the requested size first; a file that grows meanwhile is refused below.
         content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"holds more than {limit:,} bytes", os.fspath(path))
@@ -75,22 +72,22 @@ def read_regular(path: str | os.PathLike, limit: int) -> bytes:
 
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there takes its place, whole, or not at all."""
+    """Yields a temporary path beside `path`, which replaces `path` at the end, or not at all after an error."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays, because libraries choose the format by it. Not mkstemp: its files only their owner can read.
-    # The name is no longer than the target's, which may be as long as a file system allows.
+    # The suffix is kept, because libraries choose the format by it. Not mkstemp: only the owner could read the file.
+    # The name is shortened, because the target's may be as long as a file system allows.
     suffix = f"-{secrets.token_hex(4)}{target.suffix}"
     stem = os.fsdecode(os.fsencode(target.stem)[: max(1, 200 - len(os.fsencode(suffix)))])
     temporary = target.with_name(f".{stem}{suffix}")
     try:
         with temporary.open("xb") as held:
-            # Held until the file is whole, so that others can tell it from what a killed process left behind.
+            # Locked until the file is complete, so that `remove_unfinished` leaves it alone.
             with contextlib.suppress(OSError):  # some network file systems have no locks
                 fcntl.flock(held, fcntl.LOCK_EX)
             usual = os.fstat(held.fileno()).st_mode
             yield temporary
-            # safetensors puts a file of its own in its place, which only its owner can read.
+            # safetensors replaces it by a file that only the owner can read.
             temporary.chmod(usual)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -100,15 +97,15 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes files in a folder that a killed process had not finished; those of living processes stay."""
-    with contextlib.suppress(OSError):  # a folder that cannot be read has nothing that can be removed
+    """Removes incomplete files of killed processes from a folder; those of running processes stay."""
+    with contextlib.suppress(OSError):  # an unreadable folder
         for path in folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):
                 _remove_unless_held(path)
 
 
 def _remove_unless_held(path: Path) -> None:
-    with contextlib.suppress(OSError):  # it is held, or was finished this moment
+    with contextlib.suppress(OSError):  # it is locked, or was finished meanwhile
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
@@ -119,13 +116,13 @@ def _remove_unless_held(path: Path) -> None:
 
 
 def write_atomically(path: str | os.PathLike, content: str | bytes) -> None:
-    """Writes a file whole: under a temporary name, flushed to disk, then renamed."""
+    """Writes a file under a temporary name, flushes it to disk, and renames it."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def yaml_text(value: Any) -> str:
-    """Plain data as YAML that a YAML 1.2 reader understands as it was meant."""
+    """Plain data as YAML with the same meaning in YAML 1.1 and 1.2."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
@@ -142,3 +139,18 @@ def yaml_text(value: Any) -> str:
 
     Dumper.add_representer(str, text)
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+
+
+def open_layout(value: Any, levels: int, depth: int = 0) -> str:
+    """JSON that people can review line by line: mappings are spread over lines down to a level.
+
+    Args:
+        value: JSON data.
+        levels: How many levels of mappings are spread.
+        depth: The level of `value`.
+    """
+    if not isinstance(value, Mapping) or not value or depth >= levels:
+        return json.dumps(value, ensure_ascii=False)
+    indent = "  " * (depth + 1)
+    lines = [f"{indent}{json.dumps(key)}: {open_layout(item, levels, depth + 1)}" for key, item in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"

@@ -1,4 +1,4 @@
-"""Fonts of this machine for what our own typeface, DejaVu Sans, lacks: Chinese, Japanese, Korean, Devanagari, Thai …"""
+"""Installed fonts for characters that DejaVu Sans lacks: Chinese, Japanese, Korean, Devanagari, Thai …"""
 
 import importlib.util
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 _SUFFIXES = (".ttf", ".otf", ".ttc")
 # First words of Unicode's names of characters that one font for all of East Asia has.
 _EAST_ASIAN = {"cjk", "hiragana", "katakana", "hangul", "bopomofo", "ideographic", "kangxi", "fullwidth", "halfwidth"}
-# A name that holds none of these is that of a plain, upright font of usual weight.
+# Parts of the names of fonts that are not plain, upright and of regular weight.
 _STYLES = re.compile(r"bold|light|thin|black|medium|italic|oblique|condensed|mono|serif|display|looped|ui|vf|\[")
 
 
 @cache
 def own_font(bold: bool = False) -> Path | None:
-    """The file of DejaVu Sans: Matplotlib comes with it, and is found without importing it. None: not there."""
+    """The file of DejaVu Sans, which Matplotlib includes; it is found without importing it. None: not installed."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     found = importlib.util.find_spec("matplotlib")
     folders = [Path("/usr/share/fonts/truetype/dejavu")]
@@ -27,24 +27,21 @@ def own_font(bold: bool = False) -> Path | None:
 
 
 def fonts_for(text: str) -> tuple[Path, ...]:
-    """The font files, besides DejaVu Sans, that are needed to draw a text: few, each with a part that the others lack.
-
-    Of a collection (.ttc) the first face is meant. `undrawable` names what no font here draws.
-    """
+    """The font files, besides DejaVu Sans, that are needed to draw a text; of a collection (.ttc) the first face."""
     found = dict.fromkeys(_font_of(character) for character in dict.fromkeys(text))
     return tuple(path for path in found if path not in (None, own_font()))
 
 
 def undrawable(text: str) -> str:
-    """The characters of a text that no font here draws, each once."""
+    """The characters of a text that no installed font has, each once."""
     return "".join(character for character in dict.fromkeys(text) if _font_of(character) is None)
 
 
 def advice(characters: str) -> str:
-    """What helps where `undrawable` found characters, in one line."""
+    """How to install a font for `undrawable` characters, in one line."""
     package = "fonts-noto-cjk" if any(_script(character) == "cjk" for character in characters) else "fonts-noto-core"
     some = characters if len(characters) <= 8 else f"{characters[:8]}…"
-    return f"no font here draws '{some}': install one (Debian: {package}), or put its file into {_folders()[0]}"
+    return f"no installed font has '{some}': install one (Debian: {package}), or put its file into {_folders()[0]}"
 
 
 @lru_cache(maxsize=65536)
@@ -56,7 +53,7 @@ def _font_of(character: str) -> Path | None:
 
 
 def _script(character: str) -> str:
-    """`devanagari`, `thai`, `cjk`: as Unicode names it, and as Noto's files are called."""
+    """`devanagari`, `thai`, `cjk`: the script in Unicode's names, and in the names of Noto's files."""
     word = unicodedata.name(character, "unknown").split()[0].split("-")[0].lower()
     return "cjk" if word in _EAST_ASIAN else word
 
@@ -94,7 +91,7 @@ def _installed() -> tuple[Path, ...]:
 
 
 def _folders() -> list[Path]:
-    """Where this system keeps fonts, the user's own first."""
+    """The system's font folders, the user's own first."""
     if sys.platform == "darwin":
         places = ["~/Library/Fonts", "/Library/Fonts", "/System/Library/Fonts"]
     else:
@@ -102,5 +99,5 @@ def _folders() -> list[Path]:
         named = [folder for folder in os.environ.get("XDG_DATA_DIRS", "").split(os.pathsep) if folder]
         shared = named or ["/usr/local/share", "/usr/share"]
         places = [f"{own}/fonts", "~/.fonts", *(f"{folder}/fonts" for folder in shared)]
-    # Where nobody has a home, as in a container that runs under a bare number, `~` stays as it is.
+    # Without a home, as in a container of an unknown user, `~` is not expanded.
     return [Path(place) for place in map(os.path.expanduser, places) if not place.startswith("~")]

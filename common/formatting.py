@@ -1,4 +1,4 @@
-"""How figures and times are written, on the terminal, in reports and in the window."""
+"""Texts for numbers, times and names, on the terminal, in reports and in the viewer."""
 
 import math
 import os
@@ -16,7 +16,7 @@ def metric_label(name: str, with_unit: bool = True) -> str:
 
 
 def metric_text(name: str, value: float | None, with_unit: bool = False) -> str:
-    """A figure: PSNR with 2 decimals, all else with 4; `∞` where images are equal, `–` where there is none."""
+    """A metric's value: PSNR with 2 decimals, others with 4; `∞` for equal images, `–` for None."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -56,25 +56,22 @@ def duration_text(seconds: float) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text that keeps its end, because the end of a path tells it apart."""
+    """The end of a text, which distinguishes paths."""
     return text if len(text) <= most else f"…{text[-(most - 1) :]}"
 
 
-# C0 and C1 controls, DEL, line and paragraph separators, marks that turn the direction of writing, and the lone
-# surrogates that Python puts where a file name is no UTF-8.
+# C0 and C1 controls, DEL, line and paragraph separators, marks that change the direction of writing, and the lone
+# surrogates that Python uses for invalid UTF-8 in file names.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str | os.PathLike) -> str:
-    r"""Text from outside, such as a file name, as it may be shown and stored: `caf\xe9.png`, `a\nb`.
-
-    What no terminal, page or UTF-8 file should receive is written as Python writes it; all else stays as it is.
-    """
+    r"""An untrusted text, such as a file name, with control characters and invalid UTF-8 escaped: `caf\xe9.png`."""
     return _UNPRINTABLE.sub(_escaped, os.fspath(text) if isinstance(text, os.PathLike) else text)
 
 
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of invalid UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return found[0].encode("unicode_escape").decode("ascii")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from builders.spec.catalogue import CATALOGUE_PATH, Catalogue, committed_part, load_catalogue, read_catalogue
 from builders.spec.schema import editor_schema
-from common.files import write_atomically
-from common.json_layout import open_layout
+from common.files import open_layout, write_atomically
 from common.program import ROOT
 
 SCHEMA_PATH = ROOT / "specs" / "schema" / "spec.schema.json"

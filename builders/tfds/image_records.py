@@ -146,13 +146,7 @@ def _load_index(folder: Path, count: int, copied: bool) -> dict[str, np.ndarray]
 
 
 def _write(
-    folder: Path,
-    records: Iterator[bytes],
-    count: int,
-    image: str,
-    label: str | None,
-    copied: bool,
-    files: list[Path],
+    folder: Path, records: Iterator[bytes], count: int, image: str, label: str | None, copied: bool, files: list[Path]
 ) -> None:
     """Writes a cache under a temporary name and renames it."""
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,8 @@ card, with its front matter, only from README.md; people look for MODEL_CARD.md.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _what(content: Mapping[str, Any]) -> str:
     if encoder["kind"] == "backbone":
         taps = ", ".join(f"`{tap}`" for tap in encoder["taps"])
         lines.append(f"The network is {encoder['backbone']} (weights: {encoder['weights']}), read at {taps}.")
-    kept = _product(code["shape"]) / _product(image["shape"])
+    kept = math.prod(code["shape"]) / math.prod(image["shape"])
     lines.append(
         f"Images are {_shape(image['shape'])} ({image['colour']}), float32 in [0, 1]; "
         f"a code is {_shape(code['shape'])}, float32, {kept:.3g} numbers for each number of the image. The decoder has "
@@ -98,13 +99,6 @@ def _what(content: Mapping[str, Any]) -> str:
 
 def _shape(shape: list[int]) -> str:
     return "×".join(str(side) for side in shape)
-
-
-def _product(shape: list[int]) -> int:
-    product = 1
-    for side in shape:
-        product *= side
-    return product
 
 
 def _figures(content: Mapping[str, Any]) -> str:
@@ -135,18 +129,22 @@ def _models(content: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for model in content["models"]:
-        for name, signature in model["proof"]["signatures"].items():
-            difference = max(figures["largest_difference"] for figures in signature["outputs"].values())
-            cells = [
-                f"`{model['path']}`",
-                f"`{name}`",
-                f"{difference:.1e}",
-                metric_text("psnr", model["proof"].get("loss_db")),
-                f"{signature['latency_ms']['1']:.2f}",
-                f"{model['size'] / 1e6:.2f}",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
+        for path, name, difference, loss, milliseconds, size in proof_cells(model):
+            lines.append(f"| `{path}` | `{name}` | {difference} | {loss} | {milliseconds} | {size} |")
     return "\n".join(lines)
+
+
+def proof_cells(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """(path, signature, largest difference, loss in dB, milliseconds, megabytes) of each signature, as text."""
+    for name, signature in model["proof"]["signatures"].items():
+        yield (
+            model["path"],
+            name,
+            f"{max(figures['largest_difference'] for figures in signature['outputs'].values()):.1e}",
+            metric_text("psnr", model["proof"].get("loss_db")),
+            f"{signature['latency_ms']['1']:.2f}",
+            f"{model['size'] / 1e6:.2f}",
+        )
 
 
 def _data(content: Mapping[str, Any]) -> str:
@@ -266,30 +264,31 @@ def _serving(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) ->
 
 
 def _litert(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
-    model = models[0]
-    signature = model["signatures"][0]
-    name, value = _example(content, model)
+    signature = models[0]["signatures"][0]
+    name, value = _example(content, models[0])
+    output = signature["outputs"][0]["name"]
     lines = [
-        "import numpy as np",
         "from ai_edge_litert.interpreter import Interpreter",
         "",
-        f'run = Interpreter("{model["path"]}").get_signature_runner("{signature["name"]}")',
-        f'{signature["outputs"][0]["name"]} = run({name}={value})["{signature["outputs"][0]["name"]}"]',
+        f'run = Interpreter("{models[0]["path"]}").get_signature_runner("{signature["name"]}")',
+        f'{output} = run({name}={value})["{output}"]',
     ]
-    files = ", ".join(f"`{model['path']}`" for model in models)
-    return f"### LiteRT\n\nNeeds only `ai-edge-litert`. Files: {files}.\n\n{_code('python', lines)}"
+    return _files("LiteRT", "ai-edge-litert", models, lines)
 
 
 def _onnx(content: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> str:
-    model = models[0]
-    output = model["signatures"][0]["outputs"][0]["name"]
-    name, value = _example(content, model)
+    output = models[0]["signatures"][0]["outputs"][0]["name"]
+    name, value = _example(content, models[0])
     lines = [
-        "import numpy as np",
         "import onnxruntime",
         "",
-        f'session = onnxruntime.InferenceSession("{model["path"]}")',
+        f'session = onnxruntime.InferenceSession("{models[0]["path"]}")',
         f'[{output}] = session.run(["{output}"], {{"{name}": {value}}})',
     ]
+    return _files("ONNX Runtime", "onnxruntime", models, lines)
+
+
+def _files(title: str, package: str, models: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
     files = ", ".join(f"`{model['path']}`" for model in models)
-    return f"### ONNX Runtime\n\nNeeds only `onnxruntime`. Files: {files}.\n\n{_code('python', lines)}"
+    code = _code("python", ["import numpy as np", *lines])
+    return f"### {title}\n\nNeeds only `{package}`. Files: {files}.\n\n{code}"

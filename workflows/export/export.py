@@ -17,7 +17,7 @@ from builders.spec.types import Encoder
 from common.formatting import labelled, metric_text
 from workflows.command_line import captured, placed
 from workflows.console import lines, new_table
-from workflows.export.card import write_card
+from workflows.export.card import proof_cells, write_card
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import describe_files, write_manifest
 from workflows.export.parts import Part, parts_of
@@ -126,20 +126,13 @@ def print_exported(exported: Exported, console: Console) -> None:
     )
     new = [model for model in exported.manifest["models"] if model["path"] in exported.paths]
     for model in new:
-        proof = model["proof"]
-        for number, (name, signature) in enumerate(proof["signatures"].items()):
-            outputs = list(signature["outputs"].values())
-            levels = [figures["psnr"] for figures in outputs if figures["psnr"] is not None]
-            first = number == 0
-            table.add_row(
-                model["path"] if first else "",
-                name,
-                f"{max(figures['largest_difference'] for figures in outputs):.1e}",
-                metric_text("psnr", min(levels)) if levels else "equal",
-                metric_text("psnr", proof.get("loss_db")) if first else "",
-                f"{signature['latency_ms']['1']:.2f}",
-                f"{model['size'] / 1e6:.2f}" if first else "",
-            )
+        signatures = model["proof"]["signatures"].values()
+        for number, (cells, signature) in enumerate(zip(proof_cells(model), signatures)):
+            path, name, difference, loss, milliseconds, size = cells
+            levels = [figures["psnr"] for figures in signature["outputs"].values() if figures["psnr"] is not None]
+            level = metric_text("psnr", min(levels)) if levels else "equal"
+            path, loss, size = ("", "", "") if number else (path, loss, size)
+            table.add_row(path, name, difference, level, loss, milliseconds, size)
     console.print(table)
     console.print("difference: the largest, in units of an image's range or of the code's largest value")
     for model in new:

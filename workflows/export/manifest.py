@@ -43,12 +43,7 @@ _KINDS = {
             "proof": {
                 "images": int,
                 "split": str,
-                "signatures": {
-                    "*": {
-                        "outputs": {"*": {"largest_difference": _NUMBER}},
-                        "latency_ms": {"*": _NUMBER},
-                    }
-                },
+                "signatures": {"*": {"outputs": {"*": {"largest_difference": _NUMBER}}, "latency_ms": {"*": _NUMBER}}},
             },
         }
     ],

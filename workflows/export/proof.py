@@ -52,20 +52,17 @@ class Samples:
         split: The split they are from.
         images: float32 [count, height, width, channels] in [0, 1].
         files: The same images as PNG files.
-        images_of_files: `files`, decoded and fitted in TensorFlow; they differ from `images` where the spec has a
-            margin.
         code: float32 [count, …], codes of `images`.
-        code_of_files: Codes of `images_of_files`.
+        code_of_files: Codes of `files`, decoded and fitted in TensorFlow; a margin in the spec makes them differ.
         outputs: Name → float32 [count, …], decoded from `code`.
         outputs_of_files: Decoded from `code_of_files`.
         calibration: float32 [n, height, width, channels]: images that define the ranges of int8.
-        fitting_difference: The largest difference between `images_of_files` and the same files fitted by Pillow.
+        fitting_difference: The largest difference between `files` fitted in TensorFlow and by Pillow.
     """
 
     split: str
     images: np.ndarray
     files: list[bytes]
-    images_of_files: np.ndarray
     code: np.ndarray
     code_of_files: np.ndarray
     outputs: Mapping[str, np.ndarray]
@@ -126,7 +123,6 @@ def gather_samples(restored: Restored, model: Reconstructor) -> Samples:
         split=split.name,
         images=images,
         files=files,
-        images_of_files=of_files,
         code=code,
         code_of_files=code_of_files,
         outputs=batched.decode(code),

@@ -51,10 +51,9 @@ def save_architecture(described: Structure, spec: Spec, path: str | os.PathLike)
 
 def draw_architecture(described: Structure, spec: Spec) -> Figure:
     """The diagram as a figure, as large as its content."""
-    title = _Title(described, spec)
     rows, width, height = best_rows(plan(described, spec))
     width = max(width + 2 * _MARGIN, 6.6)
-    lines = title.lines(width - 2 * _MARGIN)
+    lines = _title(described, spec, width - 2 * _MARGIN)
     top = block_size(lines)[1] + _MARGIN + 0.2
     figure = Figure(figsize=(width, top + height + 0.2 + _legend_height(width) + 0.2), facecolor="white")
     pen = Pen(figure)
@@ -69,22 +68,15 @@ def draw_architecture(described: Structure, spec: Spec) -> Figure:
     return figure
 
 
-class _Title:
-    """Name, description and totals."""
-
-    def __init__(self, described: Structure, spec: Spec):
-        self._name, self._description = spec.name, spec.description
-        rows = described.rows
-        trained, frozen = sum(row.trainable for row in rows), sum(row.frozen for row in rows)
-        parts = [f"{count_words(trained)} trained parameters"]
-        parts += [f"{count_words(frozen)} frozen"] if frozen else []
-        parts += [f"{count_words(sum(row.multiply_adds for row in rows))} multiply-adds for an image"]
-        self._totals = "  ·  ".join(parts)
-
-    def lines(self, width: float) -> list[Line]:
-        """The lines above the diagram, each at most `width` inches long."""
-        described = [Line(words, 8.5, faint=True) for words in wrapped(self._description, 8.5, width)]
-        return [Line(self._name, 13, bold=True), *described, Line(self._totals, 8.5)]
+def _title(described: Structure, spec: Spec, width: float) -> list[Line]:
+    """Name, description and totals, in lines of at most `width` inches."""
+    rows = described.rows
+    trained, frozen = sum(row.trainable for row in rows), sum(row.frozen for row in rows)
+    totals = [f"{count_words(trained)} trained parameters"]
+    totals += [f"{count_words(frozen)} frozen"] if frozen else []
+    totals += [f"{count_words(sum(row.multiply_adds for row in rows))} multiply-adds for an image"]
+    description = [Line(words, 8.5, faint=True) for words in wrapped(spec.description, 8.5, width)]
+    return [Line(spec.name, 13, bold=True), *description, Line("  ·  ".join(totals), 8.5)]
 
 
 def wrapped(words: str, size: float, width: float) -> list[str]:

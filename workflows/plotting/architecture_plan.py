@@ -52,8 +52,7 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
     network = [_stage(stage, scale) for stage in described.stages]
     frozen = described.sections["encoder"][0]
     heading = _heading(
-        f"encoder: {spec.encoder.backbone.name}",
-        [_weights_words(spec.encoder.weights), f"frozen, {_cost(frozen)}"],
+        f"encoder: {spec.encoder.backbone.name}", [_weights_words(spec.encoder.weights), f"frozen, {_cost(frozen)}"]
     )
     yield Section([*_to_network(described, spec, scale), *network], heading, FROZEN_PANEL)
     yield from _fusion(described, spec, scale, network)

@@ -43,15 +43,14 @@ def save_loss_curve(
     Returns:
         The path, or None where no epoch has finished and there is nothing to draw.
     """
-    panels = [(name, label) for name, label in _PANELS if name in history or f"val_{name}" in history]
+    panels = [panel for panel in _PANELS if {panel[0], f"val_{panel[0]}"} & set(history)]
     if not history.get("epoch") or not panels:
         return None
     with style():
         figure = new_figure(max(4.4, 3.8 * len(panels)), 3.3)
         for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-            for column, words, colour in ((name, "training", SERIES[0]), (f"val_{name}", "validation", SERIES[1])):
-                if column in history:
-                    _draw(axes, history["epoch"], history[column], words, colour)
+            _draw(axes, history, name, "training", SERIES[0])
+            _draw(axes, history, f"val_{name}", "validation", SERIES[1])
             if best_epoch is not None:
                 axes.axvline(best_epoch, color=FAINT, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="best")
             _finish(axes, label)
@@ -81,28 +80,23 @@ def save_overlaid_curves(
         for axes, (name, words) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
             for index, (label, history) in enumerate(drawn.items()):
                 column = f"val_{name}" if f"val_{name}" in history else name
-                if column in history:
-                    _draw(axes, history["epoch"], history[column], one_line(label), SERIES[index % len(SERIES)])
+                _draw(axes, history, column, one_line(label), SERIES[index % len(SERIES)])
             validated = any(f"val_{name}" in history for history in drawn.values())
             _finish(axes, f"{words}, validation" if validated else words)
         _legend_below(figure, title, columns=1)
         return save(figure, path)
 
 
-def _draw(axes: Axes, epochs: Sequence, values: Sequence, label: str, colour: str) -> None:
-    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+def _draw(axes: Axes, history: Mapping[str, Sequence], column: str, label: str, colour: str) -> None:
+    """Draws a column over the epochs, if the history has it."""
+    if column not in history:
+        return
+    numbers = np.array([np.nan if value is None else value for value in history[column]], dtype=np.float64)
     known = np.isfinite(numbers)
     # Few epochs are drawn as points as well; a single one would otherwise be invisible.
     marker = "o" if known.sum() <= 15 else None
-    axes.plot(
-        np.asarray(epochs)[known],
-        numbers[known],
-        color=colour,
-        linewidth=1.6,
-        marker=marker,
-        markersize=3.5,
-        label=label,
-    )
+    points = np.asarray(history["epoch"])[known], numbers[known]
+    axes.plot(*points, color=colour, linewidth=1.6, marker=marker, markersize=3.5, label=label)
 
 
 def _finish(axes: Axes, label: str) -> None:

@@ -67,14 +67,7 @@ class Pen:
         """A rectangle with round corners whose lower left corner is (x, y)."""
         shape = f"round,pad=0,rounding_size={min(radius, width / 2, height / 2)}"
         patch = FancyBboxPatch(
-            (x, y),
-            width,
-            height,
-            shape,
-            facecolor=fill,
-            edgecolor=edge,
-            linewidth=thickness,
-            zorder=layer,
+            (x, y), width, height, shape, facecolor=fill, edgecolor=edge, linewidth=thickness, zorder=layer
         )
         self.axes.add_patch(patch)
 

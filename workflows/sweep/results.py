@@ -74,11 +74,7 @@ class SweepProgress:
         names = self._trials.space.names
         values = ", ".join(f"{names[path]} {value_text(value)}" for path, value in taken.values.items())
         self._bar.update(
-            self._task,
-            completed=self._trials.ended(),
-            description=number,
-            figures="",
-            left=f"  {left}" if left else "",
+            self._task, completed=self._trials.ended(), description=number, figures="", left=f"  {left}" if left else ""
         )
         self.print(f"{number}/{self._trials.count}{' goes on' if taken.continued else ''}: {values}")
 

@@ -1,10 +1,6 @@
 """LiteRT, formerly TensorFlow Lite: one file a part, for phones, browsers and microcontrollers."""
 
-PRECISIONS = {
-    "float32": {"difference": 1e-4},
-    "float16": {"loss": 0.1},
-    "int8": {"loss": 1.0},
-}
+PRECISIONS = {"float32": {"difference": 1e-4}, "float16": {"loss": 0.1}, "int8": {"loss": 1.0}}
 PACKAGES = ("ai-edge-litert",)
 HOLDS_BYTES = False
 HOLDS_SEARCH = False
