@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 
 import architectures.layers.adaptive_pooling  # noqa: F401 - corrects a layer of Keras
+from architectures.backbones.graph import weights_last
 from builders.precision import layer_dtype
 from builders.reasons import is_out_of_memory, reason
 from builders.spec import Choice
@@ -168,7 +168,7 @@ class LayerBuilder:
                 machine; names the layer, the shape and Keras' reason.
         """
         try:
-            with _weights_last():
+            with weights_last():
                 output = self._apply(layer, tensor)
                 self._require_memory(layer)
         except Exception as error:  # from making weights
@@ -265,22 +265,6 @@ def refused_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         yield
-
-
-@contextmanager
-def _weights_last() -> Iterator[None]:
-    """Layers called inside make their weights when the block ends, so that sizes are known before memory is used.
-
-    Where an error leaves the block they are never made.
-    """
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
-    except BaseException:
-        global_state.set_global_attribute("uninitialized_variables", [])
-        raise
-    with keras.StatelessScope():  # makes what is still to be made as it ends
-        pass
 
 
 def _arguments_text(choice: Choice) -> str:

@@ -20,22 +20,12 @@ def draw_classes(seed: int, count: int, classes: int) -> np.ndarray:
 
 
 def epoch_order(seed: int, epoch: int, count: int, shuffle: bool = True) -> np.ndarray:
-    """A permutation of all positions: a global shuffle, new in each epoch.
-
-    Args:
-        seed: The spec's seed.
-        epoch: From 0.
-        count: Images in the split.
-        shuffle: False leaves them in order.
-
-    Returns:
-        int64 [count].
-    """
+    """int64 [count]: a permutation of all positions for an epoch, from 0; in order where `shuffle` is False."""
     return _generator(seed, _EPOCHS, epoch).permutation(count) if shuffle else np.arange(count)
 
 
 def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = True) -> np.ndarray:
-    """Positions drawn uniformly over classes: each class appears equally often (to within one) in every epoch.
+    """int64 [count]: positions drawn uniformly over classes, so that each class is equally frequent in every epoch.
 
     Within a class images are drawn without replacement until all have appeared; then the class begins again.
 
@@ -44,9 +34,6 @@ def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = Tr
         epoch: From 0.
         labels: int64 [count], the class of each position.
         shuffle: False alternates over classes, each in order.
-
-    Returns:
-        int64 [count].
     """
     generator = _generator(seed, _EPOCHS, epoch)
     classes = np.unique(labels)
@@ -65,16 +52,7 @@ def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = Tr
 
 
 def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
-    """A seed for each image's augmentation, which does not depend on its position in the order.
-
-    Args:
-        seed: The spec's seed.
-        epoch: From 0.
-        indices: int64 [n], indices into the source.
-
-    Returns:
-        int32 [n, 2].
-    """
+    """int32 [n, 2]: a seed for the augmentation of each image, by its index in the source (int64 [n])."""
     state = _mix(_mix(np.uint64(seed)) + np.uint64(epoch))
     return _mix(state + indices.astype(np.uint64)).view(np.int32).reshape(-1, 2)
 

@@ -1,4 +1,4 @@
-"""Backbones of keras.applications: what they share."""
+"""The base of backbones of keras.applications."""
 
 from collections.abc import Callable
 
@@ -15,16 +15,16 @@ def published_pair(folder: str, stem: str, whole: str, without_head: str) -> tup
 
     Args:
         folder: Folder below the address of keras.applications.
-        stem: What the file names begin with.
+        stem: Beginning of the file names.
         whole: Digest of the whole network's file.
-        without_head: Digest of the other.
+        without_head: Digest of the other file.
     """
     name = f"{ADDRESS}{folder}/{stem}_weights_tf_dim_ordering_tf_kernels"
     return RemoteFile(f"{name}.h5", whole), RemoteFile(f"{name}_notop.h5", without_head)
 
 
 class Application(Backbone):
-    """A network of keras.applications with its head; where the image has another size, so have its dense layers.
+    """A network of keras.applications with its head; the size of its dense layers depends on that of the image.
 
     Attributes:
         constructor: The function of keras.applications that builds it.

@@ -27,6 +27,22 @@ def without_values() -> Iterator[None]:
         global_state.set_global_attribute(_PENDING, before)
 
 
+@contextmanager
+def weights_last() -> Iterator[None]:
+    """Layers called inside create their weights at the end of the block, when their sizes are known.
+
+    After an error they are never created.
+    """
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    except BaseException:
+        global_state.set_global_attribute(_PENDING, [])
+        raise
+    with keras.StatelessScope():  # creates pending weights when it ends
+        pass
+
+
 def stable_names(network: keras.Model) -> dict[str, str]:
     """Names of a network's operations that do not depend on what the process built before.
 

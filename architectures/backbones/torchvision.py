@@ -1,4 +1,4 @@
-"""Backbones built as torchvision builds them: what they share."""
+"""The base of backbones with torchvision's architecture and weights."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -12,12 +12,12 @@ from architectures.weights.preprocessing import TORCH
 from architectures.weights.torch_state import read_torch
 from common.formatting import printable
 
-# Steps that PyTorch takes inside a module have layers of their own here; they are no taps.
+# Steps inside a PyTorch module are separate layers here; they are not taps.
 _INNER = ".inner"
 
 
 class Torchvision(Backbone):
-    """A network whose layers bear torchvision's module names, filled from its `.pth` files or `.safetensors`."""
+    """A network whose layers have torchvision's module names, with weights from `.pth` or `.safetensors` files."""
 
     preprocessing = TORCH
 
@@ -33,7 +33,7 @@ class Torchvision(Backbone):
 
 
 def pad(tensor, amount: int, name: str):
-    """Zeros on all four sides, as PyTorch's `padding=amount` has them; `padding: same` pads strided layers unevenly."""
+    """Zeros on all four sides, as PyTorch's `padding=amount`; Keras' `padding: same` pads strided layers unevenly."""
     return layers.ZeroPadding2D(amount, name=f"{name}.pad{_INNER}")(tensor) if amount else tensor
 
 
@@ -44,7 +44,7 @@ def convolution(tensor, filters: int, kernel: int, name: str, stride: int = 1, p
 
 
 def max_pool(tensor, size: int, stride: int, name: str, padding: int = 0):
-    """torch.nn.MaxPool2d of values that a ReLU made: there zeros pad as well as PyTorch's minus infinity."""
+    """torch.nn.MaxPool2d after a ReLU, where padding with zeros equals PyTorch's minus infinity."""
     return layers.MaxPooling2D(size, stride, name=name)(pad(tensor, padding, name))
 
 

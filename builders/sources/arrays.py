@@ -37,7 +37,7 @@ class Arrays(Source):
         labels_key: Name of the labels; without `labels`, in the file of the images.
         test_images_key: Name of the test images; without `test_images`, in the file of the images.
         test_labels_key: Name of the test labels; without `test_labels`, in the file of the test images.
-        value_range: The values that mean black and white, such as [-1, 1] or [0, 4095]. What lies outside is clipped.
+        value_range: The values of black and white, such as [-1, 1] or [0, 4095]. Values outside are clipped.
 
     Example:
         arrays: {images: data/train-images-idx3-ubyte.gz, labels: data/train-labels-idx1-ubyte.gz}
@@ -64,8 +64,8 @@ class Arrays(Source):
         if test_images or test_images_key:
             file = test_images or images
             self._blocks.append(_images("test_images", file, test_images_key))
-            answers = test_labels or (file if test_labels_key else None)
-            words.append(_labels("test_labels", answers, test_labels_key, len(self._blocks[1])))
+            labelled = test_labels or (file if test_labels_key else None)
+            words.append(_labels("test_labels", labelled, test_labels_key, len(self._blocks[1])))
             self.own_splits = {"train": "train", "test": "test"}
         elif test_labels or test_labels_key:
             raise RequestError("dataset.source.arrays.test_labels: given without test_images; give both or neither")
@@ -168,7 +168,7 @@ def _is_one_image(shape: tuple[int, ...]) -> bool:
 
 
 def _doubt(path: str, shape: tuple[int, ...]) -> str | None:
-    """A remark on axes that may stand for something else."""
+    """A remark on axes that may have another meaning."""
     count, height, width, *channels = shape
     read = f"'{path}' ({'×'.join(map(str, shape))}) is read as {count} image{'s' * (count != 1)} of {height}×{width}"
     if width >= _FAR_LARGEST * max(count, height):

@@ -23,13 +23,13 @@ class Folder(EncodedSource):
 
     Hidden files and those of the system are ignored. Parts: every sub-folder by its path, such as `train` or
     `train/cats`. Folders named train, validation (valid, val, dev, eval) and test (holdout) are the default splits,
-    also inside one folder that holds everything. Labels: the sub-folder an image lies in, numbered in sorted order;
-    below split folders, their sub-folder. Images outside any sub-folder have no label.
+    also inside a single top folder. Labels: the sub-folder of an image, numbered in sorted order; inside split folders,
+    their sub-folder. Images outside any sub-folder have no label.
 
     Args:
         path: The folder, relative to the working directory.
-        value_range: The values that mean black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or [0, 1] for
-            masks. What lies outside is clipped. Unset: all values that files of 8 or 16 bits can hold.
+        value_range: The values of black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or [0, 1] for masks.
+            Values outside are clipped. Unset: the full range of files of 8 or 16 bits.
 
     Example:
         folder: {path: data/photos}

@@ -59,8 +59,8 @@ def own_splits(tops: set[str]) -> dict[str, str]:
 def structure_of(folders: Folders) -> Structure:
     """Finds which folders are splits and which are classes.
 
-    Folders named in `SPLIT_FOLDERS` are splits, unless only a training folder stands beside folders of other names: a
-    class may be called train. They may be inside a single top folder, as in unpacked archives.
+    Folders named in `SPLIT_FOLDERS` are splits, except a single training folder beside folders of other names: a class
+    may be called train. They may be inside a single top folder, as in unpacked archives.
 
     Args:
         folders: All folders with images, as their parts below the root; empty for the root itself.
@@ -157,7 +157,7 @@ def _doubts_below(children: _Children, inside: Mapping[str, _Path]) -> Iterator[
         deeper = set().union(*(children.get((*path, only), set()) for path in inside.values()))
         if len(deeper) > 1:
             yield (
-                f"there is one class, '{only}', for it holds all that lies in {_all(list(classes))}; to have its "
+                f"there is one class, '{only}', for it holds all images of {_all(list(classes))}; to have its "
                 f"{len(deeper)} folders as classes, move them up, out of '{only}'"
             )
     if len(classes) > 1:

@@ -39,18 +39,18 @@ _PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 class Photos(Source):
     """Seeded random crops of eleven colour photographs; chelsea and coffee are the test photographs.
 
-    They come inside scikit-image and scikit-learn. Parts: `train` (six photographs), `validation` (rocket, china,
-    flower) and `test` (chelsea, coffee). Crops have the proportions of
-    `image.size`, and are no smaller than it where the photograph allows, so that they are shrunk and never blown up.
+    They are bundled with scikit-image and scikit-learn. Parts: `train` (six photographs), `validation` (rocket, china,
+    flower) and `test` (chelsea, coffee). Crops have the proportions of `image.size`, and are no smaller where the
+    photograph allows, so that they are shrunk and never enlarged.
 
     Args:
         crops: Crops of each training photograph. At least 1.
         held_out_crops: Crops of each validation and test photograph. At least 1.
         scale: Smallest and largest crop, as shares of the largest that the photograph holds, above 0 and up to 1.
             Sizes between them are drawn uniformly on a logarithmic scale.
-        recolor: Whether training crops are given other colours, and half of them mirrored. Six photographs hold few
-            colours, and a decoder that saw only those paints the rest of the world with them.
-        seed: Draws places, sizes and colours of the crops. The spec's own seed does not touch them.
+        recolor: Whether training crops get random colours, and half of them are mirrored. Six photographs have few
+            colours, and a decoder trained on only those uses them for other images as well.
+        seed: Decides positions, sizes and colours of the crops, which do not depend on the spec's own seed.
     """
 
     own_splits = {"train": "train", "validation": "validation", "test": "test"}

@@ -30,9 +30,9 @@ class Tfds(EncodedSource):
         name: NAME, NAME/CONFIG or NAME/CONFIG:VERSION. Without a configuration, the default one.
         version: Such as 3.0.1. Unset: the newest that is prepared.
         data_dir: The folder of prepared datasets. Unset: TFDS_DATA_DIR, or ~/tensorflow_datasets.
-        download: Download and prepare the dataset where it is not there yet.
-        image_key: The feature that holds the image. Unset: `image`, or the only one.
-        label_key: The feature that holds the class. Unset: `label`, or the only one.
+        download: Download and prepare the dataset if it is not prepared.
+        image_key: The feature with the image. Unset: `image`, or the only one.
+        label_key: The feature with the class. Unset: `label`, or the only one.
 
     Example:
         tfds: {name: mnist}

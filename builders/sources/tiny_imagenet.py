@@ -21,9 +21,9 @@ _LARGEST_TEXT = 64 << 20
 class TinyImagenet(EncodedSource):
     """Tiny ImageNet: 200 classes of 500 training and 50 validation images, 64×64, in the layout of its archive.
 
-    Read are `train/ID/images/*.JPEG`, and `val/images` with the classes that `val/val_annotations.txt` gives. Parts:
-    `train` and `val`; `val` is the default test split, for the archive's own test images have no labels and are left
-    out. Classes are called by their WordNet ids, such as n01443537.
+    Reads `train/ID/images/*.JPEG`, and `val/images` with the classes in `val/val_annotations.txt`. Parts: `train` and
+    `val`; `val` is the default test split, because the archive's test images have no labels. Classes are named by
+    their WordNet ids, such as n01443537.
 
     Args:
         path: The unpacked folder, tiny-imagenet-200.

@@ -1,5 +1,6 @@
 """The content and order of an architecture diagram: a network's structure → sections of pieces."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,20 +130,13 @@ def _decoder_title(spec: Spec) -> str:
 
 def _code(described: Structure, scale: Scale) -> Block:
     shape = described.code_shape
-    numbers, pixels = _numbers(shape), _numbers(described.image_shape)
+    numbers, pixels = (math.prod(side or 1 for side in sides[1:]) for sides in (shape, described.image_shape))
     lines = [Line("code", 8, bold=True), Line(shape_words(shape))]
     if len(shape) > 2:
         lines.append(Line(f"{numbers:,} numbers", faint=True))
     ratio = f"{numbers / pixels:.3g}×" if numbers >= pixels else f"1/{pixels / numbers:.3g} of"
     lines.append(Line(f"{ratio} the image's", faint=True))
     return Block(_size(scale, shape), lines, diagram.CODE)
-
-
-def _numbers(shape: tuple) -> int:
-    count = 1
-    for side in shape[1:]:
-        count *= side or 1
-    return count
 
 
 def _image(spec: Spec, scale: Scale, output: str, title: str, shape: tuple) -> list[Piece]:

@@ -169,7 +169,7 @@ def value_text(value: Any, most: int = 40) -> str:
 
 def _parameter(path: str, given: SweepParameter) -> Parameter:
     if given.values is not None:
-        # Text tells 1, 1.0 and true apart, which are one value to Optuna.
+        # Text distinguishes 1, 1.0 and true, which are one value to Optuna.
         choices = tuple(dict.fromkeys(map(_encoded, given.values)))
         return Parameter(path, CategoricalDistribution(choices), choices, True, given.when)
     if given.integer is not None:
