@@ -16,8 +16,8 @@ from viewer.reconstruct.state import Reconstruction
 from viewer.runs.state import Opening, RunsList
 from viewer.runs.watch import RunDetail, RunsSnapshot
 
-PANELS = ("runs", "reconstruct", "inside", "latents")
 TITLES = {"runs": "Runs", "reconstruct": "Reconstruct", "inside": "Inside", "latents": "Latent space"}
+PANELS = tuple(TITLES)
 
 
 class Worker(Protocol):

@@ -1,4 +1,4 @@
-"""Images as a model sees them, and thumbnails of a run's dataset."""
+"""Images fitted to a model's input, and thumbnails of a run's dataset."""
 
 import math
 import os

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Models:
 
     def __init__(self):
         self._restored: OrderedDict[str, Restored] = OrderedDict()
-        self._loaded: dict[str, tuple[int, int]] = {}
+        self._loaded: dict[str, tuple] = {}
         self._splits: dict[tuple[str, str], Split] = {}
 
     def get(self, run_path: str, which: str) -> tuple[Restored, Checkpoint]:
@@ -39,7 +38,7 @@ class Models:
         """
         run = Run.open(run_path)
         checkpoint, _ = run.hold_checkpoint(which)
-        version = (checkpoint.step, _changed(checkpoint.path))
+        version = version_of(run_path, checkpoint)
         restored = self._restored.get(run_path)
         if restored is None:
             restored = restore(run, checkpoint)
@@ -75,19 +74,15 @@ class Models:
                 del self._splits[key]
 
 
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        raise RequestError(f"{path}: the checkpoint is gone; choose another one") from None
-
-
 _MOST_KEPT = 512
 
 
 def version_of(run: str, checkpoint: Checkpoint) -> tuple:
     """Identifies the weights of a run at a checkpoint: the run, the step, and the file's time."""
-    return run, checkpoint.step, checkpoint.path.stat().st_mtime_ns
+    try:
+        return run, checkpoint.step, checkpoint.path.stat().st_mtime_ns
+    except OSError:
+        raise RequestError(f"{checkpoint.path}: the checkpoint is gone; choose another one") from None
 
 
 def digest(image: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""What a network's layers make of an image, the image when channels are changed, and the diagram."""
+"""Activations of an image, the image when channels are changed, and the diagram of the network."""
 
 import io
 from dataclasses import asdict, dataclass, field

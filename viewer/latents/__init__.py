@@ -1,1 +1,1 @@
-"""The Latent space panel: where images are in a run's code, and what is between them."""
+"""The Latent space panel: images in a run's latent space, and images between them."""

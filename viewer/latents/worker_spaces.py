@@ -1,4 +1,4 @@
-"""Where the images of a run are in its latent space, for each checkpoint."""
+"""The latent space of a run at a checkpoint: codes of its images, and their principal components."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""The Reconstruct panel: an image on its way through runs."""
+"""The Reconstruct panel: original, reconstructions and error maps side by side."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

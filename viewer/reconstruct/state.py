@@ -1,4 +1,4 @@
-"""The reconstruct panel: one image through one or several runs and checkpoints."""
+"""The state of the Reconstruct panel: one image through one or several runs and checkpoints."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

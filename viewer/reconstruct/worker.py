@@ -1,4 +1,4 @@
-"""Images through runs: reconstructions, their figures, and where they differ."""
+"""Reconstructions of images, their figures, and their SSIM maps."""
 
 import numpy as np
 import tensorflow as tf
