@@ -57,14 +57,7 @@ class Plugin:
         Raises:
             RequestError: A file cannot be read or parsed, or none registers anything.
         """
-        read: dict[Path, SourceFile] = {}
-        found = [item for path in self.files for item in definitions(opened(path, self.root, read))]
-        if not found:
-            raise RequestError(
-                f"{self.title}: {printable(self.files[0])} registers nothing; decorate a class at the top level of the "
-                'file, as in @LOSSES.register("my_loss") (docs/plugins.md)'
-            )
-        return found
+        return _definitions(self)
 
     def run(self) -> None:
         """Imports its modules."""
@@ -79,6 +72,18 @@ class Plugin:
         for path in self.files:
             inside = "" if path.stem == "__init__" or len(self.files) == 1 else f".{path.stem}"
             importlib.import_module(f"{self.module}{inside}")
+
+
+@cache
+def _definitions(plugin: Plugin) -> list[Definition]:
+    read: dict[Path, SourceFile] = {}
+    found = [item for path in plugin.files for item in definitions(opened(path, plugin.root, read))]
+    if not found:
+        raise RequestError(
+            f"{plugin.title}: {printable(plugin.files[0])} registers nothing; decorate a class at the top level of the "
+            'file, as in @LOSSES.register("my_loss") (docs/plugins.md)'
+        )
+    return found
 
 
 def add_plugins(files: Iterable[str]) -> None:
@@ -115,23 +120,33 @@ def import_plugins(kind: str) -> None:
         RequestError: One of them cannot be imported, or registers what cannot be read without running it.
     """
     for plugin in plugins():
-        defined = {(item.kind, item.name) for item in plugin.definitions()}
-        if plugin in _imported or kind not in {kind for kind, _ in defined}:
-            continue
-        before = _registered()
-        try:
-            _imported.add(plugin)
-            plugin.run()
-        except Exception as error:  # whatever its code raises
-            raise RequestError(
-                f"{plugin.title}: {printable(plugin.files[0])} cannot be imported: {type(error).__name__}: "
-                f"{printable(' '.join(str(error).split()))[:300]}"
-            ) from error
-        for kind_, name in sorted(_registered() - before - defined):
-            raise RequestError(
-                f"{plugin.title}: {kind_} '{printable(name)}' is registered where it cannot be read without running "
-                "the file; decorate a class at the top level of the file, with its name in quotes"
-            )
+        if kind in {item.kind for item in plugin.definitions()}:
+            if plugin not in _outcomes:
+                _outcomes[plugin] = None  # first, for its modules may look into registries
+                _outcomes[plugin] = _import(plugin)
+            if error := _outcomes[plugin]:
+                raise error
+
+
+def _import(plugin: Plugin) -> RequestError | None:
+    """Imports a plugin and returns what is wrong with it."""
+    before = _registered()
+    try:
+        plugin.run()
+    except Exception as error:  # whatever its code raises
+        failed = RequestError(
+            f"{plugin.title}: {printable(plugin.files[0])} cannot be imported: {type(error).__name__}: "
+            f"{printable(' '.join(str(error).split()))[:300]}"
+        )
+        failed.__cause__ = error
+        return failed
+    unread = _registered() - before - {(item.kind, item.name) for item in plugin.definitions()}
+    for kind, name in sorted(unread):
+        return RequestError(
+            f"{plugin.title}: {kind} '{printable(name)}' is registered where it cannot be read without running the "
+            "file; decorate a class at the top level of the file, with its name in quotes"
+        )
+    return None
 
 
 def used_plugins(resolved: Any) -> dict[str, str]:
@@ -168,7 +183,8 @@ def require_plugins(recorded: Mapping[str, str], owner: str) -> None:
             print(f"{line}; its figures may differ", file=sys.stderr, flush=True)
 
 
-_imported: set[Plugin] = set()
+# Plugins that were imported, and why one could not be.
+_outcomes: dict[Plugin, RequestError | None] = {}
 _reported: set[tuple[str, str]] = set()
 
 

@@ -60,7 +60,7 @@ MISTAKES = (
 def registries(monkeypatch):
     """No plugin is loaded before a test, nor after it."""
     monkeypatch.setenv("RETRACE_PLUGINS", "")
-    monkeypatch.setattr(plugins, "_imported", set())
+    monkeypatch.setattr(plugins, "_outcomes", {})
     monkeypatch.setattr(plugins, "_reported", set())
     for registry in REGISTRIES.values():
         registry.names()
@@ -245,9 +245,10 @@ def test_a_plugin_that_fails_when_it_runs_is_one_line(folder, content, message):
     text = HEAD + "import keras\n@LOSSES.register('x')\nclass X(keras.losses.Loss): ...\n" + content
     (folder / "plugin.py").write_text(text)
     plugins.add_plugins(["plugin.py"])
-    with pytest.raises(RequestError) as error:
-        LOSSES.get("x")
-    assert message in str(error.value) and "\n" not in str(error.value)
+    for _ in range(2):
+        with pytest.raises(RequestError) as error:
+            LOSSES.get("x")
+        assert message in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_plugin_may_be_added_after_a_registry_was_used():
