@@ -40,9 +40,9 @@ def rows(run: Run) -> list[dict[str, str]]:
 def opens_in_the_viewer(run: Run) -> None:
     """The run is listed, and the viewer's worker reconstructs one of its images."""
     watcher = RunsWatcher(str(run.path.parents[1]), lambda: None)
-    watcher.look()
+    watcher.scan()
     rows = RunsList()
-    rows.update(watcher.seen)
+    rows.update(watcher.snapshot)
     [row] = rows.shown()
     assert row.status == "finished" and row.psnr is not None
     source = ImageSource("split", run=str(run.path), split="test", position=3)
