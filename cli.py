@@ -141,7 +141,7 @@ def schema(write: bool, keras: bool, out: str | None) -> int:
 
     if out is not None:
         write_plugin_schema(Path(out))
-        say(f"{out}: written; name it in a spec as `$schema: {out}`")
+        say(f"{out}: written; name it in a spec by `$schema:`, as a path relative to the spec")
         return DONE
     if keras:
         import_tensorflow()

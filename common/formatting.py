@@ -1,34 +1,8 @@
 """Texts for numbers, times and names, on the terminal, in reports and in the viewer."""
 
-import math
 import os
 import re
 from datetime import UTC, datetime
-
-_LABELS = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
-_UNITS = {"psnr": "dB"}
-
-
-def metric_label(name: str, with_unit: bool = True) -> str:
-    """`psnr` → `PSNR (dB)`, `normalized_error` → `normalized error`."""
-    label = _LABELS.get(name, name.replace("_", " "))
-    return f"{label} ({_UNITS[name]})" if with_unit and name in _UNITS else label
-
-
-def metric_text(name: str, value: float | None, with_unit: bool = False) -> str:
-    """A metric's value: PSNR with 2 decimals, others with 4; `∞` for equal images, `–` for None."""
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if name in _UNITS:
-        return f"{value:.2f} {_UNITS[name]}" if with_unit else f"{value:.2f}"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
-
-
-def labelled(name: str, value: float | None) -> str:
-    """`PSNR 19.54 dB`."""
-    return f"{metric_label(name, with_unit=False)} {metric_text(name, value, with_unit=True)}"
 
 
 def age_text(time: str, now: datetime | None = None) -> str:

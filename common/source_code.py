@@ -283,7 +283,7 @@ class SourceClass:
         except UnreadableError as error:
             raise SourceError(
                 f"{printable(owner.file.path)}:{node.lineno}: {self.node.name}.{name} is read without running the "
-                f"file, and '{error}' is no constant; write its value out"
+                f"file, and `{error}` is not a constant; write the value itself"
             ) from None
 
     def doc(self) -> str:
@@ -326,7 +326,7 @@ def definitions(file: SourceFile) -> list[Definition]:
     """What a file registers: classes at its top level below `@REGISTRY.register("name")`.
 
     Raises:
-        SourceError: A name is no constant.
+        SourceError: A name is not a constant.
     """
     try:
         return [

@@ -82,11 +82,10 @@ class Run(RunFolder):
         """The run at `path`. Raises RequestError where there is none."""
         if not is_run(path):
             given = Path(path)
-            inside = [f"{child}" for child in list_run_paths(given)] if given.is_dir() else []
-            if inside:
-                hint = f"it holds {len(inside)} run{'s' * (len(inside) > 1)}; the newest is {inside[0]}"
-            else:
-                hint = f"`{typed('runs')}` lists those there are"
+            if inside := list_run_paths(given) if given.is_dir() else []:
+                runs = f"{len(inside)} run{'s' * (len(inside) > 1)}"
+                raise RequestError(f"{path} is a folder of {runs}; name the run: {inside[0]}")
+            hint = f"`{typed('runs')}` lists those there are"
             what = "is not a run: it holds no state.json" if given.exists() else "no such run"
             raise RequestError(f"{path}: {what}; {hint}")
         return cls(path)

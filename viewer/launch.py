@@ -77,7 +77,7 @@ def _missing_on_linux() -> str | None:
     if not display:
         if os.environ.get("SSH_CONNECTION"):
             return "this SSH session has no display (DISPLAY is not set); connect with ssh -Y"
-        return "no display (DISPLAY is not set); run it in a graphical session, or under xvfb-run"
+        return "no display (DISPLAY is not set); connect with ssh -Y, or run it in a graphical session"
     missing = _in_a_child(_probe)
     if missing == "x11":
         return f"the display {display} does not respond; check DISPLAY and xauth, over SSH connect with ssh -Y"

@@ -11,6 +11,7 @@ from common.registry import METRICS
 class MAE(Metric):
     """Mean absolute difference per image, for images in [0, 1]. Smaller is better."""
 
+    label = "MAE"
     direction = "min"
     every_step = True
 

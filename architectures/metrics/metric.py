@@ -11,14 +11,17 @@ class Metric(ABC):
 
     Attributes:
         direction: Whether the best checkpoint has the largest ("max") or the smallest ("min") value.
-        unit: Unit of the values as tables print it; empty for a bare number.
+        unit: Unit of the values, printed beside them, with two decimals; empty for a bare number, with four.
+        label: The name in tables and pictures. Empty: the metric's own name, with spaces.
         in_training: Whether validation measures it after every epoch, or it belongs to evaluation only.
         every_step: Whether it costs so little that training steps measure it too.
-        window: Pixels a side that the smallest image of its `scales`, or the only one, must have.
+        window: Smallest side, in pixels, of an image it can measure. A metric with an argument `scales` halves images;
+            then it applies to the smallest.
     """
 
     direction: ClassVar[Literal["max", "min"]]
     unit: ClassVar[str] = ""
+    label: ClassVar[str] = ""
     in_training: ClassVar[bool] = True
     every_step: ClassVar[bool] = False
     window: ClassVar[int] = 1

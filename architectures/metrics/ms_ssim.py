@@ -19,6 +19,7 @@ class MultiScaleSSIM(Metric):
         scales: How many sizes to compare, 1 to 5. Five need images of at least 161 pixels a side, four 81, three 41.
     """
 
+    label = "MS-SSIM"
     direction = "max"
     window = WINDOW_SIZE
 

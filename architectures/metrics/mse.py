@@ -11,6 +11,7 @@ from common.registry import METRICS
 class MSE(Metric):
     """Mean squared difference per image, for images in [0, 1]. Smaller is better."""
 
+    label = "MSE"
     direction = "min"
     every_step = True
 

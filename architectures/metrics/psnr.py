@@ -20,6 +20,7 @@ class PSNR(Metric):
     infinity, so that means and standard deviations stay finite.
     """
 
+    label = "PSNR"
     direction = "max"
     unit = "dB"
     every_step = True

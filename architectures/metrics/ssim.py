@@ -21,6 +21,7 @@ class SSIM(Metric):
     Images of fewer than 7 pixels a side are refused.
     """
 
+    label = "SSIM"
     direction = "max"
     window = WINDOW_SIZE
 

@@ -41,6 +41,7 @@ def _words(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(word, str) for word in value)
 
 
+_TEXT = (lambda value: isinstance(value, str), "text in quotes")
 _FLAG = (lambda value: isinstance(value, bool), "True or False")
 _OPTIONAL_WORDS = (_words, "a tuple of words, or nothing")
 # Kind → class attributes that checks need: whether a value suits, and what suits.
@@ -53,6 +54,8 @@ _FACTS: Mapping[str, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
         "in_training": _FLAG,
         "every_step": _FLAG,
         "window": (_count, "a whole number above 0"),
+        "unit": _TEXT,
+        "label": _TEXT,
     },
     "loss": {"window": (_count, "a whole number above 0, or nothing"), "needs": _OPTIONAL_WORDS},
     # Loss terms that a layer reports, such as an entropy model its rate.

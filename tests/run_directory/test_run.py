@@ -57,7 +57,7 @@ def test_no_runs_and_no_such_run_are_one_clear_line(tmp_path, run):
         runs.newest(tmp_path / "elsewhere")
     with pytest.raises(RequestError, match="no such run"):
         Run.open(tmp_path / "elsewhere")
-    with pytest.raises(RequestError, match=f"holds 1 run; the newest is {run.path}"):
+    with pytest.raises(RequestError, match=f"is a folder of 1 run; name the run: {run.path}"):
         Run.open(tmp_path)
 
 

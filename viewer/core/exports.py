@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw, ImageFont, features
 
 from common import fonts
 from common.files import atomic_file
-from common.formatting import labelled, printable
+from common.formatting import printable
+from common.metric_words import labelled
 from viewer.core.drawing import fitted, scale_bar
 from viewer.core.state import AppState
-from viewer.reconstruct.columns import heading
+from viewer.reconstruct.columns import figure_names, heading
 from viewer.reconstruct.state import TITLES
 
 _INK, _FAINT = (31, 36, 48), (104, 112, 128)
@@ -185,7 +186,7 @@ class Exports:
         ]
         columns = [Column("Original", [name, f"{original.shape[1]} × {original.shape[0]} pixels"], original)]
         for index, result, image in results:
-            names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
+            names = figure_names(result.figures)
             caption = [own.variants[index].text_of(result.step)]
             caption += [labelled(name, result.figures[name]) for name in names]
             columns.append(Column(heading(variants, index), caption, image, own.error_image(result)))

@@ -9,7 +9,8 @@ from pathlib import Path
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from common.formatting import metric_text, printable
+from common.formatting import printable
+from common.metric_words import metric_text
 from viewer.core.drawing import Picture, View, mosaic
 from viewer.core.image_choice import GALLERY_ORDERS, VIDEO_SUFFIXES, ImageChoice
 from viewer.core.items import Part, add_combo, set_text

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common.formatting import labelled, metric_text
+from common.metric_words import labelled, metric_text
 from viewer.core.drawing import View
 from viewer.core.protocol import ImageSource, Reply
 from viewer.core.undo import Undo

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 import numpy as np
 
-from common.formatting import metric_text, shortened
+from common.formatting import shortened
+from common.metric_words import metric_text
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, View, draw
 from viewer.core.items import Choice, Part, Screen, first_fitting, set_text, text_width

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
 
-from common.formatting import labelled, shortened
+from common.formatting import shortened
+from common.metric_words import labelled
 from viewer.core.cache import PictureCache
 from viewer.core.drawing import Picture, mapped
 from viewer.core.items import Part, Screen, fitting, set_slider, set_text
 from viewer.core.pane import Pane
 from viewer.core.state import AppState
 from viewer.core.theme import Looks
-from viewer.reconstruct.columns import Result, checkpoint_name, run_names
+from viewer.reconstruct.columns import Result, checkpoint_name, figure_names, run_names
 
 _GAP, _LINE = 10, 24
 # Largest ratio of a pane's height to its width.
@@ -204,7 +205,7 @@ class ColumnView(Part[AppState]):
     def _draw_words(self, result: Result | None, waiting: bool, stale: bool) -> None:
         looks, tag = self._looks, f"variant figures {self._index}"
         if result is not None and result.figures:
-            names = [name for name in ("psnr", "ssim", "mse") if name in result.figures]
+            names = figure_names(result.figures)
             texts = [labelled(name, result.figures[name]) for name in names]
             fewer = ["   ".join(texts[:most]) for most in range(len(texts), 0, -1)]
             kind = "quiet" if stale and not self._plays else "text"

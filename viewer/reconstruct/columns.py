@@ -158,6 +158,11 @@ def checkpoint_name(variants: Sequence[Variant], index: int) -> str:
     return variants[index].checkpoint_name if several else ""
 
 
+def figure_names(figures: Mapping[str, float]) -> list[str]:
+    """Names of figures in the order in which they are shown."""
+    return [name for name in dict.fromkeys(("psnr", "ssim", "mse", *figures)) if name in figures]
+
+
 def heading(variants: Sequence[Variant], index: int) -> str:
     """Full name of a column."""
     return " · ".join(filter(None, (variants[index].title, checkpoint_name(variants, index))))

@@ -1,9 +1,13 @@
 """Reconstructions of images, their figures, and their SSIM maps."""
 
+import contextlib
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
+from architectures.metrics.metric import Metric
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from common.registry import METRICS
@@ -24,6 +28,7 @@ class Reconstruction:
         self._images = images
         self._searches = searches
         self._rebuilt: Recent[np.ndarray] = Recent(_MOST_KEPT)
+        self._graphs: Recent[Callable] = Recent(_MOST_KEPT)
         self._metrics = {name: METRICS.get(name)() for name in ("mse", "psnr", "ssim")}
         # Eager, it takes five times as long, and longer than the network for small images.
         self._metrics["ssim"] = tf.function(self._metrics["ssim"])
@@ -39,6 +44,7 @@ class Reconstruction:
         original = self._images.fitted(source, **fitting(restored))
         image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
+        values["figures"] |= self._of_spec(restored.model, original, image, measured=values["figures"])
         return {"step": found.step, "epoch": found.epoch, **values}, arrays
 
     def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
@@ -71,6 +77,19 @@ class Reconstruction:
             )
             arrays["ssim_map"] = similarity.mean(axis=-1).astype(np.float32)
         return {"figures": figures}, arrays
+
+    def _of_spec(
+        self, model: Reconstructor, original: np.ndarray, image: np.ndarray, measured: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The spec's further metrics, without those that need a whole split or larger images."""
+        figures = {}
+        for name, metric in model.metrics_by_name.items():
+            if name in measured or type(metric).normalizer is not Metric.normalizer:
+                continue
+            graph = self._graphs.get(id(metric), lambda metric=metric: tf.function(metric))
+            with contextlib.suppress(ValueError):  # the image is too small for it
+                figures[name] = float(np.asarray(graph(original[np.newaxis], image[np.newaxis]))[0])
+        return figures
 
     def figures(self, original: np.ndarray, image: np.ndarray) -> dict[str, float]:
         """MSE, PSNR and, where its window fits, SSIM of a reconstruction."""

@@ -4,7 +4,8 @@ import math
 
 import dearpygui.dearpygui as dpg
 
-from common.formatting import duration_text, metric_label, metric_text, shortened
+from common.formatting import duration_text, shortened
+from common.metric_words import metric_label, metric_text
 from common.program import typed
 from viewer.core.drawing import Picture, View
 from viewer.core.items import Panel, Part, label_of, set_text
@@ -268,16 +269,18 @@ class RunsPanel(Panel):
             rows.append(("measured", [detail.evaluation or "–" for detail in self._state.runs.chosen()]))
         of = f" ({measured[0]})" if len(measured) == 1 else ""
         set_text("runs figures title", f"Figures{of}", self._looks.text("quiet"))
+        recorded = {metric: words for detail in chosen for metric, words in detail.metric_words.items()}
         for metric in metrics:
-            values = []
+            words, values = recorded.get(metric), []
             for detail in self._state.runs.chosen():
                 mean, std, _ = detail.figures.get(metric, (None, None, None))
                 spread = f" ± {std:.2g}" if std is not None and len(chosen) == 1 else ""
-                values.append(metric_text(metric, mean, with_unit=True) + spread)
-            rows.append((metric_label(metric, with_unit=False), values))
+                values.append(metric_text(metric, mean, words, with_unit=True) + spread)
+            rows.append((metric_label(metric, words, with_unit=False), values))
         if len(chosen) == 1:
             for metric, row in zip(metrics, rows):
-                row[1].append(metric_text(metric, chosen[0].figures[metric][2], with_unit=True))
+                baseline = chosen[0].figures[metric][2]
+                row[1].append(metric_text(metric, baseline, recorded.get(metric), with_unit=True))
         self._table_of("runs figures", rows, ["mean colour"] if len(chosen) == 1 else [])
 
     def _draw_differences(self) -> None:

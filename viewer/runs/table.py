@@ -2,7 +2,8 @@
 
 import dearpygui.dearpygui as dpg
 
-from common.formatting import age_text, metric_text
+from common.formatting import age_text
+from common.metric_words import metric_text
 from run_directory.summary import RunSummary
 from viewer.core.input import CONTROL, SHIFT, held
 from viewer.core.items import Part, beginning, inside, label_of, text_width, type_width

@@ -37,6 +37,7 @@ class RunDetail:
         history: Column → one number per finished epoch, NaN where an epoch lacks it.
         spec: The resolved spec.
         figures: Metric → (mean, standard deviation, baseline of mean colours) of the evaluation.
+        metric_words: Metric → its `label` and `unit`, where the run recorded them.
         evaluation: Name of the evaluation, such as `test-best`.
         samples: The newest grid of samples, uint8 [height, width, 3].
         samples_name: Its name, such as `epoch 12`.
@@ -49,6 +50,7 @@ class RunDetail:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+    metric_words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     evaluation: str = ""
     samples: np.ndarray | None = None
     samples_name: str = ""
@@ -96,11 +98,15 @@ def _spec(run: Run) -> dict[str, Any]:
 
 def _figures(run: Run) -> dict[str, Any]:
     name, evaluation = headline_evaluation(run)
+    entries = dict(list(evaluation.get("metrics", {}).items())[:_MOST_FIGURES])
     figures = {
         metric: tuple(number_or_none(entry.get(part)) for part in ("mean", "std", "baseline"))
-        for metric, entry in list(evaluation.get("metrics", {}).items())[:_MOST_FIGURES]
+        for metric, entry in entries.items()
     }
-    return {"figures": figures, "evaluation": name or ""}
+    words = {
+        metric: {key: entry[key] for key in ("label", "unit") if key in entry} for metric, entry in entries.items()
+    }
+    return {"figures": figures, "metric_words": words, "evaluation": name or ""}
 
 
 def _samples(run: Run) -> dict[str, Any]:

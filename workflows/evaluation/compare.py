@@ -12,7 +12,8 @@ from rich.console import Console
 
 from builders.spec.nodes import differences
 from common.errors import RequestError
-from common.formatting import duration_text, metric_label, metric_text
+from common.formatting import duration_text
+from common.metric_words import metric_label, metric_text
 from common.program import typed
 from run_directory.run import Run
 from run_directory.summary import headline_evaluation
@@ -30,6 +31,7 @@ class Comparison:
         labels: Short names that distinguish the runs.
         evaluations: Which evaluation the figures come from, such as `test-best`; None where there is none.
         figures: Metric → means; None where a run lacks it.
+        recorded: Metric → an entry of metrics.json, which has its label and unit.
         training: Words such as `epochs` → text.
         differences: Path of the spec → values, where they are not all equal.
         curves: The PNG of overlaid curves, or None where no run has finished an epoch.
@@ -39,6 +41,7 @@ class Comparison:
     labels: list[str]
     evaluations: list[str | None]
     figures: dict[str, list[float | None]]
+    recorded: dict[str, Mapping[str, Any]]
     training: dict[str, list[str]]
     differences: dict[str, list[Any]]
     curves: Path | None
@@ -65,22 +68,23 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
     check_outputs("compare", [Path(out)], _images_read(selected), force)
     labels = _labels(selected)
     chosen = [headline_evaluation(run) for run in selected]
-    metrics = dict.fromkeys(name for _, evaluation in chosen for name in evaluation.get("metrics", {}))
+    recorded = {name: entry for _, evaluation in chosen for name, entry in evaluation.get("metrics", {}).items()}
     states = [run.state() for run in selected]
     return Comparison(
         labels=labels,
         evaluations=[name for name, _ in chosen],
         figures={
             metric: [evaluation.get("metrics", {}).get(metric, {}).get("mean") for _, evaluation in chosen]
-            for metric in metrics
+            for metric in recorded
         },
+        recorded=recorded,
         training={
             "state": [state.status for state in states],
             "epochs": [f"{state.epoch}/{state.epochs}" if state.epochs else "–" for state in states],
             "training time": [duration_text(state.seconds) for state in states],
         },
         differences=differences([run.resolved_spec() for run in selected]),
-        curves=_draw_curves({label: run.history() for label, run in zip(labels, selected)}, Path(out)),
+        curves=_draw_curves(labels, selected, Path(out)),
         same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
     )
 
@@ -92,9 +96,18 @@ def _images_read(selected: Sequence[Run]) -> Iterator[Path]:
             yield from files_read_by(run.load_spec().spec)
 
 
-def _draw_curves(histories: Mapping[str, Mapping[str, Sequence]], out: Path) -> Path | None:
+def _draw_curves(labels: Sequence[str], selected: Sequence[Run], out: Path) -> Path | None:
+    histories = {label: run.history() for label, run in zip(labels, selected)}
+    metrics = dict.fromkeys(name for run in selected for name in _metrics(run.resolved_spec().get("metrics")))
     with own_file(out, "compare") as picture:
-        return out if save_overlaid_curves(histories, picture) else None
+        return out if save_overlaid_curves(histories, picture, metrics=list(metrics)) else None
+
+
+def _metrics(resolved: Any) -> list[str]:
+    """Names of the metrics of a resolved spec, whose plugins may not be loaded."""
+    entries = resolved if isinstance(resolved, list) else []
+    names = [next(iter(entry), None) if isinstance(entry, Mapping) else entry for entry in entries]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _labels(selected: Sequence[Run]) -> list[str]:
@@ -117,7 +130,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_row(words, *texts)
     table.add_row("measured on", *(name or "not validated" for name in comparison.evaluations))
     for metric, means in comparison.figures.items():
-        table.add_row(metric_label(metric), *(metric_text(metric, mean) for mean in means))
+        recorded = comparison.recorded[metric]
+        table.add_row(metric_label(metric, recorded), *(metric_text(metric, mean, recorded) for mean in means))
     console.print(table)
     if not comparison.same_images:
         console.print("These figures were measured on different images, so they do not say which run is better.")

@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,13 @@ class MetricResult:
         values: float64 [images], one for each image.
         baseline: Mean of the same metric where each image is replaced by its own mean colour.
         larger_is_better: The metric's direction.
+        words: Its `label` and `unit`, which metrics.json keeps: a plugin may not be loaded where figures are shown.
     """
 
     values: np.ndarray
     baseline: float
     larger_is_better: bool
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -51,6 +53,7 @@ class MetricResult:
     def as_json(self) -> dict:
         """The entry in metrics.json; null replaces values that are not finite, which JSON cannot write."""
         return {
+            **self.words,
             "mean": _finite(self.mean),
             "std": _finite(self.std),
             "values": [_finite(value) for value in self.values],
@@ -162,6 +165,7 @@ def evaluate(
             np.concatenate(values[name]) / scale,
             float(np.concatenate(baselines[name]).mean() / scale),
             metric.direction == "max",
+            {"label": metric.label, "unit": metric.unit},
         )
     return results, remarks
 

@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from common.formatting import age_text, metric_label, metric_text
+from common.formatting import age_text
+from common.metric_words import metric_label, metric_text
 from run_directory import run as runs
 from run_directory.summary import RunSummary, summarise
 from workflows.console import lines, new_table

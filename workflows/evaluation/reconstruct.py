@@ -11,7 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from common.files import atomic_file
-from common.formatting import labelled, printable
+from common.formatting import printable
+from common.metric_words import labelled
 from run_directory.run import Run
 from workflows.console import follow, new_console
 from workflows.evaluation.evaluation import fitted_batches, metrics_to_measure

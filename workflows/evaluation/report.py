@@ -6,7 +6,8 @@ import html
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from common.formatting import duration_text, metric_label, metric_text, printable
+from common.formatting import duration_text, printable
+from common.metric_words import metric_label, metric_text
 from run_directory.run import Run
 
 _STYLE = """
@@ -86,7 +87,7 @@ def write_report(run: Run) -> Path:
         parts += [_picture(run.read("evaluation", name, picture), words) for picture, words in pictures.items()]
     parts += [
         _html("<h2>Training</h2>"),
-        _picture(run.read("figures", "loss.png"), "Loss, PSNR and SSIM over the epochs"),
+        _picture(run.read("figures", "loss.png"), "Loss and metrics over the epochs"),
         _html("<h2>Spec</h2><pre>{text}</pre>", text=(run.read("spec.yaml") or b"").decode("utf-8", "replace")),
         _html('<h2>Environment</h2><p class="faint">{words}</p>', words=_environment(environment)),
     ]
@@ -108,9 +109,12 @@ def _table(metrics: Mapping[str, Mapping], expected: object | None) -> _Html:
     head = ["", "measured", "±", "baseline", *(["expected"] if expected else [])]
     rows = []
     for name, figures in metrics.items():
-        cells = [metric_label(name), *(metric_text(name, figures.get(key)) for key in ("mean", "std", "baseline"))]
+        cells = [
+            metric_label(name, figures),
+            *(metric_text(name, figures.get(key), figures) for key in ("mean", "std", "baseline")),
+        ]
         if expected:
-            cells.append(metric_text(name, getattr(expected, name, None)))
+            cells.append(metric_text(name, getattr(expected, name, None), figures))
         rows.append(_html("<tr>{cells}</tr>", cells=_joined(_html("<td>{cell}</td>", cell=cell) for cell in cells)))
     return _html(
         '<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'

@@ -17,7 +17,7 @@ from builders.dataset_builder import Split
 from builders.spec import Spec
 from common.errors import RequestError
 from common.files import write_atomically
-from common.formatting import labelled, metric_label, metric_text
+from common.metric_words import labelled, metric_label, metric_text
 from run_directory.run import LATENTS_FILE, Run
 from workflows.console import lines, new_console, new_table
 from workflows.evaluation.evaluation import MetricResult, evaluate
@@ -169,7 +169,7 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
     outputs = model.reconstruct(originals[positions]) if probe is None else probe.outputs(positions)
     further = {name: images for name, images in outputs.items() if name != "image"}
     for index, (position, title) in enumerate(picked):
-        figures = [labelled(name, metrics[name].values[position]) for name in shown]
+        figures = [labelled(name, metrics[name].values[position], metrics[name].words) for name in shown]
         title = f"{title}: {_short(split.name_of(position))}" if title else _short(split.name_of(position))
         others = {name: images[index] for name, images in further.items()}
         examples.append(Example(originals[position], reconstructions[position], title, "\n".join(figures), others))
@@ -177,14 +177,16 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
         for name, image in pair.items():
             write_atomically(pairs / f"{name}_{position}.png", png_bytes(image))
     histograms = [
-        Spread(metric_label(name), metrics[name].values, metrics[name].baseline, 2 if name == "psnr" else 3)
+        Spread(
+            metric_label(name), metrics[name].values, metrics[name].baseline, 2 if metrics[name].words["unit"] else 3
+        )
         for name in shown
     ]
     say = evaluation.undrawn.append
     return [
         *attempt(lambda: save_grid(examples, directory / "grid.png", heading), "grid.png", say),
         *attempt(lambda: save_histograms(histograms, directory / "histograms.png", heading), "histograms.png", say),
-        *attempt(lambda: draw_loss_curve(evaluation.run, evaluation.spec.name), "loss.png", say),
+        *attempt(lambda: draw_loss_curve(evaluation.run, evaluation.spec), "loss.png", say),
     ]
 
 
@@ -192,13 +194,15 @@ def _heading(evaluation: Evaluation) -> str:
     return f"{evaluation.spec.name} · {evaluation.count} {evaluation.split} images · step {evaluation.step}"
 
 
-def draw_loss_curve(run: Run, title: str) -> Path | None:
+def draw_loss_curve(run: Run, spec: Spec) -> Path | None:
     """Draws a run's history into `figures/loss.png`; None where no epoch has finished yet."""
     history, state = run.history(), run.state()
     best = None
     if state.best is not None and state.best["step"] in history.get("step", []):
         best = history["epoch"][history["step"].index(state.best["step"])]
-    return save_loss_curve(history, run.figures_dir / "loss.png", best, title)
+    return save_loss_curve(
+        history, run.figures_dir / "loss.png", best, spec.name, metrics=[metric.name for metric in spec.metrics]
+    )
 
 
 def png_bytes(image: np.ndarray) -> bytes:
@@ -233,10 +237,10 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     table = new_table("", "measured", "±", "baseline", *(["expected"] if expected else []), title=title)
     for name, result in evaluation.metrics.items():
         arrow = "↑" if result.larger_is_better else "↓"
-        row = [f"{metric_label(name)} {arrow}"]
-        row += [metric_text(name, value) for value in (result.mean, result.std, result.baseline)]
+        row = [f"{metric_label(name, result.words)} {arrow}"]
+        row += [metric_text(name, value, result.words) for value in (result.mean, result.std, result.baseline)]
         if expected:
-            row.append(metric_text(name, getattr(expected, name, None)))
+            row.append(metric_text(name, getattr(expected, name, None), result.words))
         table.add_row(*row)
     if expected and expected.minutes is not None:
         table.add_row(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import yaml_text
-from common.formatting import metric_label, metric_text
+from common.metric_words import metric_label, metric_text
 from common.program import typed
 from run_directory.run import folder_name
 
@@ -62,7 +62,7 @@ def _front_matter(content: Mapping[str, Any]) -> dict[str, Any]:
         "tags": ["retrace", "image-reconstruction", *formats],
     }
     results = [
-        {"type": name, "value": round(figures["mean"], 4), "name": metric_label(name)}
+        {"type": name, "value": round(figures["mean"], 4), "name": metric_label(name, figures)}
         for name, figures in _evaluation(content).get("metrics", {}).items()
         if figures["mean"] is not None
     ]
@@ -113,16 +113,17 @@ def _figures(content: Mapping[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for metric, figures in evaluation["metrics"].items():
-        cells = (metric_text(metric, figures[key]) for key in ("mean", "std", "baseline"))
-        lines.append(f"| {metric_label(metric)} | {' | '.join(cells)} |")
+        cells = (metric_text(metric, figures[key], figures) for key in ("mean", "std", "baseline"))
+        lines.append(f"| {metric_label(metric, figures)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _models(content: Mapping[str, Any]) -> str:
     proof = content["models"][0]["proof"]
+    images = images_text(proof["split"], proof["images"], proof.get("distinct_images", proof["images"]))
     lines = [
-        f"Each model was opened in a process without Keras and compared with the run on {proof['images']} "
-        f"{proof['split']} images. Differences are the largest there were, in units of an image's range or of the "
+        f"Each model was opened in a process without Keras and compared with the run on {images}. "
+        "Differences are the largest there were, in units of an image's range or of the "
         "code's largest value; times are of one machine and a batch of 1.",
         "",
         "| model | signature | difference | loss (dB) | ms | MB |",
@@ -132,6 +133,12 @@ def _models(content: Mapping[str, Any]) -> str:
         for path, name, difference, loss, milliseconds, size in proof_cells(model):
             lines.append(f"| `{path}` | `{name}` | {difference} | {loss} | {milliseconds} | {size} |")
     return "\n".join(lines)
+
+
+def images_text(split: str, count: int, distinct: int) -> str:
+    """`55 validation images`; where a split is smaller, `16 validation images (repeated to 55)`."""
+    repeated = f" (repeated to {count})" if distinct < count else ""
+    return f"{distinct} {split} image{'s' * (distinct != 1)}{repeated}"
 
 
 def proof_cells(model: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str, str]]:

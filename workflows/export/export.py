@@ -14,10 +14,10 @@ from architectures.reconstructors.base import Reconstructor
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
 from builders.spec.types import Encoder
-from common.formatting import labelled, metric_text
+from common.metric_words import labelled, metric_text
 from workflows.command_line import captured, placed
 from workflows.console import lines, new_table
-from workflows.export.card import proof_cells, write_card
+from workflows.export.card import images_text, proof_cells, write_card
 from workflows.export.formats import format_called, format_names
 from workflows.export.manifest import describe_files, write_manifest
 from workflows.export.parts import Part, parts_of
@@ -74,7 +74,8 @@ def export(target: Target, console: Console) -> Exported:
             for part in parts:
                 console.print(f"writing {target.location(part.name)}")
                 _write(part, target, folder, restored, model, samples)
-        console.print(f"comparing with the run on {len(samples.images)} {samples.split} images, without Keras")
+        images = images_text(samples.split, len(samples.images), samples.distinct)
+        console.print(f"comparing with the run on {images}, without Keras")
         paths = {part.name: folder / target.location(part.name) for part in parts}
         proof = prove(parts, paths, target.format, target.precision, samples, BatchedModel(model))
         content = _describe_run(target, restored, model, samples)
@@ -148,7 +149,7 @@ def _describe_run(target: Target, restored: Restored, model: Reconstructor, samp
         name: {
             "count": found["count"],
             "metrics": {
-                metric: {key: figures[key] for key in ("mean", "std", "baseline")}
+                metric: {key: figures[key] for key in ("label", "unit", "mean", "std", "baseline") if key in figures}
                 for metric, figures in found["metrics"].items()
             },
         }

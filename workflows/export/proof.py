@@ -57,6 +57,7 @@ class Samples:
         outputs: Name → float32 [count, …], decoded from `code`.
         outputs_of_files: Decoded from `code_of_files`.
         calibration: float32 [n, height, width, channels]: images that define the ranges of int8.
+        distinct: How many different images there are; a small split is repeated.
         fitting_difference: The largest difference between `files` fitted in TensorFlow and by Pillow.
     """
 
@@ -69,6 +70,7 @@ class Samples:
     outputs_of_files: Mapping[str, np.ndarray]
     calibration: np.ndarray
     fitting_difference: float
+    distinct: int
 
     @property
     def batches(self) -> list[int]:
@@ -129,6 +131,7 @@ def gather_samples(restored: Restored, model: Reconstructor) -> Samples:
         outputs_of_files=batched.decode(code_of_files),
         calibration=to_float(split.images(_spread(split.count, min(split.count, _CALIBRATION)))),
         fitting_difference=float(np.abs(of_files - of_pillow).max()),
+        distinct=min(split.count, _IMAGES),
     )
 
 
@@ -305,6 +308,7 @@ def _judge(
         )
     return {
         "images": len(samples.images),
+        "distinct_images": samples.distinct,
         "split": samples.split,
         "batches": samples.batches,
         "tolerance": dict(allowed),

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from common.metric_words import metric_label
 from workflows.plotting.style import (
     BASELINE,
     FAINT,
@@ -25,30 +26,34 @@ from workflows.plotting.style import (
     style,
 )
 
-# Panels in this order, where history has the column: (column, axis label).
-_PANELS = (("loss", "Loss"), ("psnr", "PSNR (dB)"), ("ssim", "SSIM"))
+_PANELS_IN_A_ROW = 4
 
 
 def save_loss_curve(
-    history: Mapping[str, Sequence], path: str | os.PathLike, best_epoch: float | None = None, title: str = ""
+    history: Mapping[str, Sequence],
+    path: str | os.PathLike,
+    best_epoch: float | None = None,
+    title: str = "",
+    metrics: Sequence[str] = ("psnr", "ssim"),
 ) -> Path | None:
-    """Draws loss, PSNR and SSIM over the epochs, training and validation in one panel.
+    """Draws the loss and metrics over the epochs, training and validation in one panel.
 
     Args:
         history: Columns of history.csv.
         path: The PNG to write.
         best_epoch: Marked, if given.
         title: Above the panels.
+        metrics: The metrics to draw, where history has them.
 
     Returns:
         The path, or None where no epoch has finished and there is nothing to draw.
     """
-    panels = [panel for panel in _PANELS if {panel[0], f"val_{panel[0]}"} & set(history)]
+    panels = _panels([history], metrics)
     if not history.get("epoch") or not panels:
         return None
     with style():
-        figure = new_figure(max(4.4, 3.8 * len(panels)), 3.3)
-        for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        figure, places = _subplots(len(panels), 3.3)
+        for axes, (name, label) in zip(places, panels):
             _draw(axes, history, name, "training", SERIES[0])
             _draw(axes, history, f"val_{name}", "validation", SERIES[1])
             if best_epoch is not None:
@@ -59,7 +64,10 @@ def save_loss_curve(
 
 
 def save_overlaid_curves(
-    histories: Mapping[str, Mapping[str, Sequence]], path: str | os.PathLike, title: str = ""
+    histories: Mapping[str, Mapping[str, Sequence]],
+    path: str | os.PathLike,
+    title: str = "",
+    metrics: Sequence[str] = ("psnr", "ssim"),
 ) -> Path | None:
     """Draws the validation curves of several runs on top of each other (training's where a run has no validation).
 
@@ -67,17 +75,18 @@ def save_overlaid_curves(
         histories: Label of a run → its history.
         path: The PNG to write.
         title: Above the panels.
+        metrics: The metrics to draw, where a history has them.
 
     Returns:
         The path, or None where there is nothing to draw.
     """
     drawn = {label: history for label, history in histories.items() if history.get("epoch")}
-    panels = [panel for panel in _PANELS if any({panel[0], f"val_{panel[0]}"} & set(h) for h in drawn.values())]
+    panels = _panels(list(drawn.values()), metrics)
     if not panels:
         return None
     with style():
-        figure = new_figure(max(4.4, 3.8 * len(panels)), 3.3 + 0.18 * len(drawn))
-        for axes, (name, words) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        figure, places = _subplots(len(panels), 3.3, 0.18 * len(drawn))
+        for axes, (name, words) in zip(places, panels):
             for index, (label, history) in enumerate(drawn.items()):
                 column = f"val_{name}" if f"val_{name}" in history else name
                 _draw(axes, history, column, one_line(label), SERIES[index % len(SERIES)])
@@ -85,6 +94,24 @@ def save_overlaid_curves(
             _finish(axes, f"{words}, validation" if validated else words)
         _legend_below(figure, title, columns=1)
         return save(figure, path)
+
+
+def _panels(histories: Sequence[Mapping[str, Sequence]], metrics: Sequence[str]) -> list[tuple[str, str]]:
+    """(column, label) of the loss and the metrics that any history has."""
+    there = {column.removeprefix("val_") for history in histories for column in history}
+    named = [("loss", "Loss"), *((name, metric_label(name)) for name in metrics)]
+    return [panel for panel in named if panel[0] in there]
+
+
+def _subplots(count: int, height: float, below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels, at most four in a row; `below` is room for the legend, in inches."""
+    rows = -(-count // _PANELS_IN_A_ROW)
+    columns = -(-count // rows)
+    figure = new_figure(max(4.4, 3.8 * columns), height * rows + below)
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spare in places[count:]:
+        spare.remove()
+    return figure, list(places[:count])
 
 
 def _draw(axes: Axes, history: Mapping[str, Sequence], column: str, label: str, colour: str) -> None:

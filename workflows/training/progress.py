@@ -1,27 +1,33 @@
 """Progress of a training: a bar on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
 from common.formatting import duration_text
+from common.metric_words import metric_text
 from workflows.console import Words, new_console
 
-_UNITS = {"psnr": " dB"}
 _SECONDS_BETWEEN_UPDATES = 0.2
+_MOST_FIGURES = 6
 
 
-def figures_text(figures: Mapping[str, float]) -> str:
-    """`loss 0.1234  val_psnr 21.50 dB`: the figures a person follows, without the single loss terms."""
-    parts = []
-    for name, value in figures.items():
-        if "/" in name:
-            continue
-        unit = _UNITS.get(name.removeprefix("val_"), "")
-        parts.append(f"{name} {value:.2f}{unit}" if unit else f"{name} {value:.4f}")
-    return "  ".join(parts)
+def figures_text(row: Mapping[str, float], metrics: Sequence[str], monitor: str) -> str:
+    """`loss 0.1234  val_loss 0.1300  val_psnr 21.50 dB`: the figures of an epoch, at most six.
+
+    Args:
+        row: The epoch's row of the history.
+        metrics: The spec's metrics; of each the validation's value, or else the training's.
+        monitor: The column that decides which epoch is best; always shown.
+    """
+    of_metrics = [f"val_{name}" if f"val_{name}" in row else name for name in metrics]
+    columns = [name for name in dict.fromkeys(("loss", "val_loss", monitor, *of_metrics)) if name in row]
+    return "  ".join(
+        f"{name} {metric_text(name.removeprefix('val_'), row[name], with_unit=True)}"
+        for name in columns[:_MOST_FIGURES]
+    )
 
 
 class TrainingProgress:
@@ -34,6 +40,8 @@ class TrainingProgress:
         verbose: 0 silent, 1 a bar on a terminal and a line an epoch elsewhere, 2 a line an epoch everywhere.
         console: Where to print; tests pass their own.
         images: Images in an epoch. Unset: every step has `batch_size`.
+        metrics: The spec's metrics, for the line of an epoch.
+        monitor: The column that decides which epoch is best.
     """
 
     def __init__(
@@ -44,10 +52,13 @@ class TrainingProgress:
         verbose: int,
         console: Console | None = None,
         images: int | None = None,
+        metrics: Sequence[str] = (),
+        monitor: str = "loss",
     ):
         self.console = console or new_console(quiet=verbose == 0)
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
+        self.metrics, self.monitor = metrics, monitor
         self.batch_size = batch_size
         self.images = steps_per_epoch * batch_size if images is None else images
         self._bar = Progress(
@@ -109,8 +120,7 @@ class TrainingProgress:
         """Prints the line of a finished epoch (`epoch` counts from 1)."""
         elapsed = time.monotonic() - self._started
         left = elapsed / max(1, self._done) * (self.epochs - epoch) * self.steps_per_epoch
-        shown = ("loss", "psnr", "ssim", "val_loss", "val_psnr", "val_ssim")
-        figures = figures_text({name: row[name] for name in shown if name in row})
+        figures = figures_text(row, self.metrics, self.monitor)
         end = f", {duration_text(left)} left" if epoch < self.epochs else ""
         star = "  best" if improved else ""
         speed = f"{row['images_per_second']:.0f} images/s"

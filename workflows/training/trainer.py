@@ -211,7 +211,13 @@ class Trainer:
         run, training, per_epoch, split = self.run, self.spec.training, self.steps_per_epoch, self.train_split
         measures = EpochMeasures(run, self.spec, self.model, self.splits, board)
         with TrainingProgress(
-            training.epochs, per_epoch, split.batch_size, self.verbose, images=split.count
+            training.epochs,
+            per_epoch,
+            split.batch_size,
+            self.verbose,
+            images=split.count,
+            metrics=list(self.model.metrics_by_name),
+            monitor=self.monitor.column,
         ) as progress:
             self._introduce(progress, lines)
             progress.begin(self.step)
