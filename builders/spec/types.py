@@ -376,7 +376,10 @@ class Spec:
     ] = 42
     code: Annotated[Code | None, Doc("Code → code: what happens before the decoder.")] = None
     discriminator: Annotated[Discriminator | None, Doc("Trained against the decoder.")] = None
-    metrics: Annotated[tuple[Annotated[Choice, Named("metric")], ...], Doc("What to measure besides the loss.")] = (
+    metrics: Annotated[
+        tuple[Annotated[Choice, Named("metric")], ...],
+        Doc("What training measures besides the loss. `validate` always adds mse, psnr, ssim and normalized_error."),
+    ] = (
         Choice("mse"),
         Choice("psnr"),
         Choice("ssim"),

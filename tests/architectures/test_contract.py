@@ -155,7 +155,10 @@ def test_images_of_other_shapes_are_refused(entry):
 def test_metric_gives_one_value_per_image_and_knows_better_from_worse(entry):
     originals, reconstructions = noisy_pair()
     metric = entry(**required_arguments(entry))
-    assert metric.direction in ("max", "min") and isinstance(metric.unit, str)
+    assert getattr(metric, "direction", None) in ("max", "min"), (
+        f"{entry.__name__}: direction must be 'max' or 'min', the better end of its values; set it in the class"
+    )
+    assert isinstance(metric.unit, str) and isinstance(metric.label, str)
     assert isinstance(metric.in_training, bool)
     values = tf.function(metric)(originals, reconstructions).numpy()
     assert values.shape == (2,) and values.dtype == np.float32
@@ -166,6 +169,17 @@ def test_metric_gives_one_value_per_image_and_knows_better_from_worse(entry):
     assert np.isfinite(exact).all()
     assert (exact > values).all() if metric.direction == "max" else (exact < values).all()
     assert metric.normalizer(originals) > 0
+
+
+@entries(METRICS)
+def test_metric_measures_images_as_small_as_its_window(entry):
+    arguments = required_arguments(entry)
+    metric = entry(**arguments)
+    side = (metric.window - 1) * 2 ** (getattr(metric, "scales", 1) - 1) + 1
+    if "backbone" in arguments:  # which has a smallest image of its own
+        side = max(side, BACKBONES.get(arguments["backbone"]).minimum_size)
+    values = np.asarray(metric(*noisy_pair(side, side)))
+    assert values.shape == (2,) and np.isfinite(values).all()
 
 
 # Layers

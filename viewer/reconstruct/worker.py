@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -37,15 +38,16 @@ class Reconstruction:
         """Reconstructs an image with a run at a checkpoint: `best`, `last` or a step.
 
         Returns:
-            Values `step`, `epoch`, and `figures` (name → float); arrays `original` and `image`, both float32 [height,
-            width, channels] in [0, 1], and `ssim_map`, float32 [height, width], where SSIM's window fits.
+            Values `step`, `epoch`, and `figures` (name → float, also of the spec's metrics); arrays `original` and
+            `image`, both float32 [height, width, channels] in [0, 1], and `ssim_map`, float32 [height, width], where
+            SSIM's window fits.
         """
         restored, found = self._models.get(run, checkpoint)
         original = self._images.fitted(source, **fitting(restored))
         image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
-        values["figures"] |= self._of_spec(restored.model, original, image, measured=values["figures"])
-        return {"step": found.step, "epoch": found.epoch, **values}, arrays
+        figures = values["figures"] | self._of_spec(restored.model, original, image, measured=values["figures"])
+        return {"step": found.step, "epoch": found.epoch, "figures": figures}, arrays
 
     def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
         """The reconstruction of an image; recent ones are kept, because several panels show them.
@@ -86,7 +88,7 @@ class Reconstruction:
         for name, metric in model.metrics_by_name.items():
             if name in measured or type(metric).normalizer is not Metric.normalizer:
                 continue
-            graph = self._graphs.get(id(metric), lambda metric=metric: tf.function(metric))
+            graph = self._graphs.get(id(metric), partial(tf.function, metric))
             with contextlib.suppress(ValueError):  # the image is too small for it
                 figures[name] = float(np.asarray(graph(original[np.newaxis], image[np.newaxis]))[0])
         return figures

@@ -26,7 +26,7 @@ FACTS = {
     "backbone": ("minimum_size",),
     "weights": ("backbone",),
     "discriminator": ("reads",),
-    "metric": ("in_training", "every_step", "direction", "window"),
+    "metric": ("in_training", "every_step", "direction", "window", "unit", "label"),
 }
 HEAD = "import keras\nfrom typing import Literal\nfrom common.registry import LOSSES, LAYERS, METRICS, SOURCES, Range\n"
 
@@ -173,6 +173,14 @@ INIT = "    def __init__(self, size{}, **kwargs): ...\n"
         ("@LOSSES.register(name())\nclass X: ...\n", "class X: expected a name in quotes"),
         ("@LOSSES.register('a\\nb')\nclass X: ...\n", "class X: expected a name in quotes"),
         ("@METRICS.register('x')\nclass X: ...\n", "metric 'x': direction must be 'min' or 'max'"),
+        (
+            "@METRICS.register('x')\nclass X:\n    direction = 'max'\n    in_training = every_step = True\n    window = 1\n    unit = 3\n",
+            "unit must be text in quotes",
+        ),
+        (
+            "@METRICS.register('x')\nclass X:\n    direction = 'ma' + 'x'\n",
+            "`'ma' + 'x'` is not a constant; write the value itself",
+        ),
         (
             "@LOSSES.register('x')\nclass X:\n    window = b'1'\n",
             "window must be a whole number above 0, or nothing, got b'1'",

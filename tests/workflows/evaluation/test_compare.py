@@ -1,5 +1,6 @@
 """A comparison shows what differs, and only that."""
 
+import io
 import json
 from types import SimpleNamespace
 
@@ -62,3 +63,13 @@ def test_figures_of_different_images_are_called_that(tmp_path, capsys, baseline,
 def test_a_run_is_not_compared_with_itself(tmp_path, count):
     with pytest.raises(RequestError, match="at least two different runs"):
         compare([make_run(tmp_path, "a", 1e-3)] * count, tmp_path / "curves.png")
+
+
+def test_the_figures_of_a_metric_whose_plugin_is_not_loaded_keep_their_unit(tmp_path):
+    runs = [make_run(tmp_path, name, 1e-3) for name in ("a", "b")]
+    for run, mean in zip(runs, (20.0, 21.0)):
+        entry = {"label": "Edge PSNR", "unit": "dB", "mean": mean, "baseline": 9.0}
+        write_atomically(run.metrics_path("test", "best"), json.dumps({"count": 9, "metrics": {"edge_psnr": entry}}))
+    out = io.StringIO()
+    print_comparison(compare(runs, tmp_path / "curves.png"), new_console(out))
+    assert "Edge PSNR (dB)" in out.getvalue() and "20.00" in out.getvalue()

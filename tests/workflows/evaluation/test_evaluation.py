@@ -69,7 +69,8 @@ def test_figures_equal_scikit_image_on_the_saved_arrays(tmp_path):
 def test_json_holds_mean_std_values_and_baseline(tmp_path):
     results, _ = run(directory=tmp_path)
     entry = json.loads(json.dumps(results["psnr"].as_json(), allow_nan=False))
-    assert set(entry) == {"mean", "std", "values", "baseline"}
+    assert set(entry) == {"label", "unit", "mean", "std", "values", "baseline"}
+    assert (entry["label"], entry["unit"]) == ("PSNR", "dB")
     assert entry["mean"] == pytest.approx(np.mean(entry["values"])) and entry["std"] == pytest.approx(
         np.std(entry["values"])
     )

@@ -71,6 +71,7 @@ def test_the_manifest_says_what_there_is(whole, kind):
     parts = {"inverter": {"taps", "fuse"}, "autoencoder": {"encoder", "code"}, "latents": set()}
     assert set(manifest["weights"]) == {*parts[kind], "decoder"}, "and no discriminator"
     for model in models.values():
+        assert model["proof"]["distinct_images"] == min(55, manifest["source"]["images"]["validation"])
         assert model["proof"]["images"] == 55 and model["proof"]["batches"] == [1, 3, 17, 17, 17]
         assert model["size"] == sum((run.export_dir / name).stat().st_size for name in model["files"])
         for signature in model["proof"]["signatures"].values():

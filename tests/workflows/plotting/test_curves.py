@@ -32,3 +32,14 @@ def test_runs_with_different_columns_share_a_picture(tmp_path):
 def test_histograms_of_equal_values_and_of_a_single_one(tmp_path):
     spreads = [Spread("PSNR (dB)", [20.0, 20.0, 20.0], 12.0, 2), Spread("SSIM", [0.5], float("nan"), 3)]
     assert save_histograms(spreads, tmp_path / "histograms.png").is_file()
+
+
+def test_every_metric_that_is_asked_for_has_a_panel(tmp_path):
+    metrics = ["mse", "psnr", "ssim", "mae", "edge_psnr", "absent"]
+    history = {"epoch": [1, 2], "loss": [1.0, 0.5], **{f"val_{name}": [1.0, 2.0] for name in metrics[:-1]}}
+    with Image.open(save_loss_curve(history, tmp_path / "all.png", metrics=metrics)) as picture:
+        six = picture.size
+    with Image.open(save_loss_curve(history, tmp_path / "three.png", metrics=["psnr", "ssim"])) as picture:
+        three = picture.size
+    assert six[0] == three[0] and six[1] > 1.8 * three[1], "two rows of three"
+    assert save_overlaid_curves({"a": history}, tmp_path / "overlaid.png", metrics=metrics).is_file()
