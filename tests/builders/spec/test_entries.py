@@ -174,7 +174,8 @@ INIT = "    def __init__(self, size{}, **kwargs): ...\n"
         ("@LOSSES.register('a\\nb')\nclass X: ...\n", "class X: expected a name in quotes"),
         ("@METRICS.register('x')\nclass X: ...\n", "metric 'x': direction must be 'min' or 'max'"),
         (
-            "@METRICS.register('x')\nclass X:\n    direction = 'max'\n    in_training = every_step = True\n    window = 1\n    unit = 3\n",
+            "@METRICS.register('x')\nclass X:\n    direction = 'max'\n    in_training = every_step = True\n    "
+            "window = 1\n    unit = 3\n",
             "unit must be text in quotes",
         ),
         (
