@@ -84,7 +84,7 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
             "training time": [duration_text(state.seconds) for state in states],
         },
         differences=differences([run.resolved_spec() for run in selected]),
-        curves=_draw_curves(labels, selected, Path(out)),
+        curves=_draw_curves(labels, selected, recorded, Path(out)),
         same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
     )
 
@@ -96,11 +96,14 @@ def _images_read(selected: Sequence[Run]) -> Iterator[Path]:
             yield from files_read_by(run.load_spec().spec)
 
 
-def _draw_curves(labels: Sequence[str], selected: Sequence[Run], out: Path) -> Path | None:
+def _draw_curves(
+    labels: Sequence[str], selected: Sequence[Run], recorded: Mapping[str, Mapping[str, Any]], out: Path
+) -> Path | None:
     histories = {label: run.history() for label, run in zip(labels, selected)}
     metrics = dict.fromkeys(name for run in selected for name in _metrics(run.resolved_spec().get("metrics")))
     with own_file(out, "compare") as picture:
-        return out if save_overlaid_curves(histories, picture, metrics=list(metrics)) else None
+        drawn = save_overlaid_curves(histories, picture, metrics=list(metrics), recorded=recorded)
+        return out if drawn else None
 
 
 def _metrics(resolved: Any) -> list[str]:

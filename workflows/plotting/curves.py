@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -48,7 +49,7 @@ def save_loss_curve(
     Returns:
         The path, or None where no epoch has finished and there is nothing to draw.
     """
-    panels = _panels([history], metrics)
+    panels = _panels([history], metrics, {})
     if not history.get("epoch") or not panels:
         return None
     with style():
@@ -68,6 +69,7 @@ def save_overlaid_curves(
     path: str | os.PathLike,
     title: str = "",
     metrics: Sequence[str] = ("psnr", "ssim"),
+    recorded: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path | None:
     """Draws the validation curves of several runs on top of each other (training's where a run has no validation).
 
@@ -76,12 +78,13 @@ def save_overlaid_curves(
         path: The PNG to write.
         title: Above the panels.
         metrics: The metrics to draw, where a history has them.
+        recorded: Metric → its entry in metrics.json, for the labels of plugins that are not loaded.
 
     Returns:
         The path, or None where there is nothing to draw.
     """
     drawn = {label: history for label, history in histories.items() if history.get("epoch")}
-    panels = _panels(list(drawn.values()), metrics)
+    panels = _panels(list(drawn.values()), metrics, recorded or {})
     if not panels:
         return None
     with style():
@@ -96,10 +99,12 @@ def save_overlaid_curves(
         return save(figure, path)
 
 
-def _panels(histories: Sequence[Mapping[str, Sequence]], metrics: Sequence[str]) -> list[tuple[str, str]]:
+def _panels(
+    histories: Sequence[Mapping[str, Sequence]], metrics: Sequence[str], recorded: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str]]:
     """(column, label) of the loss and the metrics that any history has."""
     there = {column.removeprefix("val_") for history in histories for column in history}
-    named = [("loss", "Loss"), *((name, metric_label(name)) for name in metrics)]
+    named = [("loss", "Loss"), *((name, metric_label(name, recorded.get(name))) for name in metrics)]
     return [panel for panel in named if panel[0] in there]
 
 

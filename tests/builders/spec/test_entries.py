@@ -15,7 +15,7 @@ from builders.spec.catalogue import load_catalogue
 from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.entries import argument, base_layer_arguments, own_definitions, read_entry
 from builders.spec.json_shapes import shape_from_json, shape_to_json
-from builders.spec.keras_types import Activation, stated_type
+from builders.spec.keras_types import Activation, Name, stated_type
 from builders.spec.shapes import Anything, Named, Nothing, either, options_of
 from builders.spec.types import Features
 from common.registry import REGISTRIES
@@ -73,6 +73,8 @@ def shape_in(kind, entry, item, hints, looks):
         shape = record_of(Features).fields[item.name].shape
         given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
         return either(*given) if item.default is item.empty else shape
+    if kind == "layer" and item.name == "name":
+        return either(*(option for option in options_of(shape_of(Name)) if not isinstance(option, Nothing)))
     if kind == "optimizer" and (stated := stated_type(entry.__name__, item.name)) is not None:
         return shape_of(stated)
     annotation = hints[item.name]
