@@ -12,7 +12,7 @@ def constrained(latents: tf.Tensor, constraint: Constraint) -> tf.Tensor:
 
     Args:
         latents: float [rows, dimensions].
-        constraint: `ball` shrinks vectors longer than 1 to length 1, `sphere` brings all to length 1, `none` leaves
+        constraint: `ball` shrinks vectors longer than 1 to length 1, `sphere` scales all to length 1, `none` leaves
             them. Bojanowski et al., "Optimizing the latent space of generative networks", arXiv 1707.05776.
 
     Returns:

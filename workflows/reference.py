@@ -83,9 +83,8 @@ def write_plugin_reference(folder: Path) -> None:
 def write_reference() -> list[Path]:
     """Writes the pages that are stale; returns their paths."""
     stale = stale_pages()
-    REFERENCE_PATH.mkdir(parents=True, exist_ok=True)
     for path, text in stale.items():
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text)
     return list(stale)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from builders.spec.catalogue import CATALOGUE_PATH, Catalogue, committed_part, load_catalogue, read_catalogue
 from builders.spec.schema import editor_schema
+from common.errors import RequestError
 from common.files import open_layout, write_atomically
-from common.program import ROOT
+from common.program import IN_CLONE, ROOT
 
 SCHEMA_PATH = ROOT / "specs" / "schema" / "spec.schema.json"
 
@@ -28,6 +29,8 @@ def stale_files(keras: bool = False) -> dict[Path, str]:
     Args:
         keras: Also compare the catalogue's part about Keras; this imports Keras and takes half a minute.
     """
+    if not IN_CLONE:
+        raise RequestError("schema: an installed copy has no schema to write; use --out FILE, or call it in a clone")
     if not keras:
         fresh = {SCHEMA_PATH: schema_text()}
     else:

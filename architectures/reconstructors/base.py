@@ -317,7 +317,7 @@ class Reconstructor(keras.Model, ABC):
         return self(images, training=False)
 
     def reconstruct(self, images: np.ndarray, batch_size: int = 32) -> dict[str, np.ndarray]:
-        """Reconstructions of any number of images.
+        """Reconstructions of images, at least one.
 
         Args:
             images: float32 in [0, 1] or uint8, [count, height, width, channels].

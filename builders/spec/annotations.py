@@ -76,7 +76,7 @@ def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bound
     if origin is typing.Literal:
         return Words(arguments)
     if origin is tuple and (len(arguments) != 2 or arguments[1] is not Ellipsis):
-        shapes = {shape_of(item, objects, bounds) for item in arguments}
+        shapes = dict.fromkeys(shape_of(item, objects, bounds) for item in arguments)
         return Items(either(*shapes), len(arguments), len(arguments))
     if origin in (tuple, list, Sequence):
         return Items(shape_of(arguments[0], objects, bounds))

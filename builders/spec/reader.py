@@ -11,6 +11,7 @@ from builders.spec.json_reader import read_json
 from builders.spec.nodes import MAX_BYTES, Node, plain
 from builders.spec.problems import Place, SpecErrors, problem_at, shown
 from builders.spec.yaml_reader import read_yaml
+from common.files import read_regular
 from common.program import ROOT, typed
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -53,7 +54,7 @@ def read_spec(path: str | os.PathLike, place: Place | None = None) -> Node:
             raise refuse(f"{shown(file)} is not a file")
         if status.st_size > MAX_BYTES:
             raise refuse(f"the file has {status.st_size} bytes; a spec has at most {MAX_BYTES}")
-        data = Path(file).read_bytes()
+        data = read_regular(file, MAX_BYTES)
     except FileNotFoundError:
         raise refuse(
             f"no such file: {shown(file)}; paths are relative to {'this file' if place else 'the working directory'}"

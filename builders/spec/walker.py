@@ -98,6 +98,7 @@ class Walker:
         self.wrong, self.missing = before
         self.wrong += wrong
         self.missing += missing
+        self._stop_at_many()
         return result
 
     def _report(self, node: Node, path: Path, message: str, place: Place | None = None, at: Path | None = None) -> None:
@@ -105,7 +106,10 @@ class Walker:
         if place is None and node.used is not None:
             message += f" (a variable, used at {node.used})"
         self.wrong.append((problem_at(place or node.place, path if at is None else at, message), path))
-        if len(self.wrong) == MOST_PROBLEMS:
+        self._stop_at_many()
+
+    def _stop_at_many(self) -> None:
+        if len(self.wrong) >= MOST_PROBLEMS:
             raise SpecErrors(in_order([problem for problem, _ in self.wrong]))
 
     def _forget(self, known: int) -> None:
@@ -118,9 +122,9 @@ class Walker:
         if not accepted:
             self._report(node, path, unexpected(options, node, self.catalogue))
             return node, None
-        if isinstance(fitting, Number) and fitting.whole and isinstance(node.value, float):
-            node = Node(int(node.value), node.place, None, node.used)
         option = fitting if fitting in accepted else accepted[0]
+        if isinstance(option, Number) and option.whole and isinstance(node.value, float):
+            node = Node(int(node.value), node.place, None, node.used)
         if isinstance(option, Length):
             return node, parse_duration(node.value)
         if isinstance(option, Number) and not any(isinstance(other, Number) and other.whole for other in options):

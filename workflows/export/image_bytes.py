@@ -31,7 +31,7 @@ _XMP_NOTE = b"tiff:Orientation"
 def images_of(
     files: tf.Tensor, image: Image, shape: tuple[int, int, int], value_range: ValueRange | None = None
 ) -> tf.Tensor:
-    """Decodes image files and brings them to one shape.
+    """Decodes image files and fits them to one shape.
 
     Args:
         files: string [batch], the content of JPEG, PNG, WebP, BMP or GIF files of any size.

@@ -6,7 +6,8 @@ from builders.spec import Choice, SpecErrors, check_spec, load_spec
 from builders.spec.annotations import language
 from builders.spec.catalogue import load_catalogue
 from builders.spec.reader import read_text
-from builders.spec.walker import Walker
+from builders.spec.shapes import Number, either
+from builders.spec.walker import MOST_PROBLEMS, Walker
 from tests.builders.spec.test_schema import BROKEN
 
 
@@ -54,3 +55,19 @@ def test_an_override_below_a_list_where_a_mapping_belongs_is_refused(write, plai
     text = plain.replace("image: {size: 64}", "image: [64]")
     with pytest.raises(SpecErrors, match=r"dataset.image: holds .* nothing lies below it at 'size'"):
         load_spec(write(text), ["dataset.image.size=48"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.5", 0.5), ("3", 3), ("4.0", 4), ("1e30", 1e30), ("-1", None), ("1.5", None)]
+)
+def test_a_number_keeps_its_value_whichever_option_takes_it(text, value):
+    shape = either(Number(whole=True, minimum=2, maximum=9), Number(above=0, below=1), Number(minimum=1e9))
+    walker = Walker(load_catalogue())
+    _, typed = walker.read(read_text(text, "x.yaml"), shape)
+    assert typed == value and bool(walker.wrong) == (value is None)
+
+
+def test_a_spec_reports_a_bounded_number_of_mistakes(write):
+    wrong = "\n".join(["    - Dense: {units: x}"] * 97 + ["    - ZeroPadding2D: {padding: [[a, b], [c, d]]}"] * 2000)
+    found = check_spec(write(f"version: 1\ndecoder:\n  layers:\n{wrong}\n"))
+    assert len(found) <= 2 * MOST_PROBLEMS

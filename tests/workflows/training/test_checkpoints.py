@@ -1,4 +1,4 @@
-"""Tests of workflows.checkpoints."""
+"""Tests of workflows.training.checkpoints."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of workflows.feature_cache."""
+"""Tests of workflows.training.feature_cache."""
 
 import numpy as np
 import pytest

@@ -2,7 +2,7 @@
 
 Kills fall on a file operation, drawn over all that a training does from before its folder exists to after its last
 write, or on a moment. Each child is forked from a server that has TensorFlow imported but not used, so that a kill and
-the sittings after it cost seconds.
+the sessions after it cost seconds.
 """
 
 import collections
@@ -34,7 +34,7 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["workflows.training.train", "workflows.training.trainer", "runs"])
 
 
-def sitting(spec: Path, settings: list[str], counted: Path, kill_at: int) -> None:
+def session(spec: Path, settings: list[str], counted: Path, kill_at: int) -> None:
     """One process: trains, or goes on with the run that is there. Dies at its `kill_at`-th file operation."""
     done, root = 0, str(spec.parent)
 
@@ -69,10 +69,10 @@ def sitting(spec: Path, settings: list[str], counted: Path, kill_at: int) -> Non
 
 
 def sit(folder: Path, system: str, kill_at: int = 0, kill_after: float = 0.0) -> float:
-    """Runs a sitting; returns how long it took. Of an own kill nothing is said; any other failure raises."""
+    """Runs a session; returns how long it took. Of an own kill nothing is said; any other failure raises."""
     text, settings = SYSTEMS[system]
     process = SERVER.Process(
-        target=sitting, args=(write_spec(folder, text), settings, folder / "counted", kill_at), daemon=True
+        target=session, args=(write_spec(folder, text), settings, folder / "counted", kill_at), daemon=True
     )
     began = time.monotonic()
     process.start()

@@ -1,4 +1,4 @@
-"""Tests of workflows.monitor."""
+"""Tests of workflows.training.monitor."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Tests of workflows.train: which spec a run keeps, and what one that goes on is compared with."""
+"""Tests of workflows.training.train: which spec a run keeps, and what one that goes on is compared with."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Tests of workflows.train and workflows.trainer: order, resume, stopping, checkpoints."""
+"""Tests of workflows.training.train and workflows.training.trainer: order, resume, stopping, checkpoints."""
 
 import os
 import signal
