@@ -15,9 +15,9 @@ from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.entries import argument, base_layer_arguments, own_definitions, tap_code
 from builders.spec.keras_types import NOT_IN_SPECS, stated_type
 from builders.spec.shapes import Anything, Flag, Nothing, Number, Shape, Text, either
+from common.definitions import Definition
 from common.files import open_layout
 from common.registry import BACKBONES
-from common.source_code import Definition
 
 # These load code from a file or from the text of the spec.
 LOADS_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")

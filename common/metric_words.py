@@ -7,11 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from common.definitions import definitions
 from common.errors import RequestError
 from common.formatting import printable
 from common.plugins import Plugin, plugin_definitions, plugins
 from common.registry import METRICS
-from common.source_code import ROOT, SourceFile, definitions, opened
+from common.source_code import ROOT, SourceFile, opened
 
 _LONGEST = 40  # characters of a label or a unit that a run recorded
 

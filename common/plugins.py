@@ -16,10 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common.definitions import Definition, definitions
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import REGISTRIES
-from common.source_code import Definition, SourceFile, definitions, opened, read_source
+from common.source_code import SourceFile, opened, read_source
 
 GROUP = "retrace.plugins"
 VARIABLE = "RETRACE_PLUGINS"

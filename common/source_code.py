@@ -1,4 +1,4 @@
-"""Python source files, read without running them: classes, constants, annotations and constructor arguments."""
+"""Python source files, read without running them: names, imports, constants and annotations."""
 
 import ast
 import builtins
@@ -6,17 +6,16 @@ import hashlib
 import importlib
 import operator
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from common import registry as registries
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable
-from common.registry import REGISTRIES
+from common.registry import Range
 
 LARGEST_FILE = 4 << 20
 # What imports of ours start from: the clone, or the folder that the program is installed in.
@@ -26,10 +25,8 @@ _OURS = ("architectures", "builders", "common")
 _KNOWN_MODULES = ("typing", "collections.abc", "common.registry")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
 _LARGEST_NUMBER = 10**18
-# Name of a registry in a source file → its kind.
-_KINDS = {
-    name: kind for kind, registry in REGISTRIES.items() for name, value in vars(registries).items() if value is registry
-}
+LAYERS = ("keras.Layer", "keras.layers.Layer")
+_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -53,15 +50,6 @@ class UnreadableError(Exception):
     """The value of an expression is only known when its file runs."""
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """An argument of a constructor: its annotation and default as written, None where there is none."""
-
-    name: str
-    annotation: ast.expr | None
-    default: ast.expr | None
-
-
 class SourceFile:
     """One parsed file.
 
@@ -78,6 +66,7 @@ class SourceFile:
         self.path, self.root = path, root
         self._files = files
         self.tree = parse(path, read_source(path))
+        self._bindings = bindings(self.tree.body)
         self._names: dict[str, ast.expr | ast.ClassDef] = {}
         self._imports: dict[str, tuple[str, str | None]] = {}  # name here → module, name there
         for node in _statements(self.tree.body):
@@ -117,19 +106,37 @@ class SourceFile:
             return f"{owner}.{node.attr}" if owner else None
         return None
 
-    def find(self, name: str) -> "tuple[SourceFile, ast.expr | ast.ClassDef] | None":
-        """What a name is bound to at the top level, here or in the readable file it is imported from."""
-        if name in self._names:
-            return self, self._names[name]
-        module, original = self._imports.get(name, ("", None))
-        file = self._module(module) if original else None
-        return file.find(original) if file and original else None
+    def find(self, node: ast.expr) -> "tuple[SourceFile, ast.expr | ast.ClassDef] | None":
+        """What a name, dotted or not, is bound to at the top level, here or in the readable file it comes from.
+
+        None where it is bound more than once: only running the file would show which value it has.
+        """
+        if isinstance(node, ast.Name) and node.id not in self._imports:
+            return self._bound(node.id)
+        if isinstance(node, ast.Name) and self._bindings[node.id] > 1:
+            return None
+        module, _, name = (self.meaning(node) or "").rpartition(".")
+        file = self._module(module) if module else None
+        return file._bound(name) if file else None
+
+    def _bound(self, name: str) -> "tuple[SourceFile, ast.expr | ast.ClassDef] | None":
+        if name in self._imports:
+            return self.find(ast.Name(name))
+        return (self, self._names[name]) if name in self._names and self._bindings[name] == 1 else None
 
     def value(self, node: ast.expr) -> Any:
         """The value of a constant expression or an annotation. Raises UnreadableError for any other expression."""
         try:
             return self._value(node)
-        except (UnreadableError, RecursionError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except (
+            UnreadableError,
+            RecursionError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,  # the module has no such name in this version of Python
+        ) as error:
             raise UnreadableError(text_of(node)) from error
 
     def _value(self, node: ast.expr) -> Any:
@@ -140,6 +147,8 @@ class SourceFile:
         if isinstance(node, ast.List):
             return list(map(self._value, node.elts))
         if isinstance(node, ast.Dict):
+            if None in node.keys:  # {**OTHER}
+                raise UnreadableError
             return {self._value(key): self._value(item) for key, item in zip(node.keys, node.values) if key}
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -self._value(node.operand)
@@ -151,7 +160,7 @@ class SourceFile:
             bounds = {item.arg: self._value(item.value) for item in node.keywords if item.arg}
             if len(bounds) < len(node.keywords) or node.args or not all(map(_is_number, bounds.values())):
                 raise UnreadableError
-            return registries.Range(**bounds)
+            return Range(**bounds)
         return self._named(node)
 
     def _combined(self, node: ast.BinOp) -> Any:
@@ -167,11 +176,13 @@ class SourceFile:
     def _named(self, node: ast.expr) -> Any:
         meaning = self.meaning(node) or ""
         module, _, name = meaning.rpartition(".")
-        if meaning in ("keras.Layer", "keras.layers.Layer"):
+        if isinstance(node, ast.Name) and self._bindings[node.id] > 1:
+            raise UnreadableError
+        if meaning in LAYERS:
             return KerasLayer
         if module in _KNOWN_MODULES:
             return getattr(importlib.import_module(module), name)
-        found = self.find(node.id) if isinstance(node, ast.Name) else None
+        found = self.find(node)
         if found is not None and isinstance(found[1], ast.expr):
             return found[0]._value(found[1])
         if found is None and meaning in _KNOWN_BUILTINS:
@@ -235,128 +246,6 @@ def text_of(node: ast.expr) -> str:
     return printable(text if len(text) <= 60 else f"{text[:60]}…")
 
 
-@dataclass(frozen=True)
-class SourceClass:
-    """A class in a source file, with what it inherits from classes in readable files."""
-
-    file: SourceFile
-    node: ast.ClassDef
-
-    @property
-    def place(self) -> str:
-        """`file:line`, for messages."""
-        return f"{printable(self.file.path)}:{self.node.lineno}"
-
-    def line(self) -> "list[SourceClass]":
-        """The class and its readable base classes, nearest first."""
-        classes = [self]
-        for owner in classes:  # grows while it is read
-            for base in owner.node.bases:
-                found = owner.file.find(base.id) if isinstance(base, ast.Name) else None
-                if found is not None and isinstance(found[1], ast.ClassDef):
-                    cls = SourceClass(found[0], found[1])
-                    if cls not in classes:
-                        classes.append(cls)
-        return classes
-
-    def member(self, name: str) -> "tuple[SourceClass, ast.stmt] | None":
-        """The definition of a method or an attribute, and the class it is in."""
-        for owner in self.line():
-            for node in reversed(owner.node.body):
-                if isinstance(node, ast.FunctionDef) and node.name == name:
-                    return owner, node
-                if isinstance(node, ast.Assign | ast.AnnAssign) and name in _targets(node) and node.value is not None:
-                    return owner, node
-        return None
-
-    def constant(self, name: str, default: Any = None) -> Any:
-        """The value of a class attribute; `default` where there is none, or where it is a method or a property.
-
-        Raises:
-            SourceError: Only running the file would tell the value.
-        """
-        owner, node = self.member(name) or (self, None)
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
-            return default
-        try:
-            return owner.file.value(node.value)
-        except UnreadableError as error:
-            raise SourceError(
-                f"{printable(owner.file.path)}:{node.lineno}: {self.node.name}.{name} is read without running the "
-                f"file, and `{error}` is not a constant; write the value itself"
-            ) from None
-
-    def doc(self) -> str:
-        """The docstring, its own or the nearest inherited one."""
-        return next((text for owner in self.line() if (text := ast.get_docstring(owner.node))), "")
-
-    def parameters(self) -> tuple["SourceFile", list[Parameter], str]:
-        """The file of the constructor, its arguments without `self`, `*args` and `**kwargs`, and its docstring."""
-        owner, node = self.member("__init__") or (self, None)
-        if not isinstance(node, ast.FunctionDef):
-            return self.file, [], ""
-        given = node.args
-        plain = [*given.posonlyargs, *given.args]
-        defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
-        pairs = [*zip(plain, defaults), *zip(given.kwonlyargs, given.kw_defaults)][1:]
-        parameters = [Parameter(item.arg, item.annotation, default) for item, default in pairs]
-        return owner.file, parameters, ast.get_docstring(node) or ""
-
-    def digest(self, besides: Path) -> str:
-        """sha256 of the code of the files that the class and its base classes are in, one file left out."""
-        files = {owner.file.path: owner.file for owner in self.line() if owner.file.path != besides}
-        return hashlib.sha256(" ".join(files[path].code for path in sorted(files)).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A class that a source file registers."""
-
-    kind: str
-    name: str
-    cls: SourceClass
-
-    @property
-    def place(self) -> str:
-        """`file:line`, for messages."""
-        return self.cls.place
-
-
-def definitions(file: SourceFile) -> list[Definition]:
-    """What a file registers: classes at its top level below `@REGISTRY.register("name")`.
-
-    Raises:
-        SourceError: A name is not a constant.
-    """
-    try:
-        return [
-            Definition(kind, _name(SourceClass(file, node), decorator), SourceClass(file, node))
-            for node in file.classes()
-            for decorator in node.decorator_list
-            if isinstance(decorator, ast.Call) and (kind := _kind(file, decorator)) is not None
-        ]
-    except RecursionError:
-        raise SourceError(f"{printable(file.path)}: not a Python file (nested too deeply)") from None
-
-
-def _kind(file: SourceFile, decorator: ast.Call) -> str | None:
-    """The kind of the registry that a decorator registers with."""
-    if not isinstance(decorator.func, ast.Attribute):
-        return None
-    module, _, name = (file.meaning(decorator.func.value) or "").rpartition(".")
-    return _KINDS.get(name) if decorator.func.attr == "register" and module == "common.registry" else None
-
-
-def _name(cls: SourceClass, decorator: ast.Call) -> str:
-    try:
-        [name] = map(cls.file.value, decorator.args)
-    except (UnreadableError, ValueError):
-        name = None
-    if not isinstance(name, str) or not name or printable(name) != name:
-        raise SourceError(f"{cls.place}: class {cls.node.name}: expected a name in quotes, as in register('my_name')")
-    return name
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -369,9 +258,21 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements([*node.body, *node.orelse])
 
 
-def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+def bindings(body: Iterable[ast.AST]) -> Counter[str]:
+    """How often statements bind each name, on whatever branch; those inside functions and classes do not count."""
+    found: Counter[str] = Counter()
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] += 1
+        elif isinstance(node, ast.alias):
+            found[node.asname or node.name.partition(".")[0]] += 1
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found[node.id] += 1
+        elif not isinstance(node, _SCOPES) and not (isinstance(node, ast.AnnAssign) and node.value is None):
+            waiting += ast.iter_child_nodes(node)
+    return found
 
 
 def _code(node: Any) -> str:

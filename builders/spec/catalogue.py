@@ -14,10 +14,10 @@ from typing import Any
 from builders.spec.entries import own_definitions, read_entry, tap_code
 from builders.spec.json_shapes import shape_from_json
 from builders.spec.shapes import MISSING, Field, Record
+from common.definitions import Definition
 from common.errors import RequestError
 from common.plugins import Plugin, plugin_definitions, plugins
 from common.registry import REGISTRIES
-from common.source_code import Definition
 
 CATALOGUE_PATH = Path(__file__).parent / "catalogue.json"
 
@@ -119,15 +119,15 @@ def read_catalogue(committed: Mapping[str, Any], with_plugins: bool = True) -> C
             place = places.get((kind, name), "Keras")
             raise RequestError(f"{definition.place}: {kind} '{name}' is already in {place}; choose another name")
         places[kind, name] = definition.place
-        entries[name] = cache(partial(_read, definition, committed["taps"]))
+        entries[name] = cache(partial(_read, definition, committed))
     return Catalogue({**{kind: {} for kind in REGISTRIES}, **data})
 
 
-def _read(definition: Definition, taps: Mapping[str, Any]) -> dict[str, Any]:
-    known = taps.get(definition.name) if definition.kind == "backbone" else None
+def _read(definition: Definition, committed: Mapping[str, Any]) -> dict[str, Any]:
+    known = committed["taps"].get(definition.name) if definition.kind == "backbone" else None
     # Only building a network finds its taps: those that are committed belong to the code with their digest.
     found = {"taps": known["names"]} if known and known["code"] == tap_code(definition) else {}
-    return {**read_entry(definition), **found}
+    return {**read_entry(definition, committed), **found}
 
 
 def _entry(name: str, data: Mapping[str, Any]) -> Entry:

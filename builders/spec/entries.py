@@ -12,22 +12,10 @@ from builders.spec.json_shapes import shape_to_json
 from builders.spec.keras_types import BASE_LAYER_ARGUMENTS, Activation, Name, stated_type
 from builders.spec.shapes import Named, Nothing, Shape, either, options_of
 from builders.spec.types import Features
+from common.definitions import Definition, ForeignConstructorError, Parameter, SourceClass, definitions
 from common.formatting import printable
 from common.registry import REGISTRIES
-from common.source_code import (
-    ROOT,
-    Definition,
-    KerasLayer,
-    Parameter,
-    SourceClass,
-    SourceError,
-    SourceFile,
-    UnreadableError,
-    definitions,
-    opened,
-    read_source,
-    text_of,
-)
+from common.source_code import ROOT, KerasLayer, SourceError, SourceFile, UnreadableError, opened, read_source, text_of
 
 _FEATURES = ("backbone", "weights", "taps", "input_size")
 _REQUIRED: Any = object()
@@ -94,14 +82,25 @@ def own_definitions() -> list[Definition]:
     return found
 
 
-def read_entry(definition: Definition) -> dict[str, Any]:
+def read_entry(definition: Definition, keras: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The entry of a definition, as the catalogue holds it.
+
+    Args:
+        definition: A class that a file registers.
+        keras: Kind → name → entry of Keras' own, whose arguments a class without a constructor inherits.
 
     Raises:
         SourceError: An argument has no annotation, or an annotation or a constant cannot be read.
     """
     cls = definition.cls
-    file, parameters, constructor_doc = cls.parameters()
+    try:
+        file, parameters, constructor_doc = cls.parameters()
+    except ForeignConstructorError as error:
+        module, _, name = error.base.rpartition(".")
+        inherited = (keras or {}).get(definition.kind, {}).get(name)
+        if inherited is None or module != f"keras.{definition.kind}s":
+            raise
+        return {"doc": first_sentence(cls.doc()), "arguments": inherited["arguments"], **_facts(definition)}
     docs = argument_docs(cls.doc(), constructor_doc)
     looks = any(parameter.name == "backbone" for parameter in parameters)
     arguments = {}

@@ -11,15 +11,16 @@ import pytest
 from architectures.metrics.metric import Metric
 from builders.sources.source import Source
 from builders.spec.annotations import record_of, shape_of
-from builders.spec.catalogue import load_catalogue
+from builders.spec.catalogue import committed_part, load_catalogue
 from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.entries import argument, base_layer_arguments, own_definitions, read_entry
 from builders.spec.json_shapes import shape_from_json, shape_to_json
 from builders.spec.keras_types import Activation, Name, stated_type
 from builders.spec.shapes import Anything, Named, Nothing, either, options_of
 from builders.spec.types import Features
+from common.definitions import definitions
 from common.registry import REGISTRIES
-from common.source_code import SourceError, SourceFile, definitions
+from common.source_code import SourceError, SourceFile
 
 OWN = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 FACTS = {
@@ -40,7 +41,7 @@ def read(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(HEAD + text)
         [definition] = definitions(SourceFile(path, tmp_path, {}))
-        return {"kind": definition.kind, "name": definition.name, **read_entry(definition)}
+        return {"kind": definition.kind, "name": definition.name, **read_entry(definition, committed_part())}
 
     return read_text
 
@@ -162,6 +163,38 @@ def test_reading_runs_no_code(read, tmp_path):
     assert not Path("ran").exists() and not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("imports", "base"),
+    [
+        ("import architectures.losses.charbonnier as base", "base.Charbonnier"),
+        ("import architectures.losses.charbonnier", "architectures.losses.charbonnier.Charbonnier"),
+        ("from architectures.losses import charbonnier", "charbonnier.Charbonnier"),
+        ("from architectures.losses.charbonnier import Charbonnier as Base", "Base"),
+    ],
+)
+def test_a_constructor_is_inherited_from_a_readable_module(read, imports, base):
+    entry = read(f"{imports}\n@LOSSES.register('x')\nclass X({base}):\n    '''One.'''\n")
+    assert entry["arguments"]["epsilon"]["default"] == 0.001
+
+
+def test_a_constructor_is_inherited_from_a_layer_of_keras(read):
+    entry = read("@LAYERS.register('MyConv')\nclass MyConv(keras.layers.Conv2D):\n    '''One.'''\n")
+    assert entry["arguments"] == committed_part()["layer"]["Conv2D"]["arguments"]
+
+
+@pytest.mark.parametrize("base", ["keras.losses.Loss", "object", "Generic[T]"])
+def test_base_classes_without_arguments(read, base):
+    head = "from typing import Generic, TypeVar\nT = TypeVar('T')\n"
+    assert read(f"{head}@LOSSES.register('x')\nclass X({base}):\n    '''One.'''\n")["arguments"] == {}
+
+
+def test_files_that_import_a_name_from_each_other_end(read, tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "other.py").write_text("from .entries import Base\n")
+    with pytest.raises(SourceError, match="which is not read"):
+        read("from .other import Base\n@LOSSES.register('x')\nclass X(Base): ...\n", "package/entries.py")
+
+
 INIT = "    def __init__(self, size{}, **kwargs): ...\n"
 
 
@@ -193,6 +226,33 @@ INIT = "    def __init__(self, size{}, **kwargs): ...\n"
         ("@LOSSES.register('x'\nclass X: ...\n", "'(' was never closed"),
         ("@LOSSES.register('x')\nclass X:\n    window = " + "-" * 9000 + "1\n", "nested too deeply"),
         ("\0", "null bytes"),
+        (
+            "@LOSSES.register('x')\nclass X(keras.losses.Huber): ...\n",
+            "is in keras.losses.Huber, which is not read; write",
+        ),
+        ("@LAYERS.register('x')\nclass X(Made, keras.layers.Conv2D): ...\n", "is in Made, which is not read"),
+        (
+            "from dataclasses import dataclass\n@LOSSES.register('x')\n@dataclass\nclass X:\n    amount: float\n",
+            "class X: its constructor is not written out",
+        ),
+        ("@LOSSES.register('x')\nclass X:\n    if 1:\n        def __init__(self): ...\n", "is not written out"),
+        (
+            "from collections.abc import NotThere\n@LOSSES.register('x')\nclass X(Y):\n" + INIT.format(": NotThere"),
+            "plugin.py:7: loss 'x': argument 'size': the annotation 'NotThere' cannot be read",
+        ),
+        ("A = {}\n@SOURCES.register('x')\nclass X:\n    own_splits = {**A, 'a': 'b'}\n", "is not a constant"),
+        ("A = 3\nA += 1\n@LOSSES.register('x')\nclass X:\n    window = A\n", "`A` is not a constant"),
+        (
+            "if keras:\n    A = 1\nelse:\n    A = 2\n@LOSSES.register('x')\nclass X:\n    window = A\n",
+            "`A` is not a constant",
+        ),
+        (
+            "try:\n    A = 1\nexcept OSError:\n    A = 2\n@LOSSES.register('x')\nclass X:\n    window = A\n",
+            "`A` is not a constant",
+        ),
+        ("float = made()\nfloat = 1\n@LOSSES.register('x')\nclass X:\n" + INIT.format(": float"), "cannot be read"),
+        ("@LOSSES.register('x')\nclass X:\n    window = 3\n    window += 1\n", "X.window is read without running"),
+        ("@LOSSES.register('x')\nclass X:\n    if 1:\n        window = 3\n", "set under a condition or more than once"),
     ],
 )
 def test_what_cannot_be_read_is_reported_with_its_line(read, tmp_path, text, message):
