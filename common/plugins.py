@@ -10,11 +10,10 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from common.definitions import Definition, definitions
 from common.errors import RequestError
@@ -96,7 +95,8 @@ def add_plugins(files: Iterable[str]) -> None:
     paths = [os.path.abspath(file) for file in files]
     for path in paths:
         if os.pathsep in path or "\0" in path:
-            raise RequestError(f"--plugin {printable(path)}: its path holds '{os.pathsep}'; rename the file or folder")
+            found = "a NUL character" if "\0" in path else f"'{os.pathsep}'"
+            raise RequestError(f"--plugin {printable(path)}: its path has {found}; rename the file or folder")
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*filter(None, _setting().split(os.pathsep)), *paths]))
 
 
@@ -115,7 +115,7 @@ def plugin_definitions() -> list[tuple[Plugin, Definition]]:
 
 
 def import_plugins(kind: str) -> None:
-    """Imports the plugins that register entries of a kind, once in a process.
+    """Imports the plugins that register entries of a kind, once in a process; the registries hold their lock.
 
     Raises:
         RequestError: One of them cannot be imported, or registers what cannot be read without running it.
@@ -124,7 +124,11 @@ def import_plugins(kind: str) -> None:
         if kind in {item.kind for item in plugin.definitions()}:
             if plugin not in _outcomes:
                 _outcomes[plugin] = None  # first, for its modules may look into registries
-                _outcomes[plugin] = _import(plugin)
+                try:
+                    _outcomes[plugin] = _import(plugin)
+                except BaseException:  # Ctrl-C
+                    del _outcomes[plugin]
+                    raise
             if error := _outcomes[plugin]:
                 raise error
 
@@ -134,7 +138,7 @@ def _import(plugin: Plugin) -> RequestError | None:
     before = _registered()
     try:
         plugin.run()
-    except Exception as error:  # whatever its code raises
+    except (Exception, SystemExit) as error:  # whatever its code raises
         failed = RequestError(
             f"{plugin.title}: {printable(plugin.files[0])} cannot be imported: {type(error).__name__}: "
             f"{printable(' '.join(str(error).split()))[:300]}"
@@ -150,14 +154,13 @@ def _import(plugin: Plugin) -> RequestError | None:
     return None
 
 
-def used_plugins(resolved: Any) -> dict[str, str]:
-    """Name → sha256 of the plugins whose entries a spec may name.
+def used_plugins(named: Container[tuple[str, str]]) -> dict[str, str]:
+    """Name → sha256 of the plugins that register an entry which a spec names.
 
     Args:
-        resolved: The spec with everything filled in, as JSON data.
+        named: (kind, name) of each entry that the spec names.
     """
-    words = set(_words(resolved))
-    found = {plugin.name: plugin for plugin, item in plugin_definitions() if item.name in words}
+    found = {plugin.name: plugin for plugin, item in plugin_definitions() if (item.kind, item.name) in named}
     return {name: plugin.digest for name, plugin in found.items()}
 
 
@@ -180,8 +183,8 @@ def require_plugins(recorded: Mapping[str, str], owner: str) -> None:
             )
         if loaded[name].digest != digest and (owner, name) not in _reported:
             _reported.add((owner, name))
-            line = f"{owner}: the plugin '{printable(name)}' has changed since this run was trained"
-            print(f"{line}; its figures may differ", file=sys.stderr, flush=True)
+            line = f"{owner}: the plugin '{name}' has changed since this run was trained; its figures may differ"
+            print(printable(line), file=sys.stderr, flush=True)
 
 
 # Plugins that were imported, and why one could not be.
@@ -196,8 +199,10 @@ def _setting() -> str:
 @cache
 def _plugins(setting: str) -> tuple[Plugin, ...]:
     found: dict[str, Plugin] = {}
-    files = [Path(path) for path in dict.fromkeys(setting.split(os.pathsep)) if path]
-    for plugin in [*map(_of_file, files), *_installed()]:
+    files: dict[tuple[Path, ...], Plugin] = {}  # one file may be named twice, in different ways
+    for plugin in (_of_file(Path(path)) for path in setting.split(os.pathsep) if path):
+        files.setdefault(plugin.files, plugin)
+    for plugin in [*files.values(), *_installed()]:
         if plugin.name in found:
             raise RequestError(
                 f"{plugin.title}: two plugins have this name: {printable(found[plugin.name].files[0])} and "
@@ -210,7 +215,11 @@ def _plugins(setting: str) -> tuple[Plugin, ...]:
 def _of_file(path: Path) -> Plugin:
     if path.suffix != ".py":
         raise RequestError(f"--plugin {printable(path)}: expected a Python file, NAME.py, that registers entries")
-    return Plugin(path.stem, (path.resolve(),), path.resolve().parent)
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise RequestError(f"--plugin {printable(path)}: {printable(str(error))}; expected a Python file") from None
+    return Plugin(path.stem, (resolved,), resolved.parent)
 
 
 def _installed() -> Iterator[Plugin]:
@@ -220,18 +229,31 @@ def _installed() -> Iterator[Plugin]:
     import importlib.metadata
 
     for point in importlib.metadata.entry_points(group=GROUP):
-        top, *rest = point.module.split(".")
-        spec = importlib.util.find_spec(top)  # of a top-level name, which imports nothing
-        if spec is None or spec.origin is None:
+        files, root = _of_module(point.module)
+        if not files:
             raise RequestError(
                 f"plugin '{printable(point.name)}': its package names the module {printable(point.module)}, which is "
                 "not there; install the package again"
             )
-        top_file = Path(spec.origin)
-        root = top_file.parents[1] if top_file.name == "__init__.py" else top_file.parent
+        yield Plugin(point.name, files, root, point.module)
+
+
+def _of_module(name: str) -> tuple[tuple[Path, ...], Path]:
+    """The files of a module or a package, and the folder that its dotted name starts from. Imports nothing."""
+    top, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(top)  # of a top-level name
+    except (ImportError, ValueError):
+        spec = None
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if spec and spec.origin and not folders:
+        folders = [str(Path(spec.origin).with_suffix(""))]
+    for root in (Path(folder).parent for folder in folders):  # a package without __init__.py may have several
         base = root.joinpath(top, *rest)
         files = sorted(base.glob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
-        yield Plugin(point.name, tuple(files), root, point.module)
+        if files and files[0].is_file():
+            return tuple(files), root
+    return (), Path()
 
 
 def _any_installed() -> bool:
@@ -248,16 +270,3 @@ def _any_installed() -> bool:
 
 def _registered() -> set[tuple[str, str]]:
     return {(kind, name) for kind, registry in REGISTRIES.items() for name in registry.registered}
-
-
-def _words(value: Any) -> Iterator[str]:
-    """All keys and texts in JSON data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield str(key)
-            yield from _words(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _words(item)

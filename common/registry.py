@@ -14,6 +14,10 @@ from typing import Any, Generic, TypeVar
 
 Entry = TypeVar("Entry")
 
+# Held while any registry imports its entries. A plugin's module may look into other registries than its own: with one
+# lock for each of them, two threads could wait for each other.
+_IMPORTING = threading.RLock()
+
 
 def _distance(a: str, b: str) -> int:
     """Damerau–Levenshtein distance (optimal string alignment) between two words."""
@@ -107,7 +111,6 @@ class Registry(Generic[Entry]):
         self._serializable = serializable
         self._entries: dict[str, Entry] = {}
         self._imported = package is None
-        self._importing = threading.RLock()
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
         """Decorator that registers a class under `name`. Raises ValueError if the name is taken."""
@@ -152,7 +155,7 @@ class Registry(Generic[Entry]):
         return next((kind for kind, registry in REGISTRIES.items() if registry is self), None)
 
     def _all(self) -> Mapping[str, Entry]:
-        with self._importing:
+        with _IMPORTING:
             if not self._imported and self.package is not None:
                 self._imported = True  # first, for a module that is imported may look into the registry
                 try:

@@ -1,19 +1,24 @@
 """Entries as one file each: dropped into a copy of the clone, or loaded as plugins from outside of it."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 import cli
 import exporter
+from builders.spec import load_spec
 from common import plugins
 from common.errors import RequestError
-from common.registry import LOSSES, REGISTRIES
+from common.registry import LOSSES, METRICS, REGISTRIES
 from run_directory.run import Run, list_run_paths
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,6 +194,17 @@ def test_a_run_records_its_plugins_and_asks_for_them(folder, capsys, monkeypatch
     assert "the plugin 'log_cosh' has changed since this run was trained" in one_line(capsys)
     assert Run(path).environment()["plugins"] == recorded and Run(path).state().epoch == 2
 
+    (folder / "opt.py").write_text(
+        "import keras\nfrom common.registry import OPTIMIZERS\n@OPTIMIZERS.register('sgd_too')\n"
+        "class SGDToo(keras.optimizers.SGD):\n    'As SGD.'\n"
+    )
+    again = ["--set", "training.epochs=3", "--set", "training.optimizer={sgd_too: {learning_rate: 0.001}}"]
+    again += options(*files, "opt.py")
+    assert cli.main(["train", str(path), "--verbose", "0", *again]) == 0, capsys.readouterr().err
+    environment = Run(path).environment()
+    assert sorted(environment["plugins"]) == sorted([*recorded, "opt"])
+    assert environment["plugins"]["log_cosh"] == recorded["log_cosh"] and environment["seed"] == 42
+
 
 HEAD = "from common.registry import LOSSES\n"
 
@@ -214,10 +230,13 @@ def test_a_plugin_that_cannot_be_read_is_one_line(folder, capsys, content, messa
 
 def test_what_is_no_python_file_is_one_line(folder, capsys):
     os.mkfifo(folder / "pipe.py")
+    (folder / "loop.py").symlink_to("loop.py")
     for name, message in (
         ("pipe.py", "is not a regular file"),
         ("x.yaml", "expected a Python file, NAME.py"),
-        ("a:b.py", "its path holds ':'"),
+        ("a:b.py", "its path has ':'"),
+        ("a\0b.py", "its path has a NUL character"),
+        ("loop.py", "loop.py'; expected a Python file"),
     ):
         os.environ["RETRACE_PLUGINS"] = ""
         assert cli.main(["check", "x.yaml", "--plugin", name]) == 2
@@ -235,6 +254,7 @@ def test_two_plugins_of_one_name_are_refused(folder, capsys):
     ("content", "message"),
     [
         ("import no_such_package\n", "cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
+        ("raise SystemExit('no GPU')\n", "cannot be imported: SystemExit: no GPU"),
         (
             "for name in ('a', 'b'):\n    LOSSES.register(name)(type(name, (keras.losses.Loss,), {}))\n",
             "loss 'a' is reg",
@@ -249,6 +269,76 @@ def test_a_plugin_that_fails_when_it_runs_is_one_line(folder, content, message):
         with pytest.raises(RequestError) as error:
             LOSSES.get("x")
         assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_file_that_is_named_twice_is_one_plugin(folder, capsys):
+    (folder / "link").symlink_to(LOSS.parent)
+    files = [LOSS, f"link/{LOSS.name}", *list(FILES)[1:]]
+    assert cli.main(["check", "x.yaml", *options(*files)]) == 0, capsys.readouterr().err
+
+
+def test_an_import_that_ctrl_c_ends_is_repeated(folder):
+    (folder / "plugin.py").write_text(HEAD + "@LOSSES.register('x')\nclass X: ...\n")
+    plugins.add_plugins(["plugin.py"])
+    for outcome in (KeyboardInterrupt, None):
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(plugins.Plugin, "run", Mock(side_effect=outcome))
+            LOSSES.names()
+            assert outcome is None
+    assert list(plugins._outcomes.values()) == [None]
+
+
+def test_another_thread_waits_for_a_plugin(folder, monkeypatch):
+    """The two registries that a plugin's import and another thread use do not wait for each other."""
+    began, found = threading.Event(), {}
+
+    def run(self):
+        began.set()
+        time.sleep(0.2)
+        METRICS.names()
+        found["imported"] = True
+
+    (folder / "plugin.py").write_text(HEAD + "@LOSSES.register('x')\nclass X: ...\n")
+    plugins.add_plugins(["plugin.py"])
+    monkeypatch.setattr(plugins.Plugin, "run", run)
+    first = threading.Thread(target=LOSSES.names, daemon=True)
+    first.start()
+    assert began.wait(10)
+
+    def other():
+        METRICS.names()
+        LOSSES.names()
+        found["seen"] = found.get("imported")
+
+    second = threading.Thread(target=other, daemon=True)
+    second.start()
+    first.join(10), second.join(10)
+    assert not first.is_alive() and not second.is_alive() and found["seen"]
+
+
+def test_only_plugins_whose_entries_a_spec_names_are_used(folder):
+    files = {"crop": "LOSSES", "two": "WEIGHTS", "scale_loss": "LOSSES"}
+    names = {"crop": "crop", "two": "none", "scale_loss": "Scale"}
+    for name, registry in files.items():
+        (folder / f"{name}.py").write_text(
+            f"from common.registry import {registry}\n@{registry}.register('{names[name]}')\nclass X:\n"
+            "    'One.'\n    backbone = 'vgg16'\n"
+        )
+    plugins.add_plugins([f"{name}.py" for name in files] + [str(file) for file in FILES])
+    loaded = load_spec("x.yaml", ["dataset.image.fit=crop"])
+    assert sorted(plugins.used_plugins(loaded.named_entries())) == [
+        "gradients",
+        "log_cosh",
+        "scale",
+        "two",
+        "two_convolutions",
+    ]
+
+
+def test_an_owner_with_control_characters_is_printed_as_text(folder, capsys):
+    plugins.add_plugins([str(LOSS)])
+    plugins.require_plugins({"log_cosh": "0"}, "runs/\x1b[31mred")
+    assert "\x1b" not in one_line(capsys)
 
 
 def test_a_plugin_may_be_added_after_a_registry_was_used():
@@ -271,6 +361,9 @@ def test_installed_packages_register_through_entry_points(folder):
     (information / "entry_points.txt").write_text("[retrace.plugins]\nmine = my_entries\n")
     (folder / "a.yaml").write_text((ROOT / "specs" / "quickstart.yaml").read_text())
     arguments = ["check", "a.yaml", "--set", "loss.log_cosh=1"]
+    done = call(ROOT, folder, *arguments, PYTHONPATH=str(folder / "site"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a.yaml: OK\nFalse\n", "")
+    (package / "__init__.py").unlink()  # a namespace package
     done = call(ROOT, folder, *arguments, PYTHONPATH=str(folder / "site"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "a.yaml: OK\nFalse\n", "")
     (information / "entry_points.txt").write_text("[retrace.plugins]\nmine = not_there.losses\n")

@@ -43,6 +43,12 @@ class LoadedSpec:
         """Schedule problems that can only be detected once the number of steps per epoch is known."""
         return list(schedule_checks(View(self._root, set(), load_catalogue()), steps_per_epoch))
 
+    def named_entries(self) -> set[tuple[str, str]]:
+        """(kind, name) of each entry of a registry or of Keras that the spec names."""
+        walker = Walker(load_catalogue())
+        walker.read(from_plain(self.resolved, DEFAULT), language())
+        return walker.named
+
     def locate(self, path: str) -> str:
         """The best known place for a path of the spec: where it was written, or else what is around it.
 

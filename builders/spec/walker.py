@@ -38,7 +38,7 @@ class Walker:
     """Reads a tree whose variables are replaced.
 
     `wrong` gathers the mistakes of single values, each with the path of the value, `faulty` the paths of all wrong
-    values, and `missing` the mistakes of what is required and absent.
+    values, and `missing` the mistakes of what is required and absent. `named` gathers (kind, name) of all entries.
 
     Args:
         catalogue: Everything that can be named.
@@ -50,6 +50,7 @@ class Walker:
         self.wrong: list[tuple[Problem, Path]] = []
         self.faulty: set[Path] = set()
         self.missing: list[Problem] = []
+        self.named: set[tuple[str, str]] = set()
         self._budget = MAX_NODES
 
     def read(
@@ -88,16 +89,17 @@ class Walker:
         self, node: Node, options: list[Shape], path: Path, place: Place, spread: Spread
     ) -> tuple[Node, Any]:
         """The first option without mistakes, or else the one whose mistakes are deepest."""
-        before, attempts = (self.wrong, self.missing), []
+        before, attempts = (self.wrong, self.missing, self.named), []
         for option in options:
-            self.wrong, self.missing = [], []
+            self.wrong, self.missing, self.named = [], [], set()
             result = self._collection(node, option, path, place, spread)
             depth = max((len(where) for _, where in self.wrong), default=MAX_DEPTH)
-            attempts.append((depth, self.wrong, self.missing, result))
-        _, wrong, missing, result = max(attempts, key=lambda attempt: attempt[0])
-        self.wrong, self.missing = before
+            attempts.append((depth, self.wrong, self.missing, self.named, result))
+        _, wrong, missing, named, result = max(attempts, key=lambda attempt: attempt[0])
+        self.wrong, self.missing, self.named = before
         self.wrong += wrong
         self.missing += missing
+        self.named |= named
         self._stop_at_many()
         return result
 
@@ -180,6 +182,8 @@ class Walker:
                 result = self.read(written, field.shape, (*path, name), node.key_place(name), spread)
                 if name in added:
                     self._forget(known)
+                if name == "weights":  # a text, which may name a package
+                    self.named.add((name, str(written.value)))
                 found[name] = result
             elif field.required:
                 if f"'{name}'" not in hints:
@@ -227,6 +231,7 @@ class Walker:
         items: dict[str, Node] = {}
         for name, arguments in node.value.items():
             entry = self.catalogue.entry(shape.kind, name)
+            self.named.add((shape.kind, name))
             added: Iterable[str] = ()
             if shape.kind == "layer" and spread and name in spread:
                 arguments, added = self._spread(arguments, name, spread[name])
@@ -283,6 +288,7 @@ class Walker:
             loss = item.get("loss")
             kind = name if loss is None else loss.value
             known = isinstance(kind, str) and kind in kinds
+            self.named.add(("loss", str(kind)))
             if not known and loss is not None:
                 self._report(loss, (*here, "loss"), unknown_loss(loss, kinds))
             elif not known and item.is_mapping:

@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Splits
-from builders.spec import Spec
+from builders.spec import LoadedSpec
 from common.plugins import used_plugins
 from common.program import ROOT
 from workflows.training.checkpoints import weights_hash
@@ -43,18 +42,18 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def describe_environment(spec: Spec, splits: Splits, model: Reconstructor) -> dict[str, Any]:
+def describe_environment(loaded: LoadedSpec, splits: Splits, model: Reconstructor) -> dict[str, Any]:
     """The content of `environment.json`: all that must be equal for a run to come out bit for bit the same.
 
     Args:
-        spec: The experiment.
+        loaded: The spec.
         splits: Its data.
         model: The built reconstructor; its frozen weights are hashed.
     """
     status = _git("status", "--porcelain")
     return {
         "versions": _versions(),
-        "plugins": used_plugins(asdict(spec)),
+        "plugins": used_plugins(loaded.named_entries()),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "devices": [device.name for device in tf.config.list_logical_devices()],
@@ -66,7 +65,7 @@ def describe_environment(spec: Spec, splits: Splits, model: Reconstructor) -> di
         "precision": model.dtype_policy.name,
         "git": {"commit": _git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "seed": spec.seed,
+        "seed": loaded.spec.seed,
         "image_shape": list(splits.image_shape),
         "dataset": {
             "fingerprint": splits.fingerprint,

@@ -31,6 +31,7 @@ from builders.reasons import is_out_of_memory, reason
 from builders.spec import LoadedSpec, SpecErrors
 from common.errors import RequestError, WorkFailed
 from common.formatting import duration_text
+from common.plugins import used_plugins
 from common.program import typed
 from run_directory.folder import RunGone
 from run_directory.record import record_of
@@ -71,7 +72,7 @@ class Trainer:
     cache: FeatureCache | None
 
     def __init__(self, loaded: LoadedSpec, verbose: int = 1, resumes: bool = False):
-        self.spec = loaded.spec
+        self._loaded, self.spec = loaded, loaded.spec
         self.verbose = verbose
         self.stop = StopRequest()
         self.step = 0
@@ -173,7 +174,7 @@ class Trainer:
             run.truncate_history(0)  # rows of a session that ended before its first checkpoint
             run.update_state(step=0, epoch=0, best=None, last_step=None)
         if resumed is None or not run.environment():
-            run.write_environment(describe_environment(self.spec, self.splits, self.model))
+            run.write_environment(describe_environment(self._loaded, self.splits, self.model))
         self.step, lines = resumed or (0, [])
         self.cache = self._feature_cache()
         # A run's time is the sum over its sessions.
@@ -286,7 +287,7 @@ class Trainer:
             figures = self.model.train_function(iterator)
             self.step += 1
             if self._changed is not None:  # it works
-                self.run.write_spec(self._changed)
+                self._keep_changed(self._changed)
                 self._changed = None
             if progress.due():
                 loss = self._finite(figures["loss"])
@@ -310,6 +311,15 @@ class Trainer:
             "learning_rate": float(self.model.optimizer.learning_rate),
             **{name: float(value) for name, value in figures.items()},
         }
+
+    def _keep_changed(self, changed: LoadedSpec) -> None:
+        """Keeps the changed spec and the plugins whose entries it names. A known plugin keeps its first digest."""
+        environment = self.run.environment()
+        recorded = environment.get("plugins", {})
+        plugins = {name: recorded.get(name, digest) for name, digest in used_plugins(changed.named_entries()).items()}
+        if plugins != recorded:
+            self.run.write_environment({**environment, "plugins": plugins})
+        self.run.write_spec(changed)
 
     def _stop_here(self) -> None:
         self._checkpoint()
