@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from functools import partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +29,8 @@ class Reconstruction:
         self._images = images
         self._searches = searches
         self._rebuilt: Recent[np.ndarray] = Recent(_MOST_KEPT)
-        self._graphs: Recent[Callable] = Recent(_MOST_KEPT)
+        # A metric may hold a network of its own, which goes with the run's model.
+        self._graphs: WeakKeyDictionary[Reconstructor, dict[str, Callable]] = WeakKeyDictionary()
         self._metrics = {name: METRICS.get(name)() for name in ("mse", "psnr", "ssim")}
         # Eager, it takes five times as long, and longer than the network for small images.
         self._metrics["ssim"] = tf.function(self._metrics["ssim"])
@@ -46,7 +47,9 @@ class Reconstruction:
         original = self._images.fitted(source, **fitting(restored))
         image = self.rebuilt(restored.model, version_of(run, found), original)
         values, arrays = self.compared(original, image)
-        figures = values["figures"] | self._of_spec(restored.model, original, image, measured=values["figures"])
+        figures = values["figures"]
+        if source.kind != "camera":  # a costly metric would cost frames
+            figures = figures | self._of_spec(restored.model, original, image, measured=figures)
         return {"step": found.step, "epoch": found.epoch, "figures": figures}, arrays
 
     def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
@@ -84,11 +87,11 @@ class Reconstruction:
         self, model: Reconstructor, original: np.ndarray, image: np.ndarray, measured: Mapping[str, float]
     ) -> dict[str, float]:
         """The spec's further metrics, without those that need a whole split or larger images."""
-        figures = {}
+        figures, graphs = {}, self._graphs.setdefault(model, {})
         for name, metric in model.metrics_by_name.items():
             if name in measured or type(metric).normalizer is not Metric.normalizer:
                 continue
-            graph = self._graphs.get(id(metric), partial(tf.function, metric))
+            graph = graphs.setdefault(name, tf.function(metric))
             with contextlib.suppress(ValueError):  # the image is too small for it
                 figures[name] = float(np.asarray(graph(original[np.newaxis], image[np.newaxis]))[0])
         return figures
