@@ -128,7 +128,7 @@ def new(name: str, kind: str) -> None:
     from workflows.new_spec import new_spec
 
     path = new_spec(name, kind)
-    say(f"{path}: edit it, then {typed(f'train {path}')}")
+    say(f"{path}: edit it, then {typed('train', path)}")
 
 
 @commands.command()

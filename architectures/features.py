@@ -61,7 +61,7 @@ class FeatureExtractor:
         self.backbone = BACKBONES.get(backbone)(**(arguments or {}))
         self.taps = tuple(taps)
         if not self.taps:
-            raise ValueError(f"no taps are given; name at least one, `{typed(f'taps {backbone}')}` lists all")
+            raise ValueError(f"no taps are given; name at least one, `{typed('taps', backbone)}` lists all")
         self.image_shape = tuple(image_shape)
         self.weights = weights
         self.input_size = _pair(input_size)

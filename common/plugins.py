@@ -18,11 +18,11 @@ from pathlib import Path
 from common.definitions import Definition, definitions
 from common.errors import RequestError
 from common.formatting import printable
+from common.program import VARIABLE
 from common.registry import REGISTRIES
 from common.source_code import SourceFile, opened, read_source
 
 GROUP = "retrace.plugins"
-VARIABLE = "RETRACE_PLUGINS"
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def choose(run: Path, found: Sequence[Checkpoint], which: str | int, best: Mappi
         RequestError: There is none of that name.
     """
     if not found:
-        raise RequestError(f"{run}: no checkpoint yet; continue it with {typed(f'train {run}')}")
+        raise RequestError(f"{run}: no checkpoint yet; continue it with {typed('train', run)}")
     steps = ", ".join(str(checkpoint.step) for checkpoint in found)
     if which == "last":
         return found[-1]

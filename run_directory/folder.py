@@ -60,7 +60,7 @@ class RunFolder:
                 return
         raise RunGone(
             f"{self.path}: this run was deleted, moved or replaced while it was being worked on; put it back and "
-            f"continue with {typed(f'train {self.path}')}, or train again"
+            f"continue with {typed('train', self.path)}, or train again"
         )
 
     def read(self, *names: str) -> bytes | None:

@@ -148,7 +148,7 @@ def new_spec(name: str, kind: str = "inverter", directory: str | Path = "specs")
     # Editors find the schema by this line: they complete and explain while one types.
     schema = Path(os.path.relpath(SCHEMA_PATH, path.parent)).as_posix()
     # In comments, which a newline would end.
-    commands = {name: typed(f"{name} {printable(path.as_posix())}") for name in ("train", "check")}
+    commands = {name: typed(name, printable(path.as_posix())) for name in ("train", "check")}
     text = KINDS[kind].format(**commands, taps=typed("taps vgg16"), schema=printable(schema)) + _COMMON
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

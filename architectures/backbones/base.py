@@ -123,7 +123,7 @@ class Backbone(ABC):
                 near = nearest(tap, outputs, count=3) or list(outputs)[-3:]
                 raise ValueError(
                     f"unknown tap '{tap}' of {self.name}; nearest: {', '.join(near)}; "
-                    f"`{typed(f'taps {self.name}')}` lists all"
+                    f"`{typed('taps', self.name)}` lists all"
                 )
         tensors = [outputs[tap] for tap in taps]
         wanted = [layer.name for layer in keras.Model(network.input, tensors).layers if layer.weights]

@@ -3,7 +3,7 @@
 import pytest
 
 from common.metric_words import labelled, metric_label, metric_text
-from common.plugins import VARIABLE
+from common.program import VARIABLE
 
 PLUGIN = '''
 from architectures.metrics.metric import Metric

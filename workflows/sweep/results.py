@@ -235,7 +235,7 @@ def write_best(best: Result, objective: Objective, folder: SweepFolder) -> None:
     """Writes the sweep's spec with the values of its best trial, to train."""
     head = (
         f"# The best of the sweep: trial {best.number}, {objective.column} {best.objective:.6g}.\n"
-        f"#   {typed(f'train {folder.best_path}')}\n"
+        f"#   {typed('train', folder.best_path)}\n"
     )
     write_atomically(folder.best_path, head + yaml_text(folder.trial_spec(best.values).merged))
 

@@ -5,7 +5,6 @@ its attributes, and a lock for each trial in progress. So a stopped or killed sw
 """
 
 import os
-import shlex
 import statistics
 import sys
 import time
@@ -88,7 +87,7 @@ def sweep(
         except SweepStopped as stopped:
             again = [str(spec), *(f"--set={item}" for item in overrides)]
             again += [] if str(runs_dir) == "runs" else ["--runs-dir", str(runs_dir)]
-            text = f"the sweep has stopped, and all is saved; continue with {typed('sweep')} {shlex.join(again)}"
+            text = f"the sweep has stopped, and all is saved; continue with {typed('sweep', *again)}"
             raise SweepStopped(text, stopped.number) from None
     return work.conclude()
 
@@ -197,6 +196,6 @@ class _Sweep:
         for picture in pictures:
             self.console.print(f"picture: {picture}", soft_wrap=True)
         self.console.print(
-            f"best: trial {best.number}; train it with {typed(f'train {self.trials.folder.best_path}')}", soft_wrap=True
+            f"best: trial {best.number}; train it with {typed('train', self.trials.folder.best_path)}", soft_wrap=True
         )
         return True

@@ -149,9 +149,7 @@ class Trainer:
             raise failure from None
         run.update_state(status="finished")
         if self.stop:  # too late to stop the training, in time to stop what would follow
-            raise self.stop.interrupted(
-                f"finished when it was to stop; measure it with {typed(f'validate {run.path}')}"
-            )
+            raise self.stop.interrupted(f"finished when it was to stop; measure it with {typed('validate', run.path)}")
         return run
 
     def _failure(self, error: BaseException) -> BaseException:
@@ -199,7 +197,7 @@ class Trainer:
         """Raises Interrupted where a signal asked for it."""
         if self.stop:
             raise self.stop.interrupted(
-                f"stopped while computing features; continue with {typed(f'train {self.run.path}')}"
+                f"stopped while computing features; continue with {typed('train', self.run.path)}"
             )
 
     @property
@@ -326,7 +324,7 @@ class Trainer:
         self._prune()
         total = self.spec.training.epochs * self.steps_per_epoch
         raise self.stop.interrupted(
-            f"stopped after step {self.step} of {total} and saved; continue with {typed(f'train {self.run.path}')}"
+            f"stopped after step {self.step} of {total} and saved; continue with {typed('train', self.run.path)}"
         )
 
     def _checkpoint(self, best: dict[str, Any] | None = None) -> None:

@@ -81,7 +81,7 @@ def _taps(view: View, path: Path, name: str, known: list[str], taps: Node) -> It
     for tap, place in words[:_MOST_TAPS]:
         if tap not in known:
             hint = suggestion(tap, known)
-            message = f"unknown tap {shown(tap)} of {name}{hint}; `{typed(f'taps {name}')}` lists all"
+            message = f"unknown tap {shown(tap)} of {name}{hint}; `{typed('taps', name)}` lists all"
             yield problem_at(place, (*path, tap), message.replace("?; `", "? `"))
         if tap in seen:
             yield problem_at(place, (*path, tap), f"tap {shown(tap)} stands here twice; remove one")
