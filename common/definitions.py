@@ -210,6 +210,10 @@ def _kind(file: SourceFile, decorator: ast.Call) -> str | None:
 
 
 def _name(cls: SourceClass, decorator: ast.Call) -> str:
+    if decorator.keywords and not decorator.args:
+        raise SourceError(
+            f"{cls.place}: class {cls.node.name}: give the name as the first argument, as in register('my_name')"
+        )
     try:
         [name] = map(cls.file.value, decorator.args)
     except (UnreadableError, ValueError):

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from common.source_code import ROOT, KerasLayer, SourceError, SourceFile, Unread
 
 _FEATURES = ("backbone", "weights", "taps", "input_size")
 _REQUIRED: Any = object()
+# Types without the types of their items → what may be written instead.
+_BARE = (
+    (list, "list[float]"),
+    (tuple, "tuple[float, ...]"),
+    (dict, "Mapping[str, float]"),
+    (Mapping, "Mapping[str, float]"),
+)
 
 
 def _count(value: Any) -> bool:
@@ -168,11 +176,14 @@ def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks
         shape = shape_of(annotation, {KerasLayer: Named("layer")})
         shape_to_json(shape)
         return shape
-    except (UnreadableError, SyntaxError):
+    except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
         text = f"'{text_of(parameter.annotation)}' cannot be read without running the file; write the type out"
         raise _mistake(definition, file, parameter, f"the annotation {text}") from None
     except (TypeError, IndexError):
-        text = f"no spec can hold a '{text_of(parameter.annotation)}'; expected plain data or a Keras layer"
+        options = (annotation, *typing.get_args(annotation))
+        hint = next((f"write `{text}`" for bare, text in _BARE for option in options if option is bare), "")
+        hint = hint or "expected plain data or a Keras layer"
+        text = f"no spec can hold a '{text_of(parameter.annotation)}'; {hint}"
         raise _mistake(definition, file, parameter, text) from None
 
 
