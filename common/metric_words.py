@@ -50,9 +50,10 @@ def labelled(name: str, value: float | None, recorded: Mapping[str, Any] | None 
 def _words(name: str, recorded: Mapping[str, Any] | None) -> tuple[str, str]:
     """Label and unit: those that a run recorded, else those of the class."""
     recorded = recorded or {}
-    label = unit = ""
-    with contextlib.suppress(RequestError):  # `check` reports plugins that cannot be read
-        label, unit = _of_classes(plugins()).get(name, ("", ""))
+    loaded: tuple[Plugin, ...] = ()
+    with contextlib.suppress(RequestError):  # `check` reports plugins that cannot be found
+        loaded = plugins()
+    label, unit = _of_classes(loaded).get(name, ("", ""))
     label, unit = recorded.get("label", label), recorded.get("unit", unit)
     if not isinstance(label, str) or not isinstance(unit, str):  # a damaged run
         label, unit = "", ""

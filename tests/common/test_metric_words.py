@@ -34,6 +34,12 @@ def test_a_metric_of_a_plugin(tmp_path, monkeypatch):
     assert labelled("edge_psnr", 20.0) == "Edge PSNR 20.00 dB"
 
 
+@pytest.mark.parametrize("file", ["plugin.txt", "not_there.py"])
+def test_a_plugin_that_cannot_be_read_hides_no_label(monkeypatch, file):
+    monkeypatch.setenv(VARIABLE, file)
+    assert metric_label("psnr") == "PSNR (dB)"
+
+
 @pytest.mark.parametrize(
     ("recorded", "text"),
     [
