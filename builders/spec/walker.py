@@ -125,11 +125,13 @@ class Walker:
             self._report(node, path, unexpected(options, node, self.catalogue))
             return node, None
         option = fitting if fitting in accepted else accepted[0]
-        if isinstance(option, Number) and option.whole and isinstance(node.value, float):
+        numbers = [other for other in options if isinstance(other, Number)]
+        # Where a fraction is possible as well, 64.0 may be a mistaken share, which checks report.
+        if isinstance(option, Number) and isinstance(node.value, float) and all(other.whole for other in numbers):
             node = Node(int(node.value), node.place, None, node.used)
         if isinstance(option, Length):
             return node, parse_duration(node.value)
-        if isinstance(option, Number) and not any(isinstance(other, Number) and other.whole for other in options):
+        if isinstance(option, Number) and not any(other.whole for other in numbers):
             return node, float(node.value)
         return node, node.value
 
