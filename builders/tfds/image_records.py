@@ -5,6 +5,7 @@ cache, with the offset of each. In both cases the labels are read in one pass ov
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -173,14 +174,25 @@ def _write(
                 np.savez(file, labels=labels)
             file.flush()
             os.fsync(file.fileno())
-        shutil.rmtree(folder, ignore_errors=True)  # an incomplete one
-        # If another process was faster, its cache is used.
-        with contextlib.suppress(OSError):
-            temporary.rename(folder)
+        with _locked(folder.parent):
+            if _load_index(folder, count, copied) is None:  # else another process was faster: its cache is used
+                shutil.rmtree(folder, ignore_errors=True)
+                temporary.rename(folder)
     except OSError as error:
         raise RequestError(f"{WHERE}: cannot write {folder}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the lock on a folder, against other threads and processes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _image_and_label(record: bytes, image: str, label: str | None, number: int) -> tuple[bytes, int]:

@@ -1,6 +1,7 @@
 """Datasets that TensorFlow Datasets really prepared, in both formats; and everything that can be wrong with them."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -162,13 +163,27 @@ def test_a_broken_cache_is_made_anew(prepared, cache):
         assert list(cache.iterdir()) == [folder]
 
 
-def test_two_processes_may_copy_at_once(prepared, cache):
+def test_two_processes_may_copy_at_once(prepared, cache, monkeypatch):
     sources = [opened(prepared, "small_tfrecord") for _ in range(4)]
-    workers = [threading.Thread(target=source.prepare) for source in sources]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    # Nobody renames before all have written: those who come late must not replace a cache that others read.
+    together = threading.Barrier(len(sources))
+    loaded = image_records._load_index
+
+    def load(folder, count, copied):
+        if (found := loaded(folder, count, copied)) is not None:
+            seen.append(os.stat(folder).st_ino)
+        return found
+
+    def meet(folder):
+        together.wait(60)
+        return locked(folder)
+
+    seen, locked = [], image_records._locked
+    monkeypatch.setattr(image_records, "_load_index", load)
+    monkeypatch.setattr(image_records, "_locked", meet)
+    with ThreadPoolExecutor(len(sources)) as pool:
+        list(pool.map(lambda source: source.prepare(), sources))
+    assert len(set(seen)) == 1, "a whole cache was replaced"
     assert len(list(cache.iterdir())) == 1
     assert all((source.labels() == sources[0].labels()).all() for source in sources)
 
