@@ -34,7 +34,7 @@ def train(folder: str) -> Run:
 
 
 def export(run: Run) -> None:
-    """Exports a run in every format and precision anew."""
+    """Exports a run in every format and precision again."""
     for form in format_names():
         for precision in format_called(form).PRECISIONS:
             options = ["--format", form, "--precision", precision, "--force"]

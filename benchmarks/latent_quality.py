@@ -5,7 +5,7 @@
 Takes about ten minutes on 2 cores. All three see the same 4,000 digits and are measured on the same 500 test digits.
 The autoencoder has the decoder of the latents and the same noise on its code; its encoder is the same layers turned
 round. In two dimensions a latent is searched from four starting points, else from one. PCA is fitted on the training
-digits, and its outputs clipped. `re-optimised` are 500 training digits whose latents are searched anew by the held-out
+digits, and its outputs clipped. `re-optimised` are 500 training digits whose latents are searched again by the held-out
 protocol: what is lost beyond them is lost because a digit never trained.
 """
 

@@ -8,6 +8,7 @@ from builders.spec.grammar import Grammar
 from builders.spec.nodes import DEFAULT, Node, Path, from_plain, moved, plain
 from builders.spec.problems import Place, SpecErrors, listed, path_text, problem_at, shown, suggestion
 from builders.spec.shapes import (
+    MAPPINGS,
     Anything,
     Defaults,
     Field,
@@ -22,8 +23,6 @@ from builders.spec.shapes import (
 )
 from builders.spec.yaml_reader import read_yaml
 from common.registry import or_plugin
-
-_MAPPINGS = (Record, Named, Table, Terms, Defaults)
 
 
 def outer_first(paths: Iterable[str]) -> list[str]:
@@ -81,11 +80,11 @@ class _Setting:
         shape = self._inner(node, shape)
         is_list = node is not None and node.is_list
         is_leaf = node is not None and not is_list and not node.is_mapping
-        if is_leaf or not isinstance(shape, (Items, Anything) if is_list else (*_MAPPINGS, Items, Anything)):
+        if is_leaf or not isinstance(shape, (Items, Anything) if is_list else (*MAPPINGS, Items, Anything)):
             message = f"holds {'nothing' if node is None else shown(plain(node))}"
             if isinstance(shape, Named):
                 raise self.fail(done, f"{message}; {self._switch(done, self._mapping(parts))}")
-            raise self.fail(done, f"{message}; nothing lies below it at '{'.'.join(parts)}'")
+            raise self.fail(done, f"{message}; nothing is below it at '{'.'.join(parts)}'")
         if isinstance(shape, Items) or is_list:
             return self._item(node, parts, shape.item if isinstance(shape, Items) else shape, done)
         if isinstance(shape, Record) and parts[0] == "variables" and not done:
@@ -109,7 +108,7 @@ class _Setting:
     def _inner(self, node: Node | None, shape: Shape) -> Shape:
         if node is not None and isinstance(node.value, dict | list):
             return structured(shape, node.value)
-        inner = [option for option in options_of(shape) if isinstance(option, _MAPPINGS)]
+        inner = [option for option in options_of(shape) if isinstance(option, MAPPINGS)]
         return inner[0] if inner else structured(shape, {})
 
     def _base(self, node: Node | None) -> Node:

@@ -345,6 +345,9 @@ def closed(properties: Mapping[str, Any], nullable: bool = False) -> dict[str, A
     return {"type": kind, "properties": properties, "additionalProperties": False}
 
 
+MAPPINGS: tuple[type[Shape], ...] = (Record, Named, Table, Terms, Defaults)
+
+
 def options_of(shape: Shape) -> Iterator[Shape]:
     """The shape, or what an Either offers."""
     if isinstance(shape, Either):
@@ -379,7 +382,7 @@ def structured(shape: Shape, value: Any) -> Shape:
         return shape
     choices = list(options_of(shape))
     if isinstance(value, dict):
-        wanted: tuple[type[Shape], ...] = (Record, Named, Table, Terms, Defaults)
+        wanted = MAPPINGS
     elif isinstance(value, list):
         wanted = (Items, Record)
     elif isinstance(value, str):

@@ -10,6 +10,7 @@ from builders.spec.messages import unexpected, unknown_key, unknown_loss, unknow
 from builders.spec.nodes import DEFAULT, MAX_DEPTH, MAX_NODES, Node, Path, count, from_plain, plain
 from builders.spec.problems import Place, Problem, SpecErrors, in_order, listed, problem_at
 from builders.spec.shapes import (
+    MAPPINGS,
     Anything,
     Defaults,
     Items,
@@ -26,7 +27,6 @@ from builders.spec.types import Choice, LossTerm
 
 # More would not help, and a hostile file could make thousands.
 MOST_PROBLEMS = 100
-_MAPPINGS = (Record, Named, Table, Terms, Defaults)
 _TERM_FIELDS = ("weight", "start", "output")
 _PLAIN = (str, int, float, bool, type(None), list, tuple, Mapping)
 
@@ -76,7 +76,7 @@ class Walker:
             return node, plain(node)
         if not isinstance(node.value, dict | list):
             return self._scalar(node, options, fitting, path)
-        kinds: tuple[type, ...] = _MAPPINGS if node.is_mapping else (Items,)
+        kinds: tuple[type, ...] = MAPPINGS if node.is_mapping else (Items,)
         meant = [option for option in options if isinstance(option, kinds)]
         if not meant:
             self._report(node, path, unexpected(options, node, self.catalogue))

@@ -44,7 +44,7 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     while dpg.is_dearpygui_running():
         app.frame()
-        # One after each frame, so that whoever asks twice knows that a frame was drawn in between.
+        # One after each frame, so that a test that asks twice knows that a frame was drawn in between.
         line = "" if lines.empty() else lines.get()
         if line is None:
             dpg.stop_dearpygui()

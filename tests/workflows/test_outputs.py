@@ -145,7 +145,7 @@ def test_an_input_is_never_replaced_under_any_of_its_names(tmp_path):
             line = refused("draw", tmp_path / name, inputs=[original], force=force, option="--plot")
             assert "is read by this command; name another place with --plot" in line
     (tmp_path / "elsewhere.png").symlink_to(tmp_path / "nowhere.png")
-    assert "would be replaced" in refused("draw", tmp_path / "elsewhere.png"), "a link is nobody's result"
+    assert "would be replaced" in refused("draw", tmp_path / "elsewhere.png"), "a link is no result of a command"
 
 
 def test_one_line_names_the_first_file_and_how_many_there_are(tmp_path):

@@ -101,7 +101,7 @@ class Space:
         )
 
     def aligned(self, previous: "Space | None") -> "Space":
-        """With components flipped where that brings them closer to those of the previous space."""
+        """With components flipped where they are then closer to those of the previous space."""
         if previous is None or previous.run != self.run or previous.size != self.size:
             return self
         both = min(len(self.components), len(previous.components))

@@ -148,7 +148,7 @@ def _nested(view: View, parameters: Parameters) -> Iterator[Problem]:
             if outer is None or outer in (parameters.conditions[inner] or {}):
                 continue
             if _together(parameters, outer, inner):
-                message = f"lies inside '{outer}', which this sweep sets as well; remove one of the two"
+                message = f"is inside '{outer}', which this sweep sets as well; remove one of the two"
                 if any(meets(parts[length], value) for value in parameters.values[outer]):
                     message += f", or say that this one is for one choice: when: {{{outer}: {parts[length]}}}"
                 yield view.problem(("sweep", "parameters", inner), message)

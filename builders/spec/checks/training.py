@@ -128,7 +128,7 @@ def _schedule(view: View, path: Path, epochs: int, per_epoch: int | None) -> Ite
             where = (*path, name, "boundaries", index)
             boundary = view.duration(*where)
             if boundary is not None and _compare(per_epoch, [boundary], epochs, at_end=True):
-                message = f"this boundary lies at {boundary}, and training ends after {epochs} epochs"
+                message = f"this boundary is at {boundary}, and training ends after {epochs} epochs"
                 yield view.problem(where, message, value=True)
 
 

@@ -163,6 +163,6 @@ def test_gradients_of_a_table_count_each_row_once():
             tf.reduce_sum(latents**2, axis=1)
         )
     expected = tf.convert_to_tensor(tape.gradient(total, table)).numpy()[[1, 2]]
-    # Dropout draws anew, so that only the penalty's large part is compared.
+    # Dropout draws again, so that only the penalty's large part is compared.
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=0.05)

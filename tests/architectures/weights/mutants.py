@@ -19,7 +19,7 @@ from architectures.weights import hdf5_reader
 from architectures.weights.torch_state import read_state
 
 COUNT = 300
-# What the fork takes with it lies below 100 MB.
+# What the fork takes with it is below 100 MB.
 MOST_KILOBYTES = 1 << 20
 MOST_SECONDS = 20
 

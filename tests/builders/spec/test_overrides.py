@@ -129,7 +129,7 @@ def test_overrides_follow_one_another(write):
         ("training.epocs=3", "training.epocs: unknown key; did you mean 'epochs'?"),
         ("epochs=3", "epochs: unknown key"),
         ("training.epochs=ten", "training.epochs: expected a whole number from 1, got 'ten'"),
-        ("training.epochs.x=3", "training.epochs: holds nothing; nothing lies below it at 'x'"),
+        ("training.epochs.x=3", "training.epochs: holds nothing; nothing is below it at 'x'"),
         (
             "dataset.source.folder.path=x",
             "dataset.source: is 'photos', not 'folder'; to switch, write --set 'dataset.source={folder: {path: x}}'",

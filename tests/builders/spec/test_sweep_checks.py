@@ -17,18 +17,18 @@ training: {optimizer: {Adam: {learning_rate: $rate}}, epochs: 2}
 """
 RATE = "training.optimizer.Adam.learning_rate"
 INSIDE = "which this sweep sets as well; remove one of the two"
-RATE_INSIDE = f"{RATE}: lies inside 'training.optimizer', {INSIDE}"
+RATE_INSIDE = f"{RATE}: is inside 'training.optimizer', {INSIDE}"
 CHOICE = "training.optimizer: {values: [Adam, SGD]}"
 
 # Parameters → the line that must come of them.
 NESTED = {
     "the inner one last": (
         f"{CHOICE}, {RATE}: {{values: [1, 2]}}",
-        f"{RATE}: lies inside 'training.optimizer', {INSIDE}",
+        f"{RATE}: is inside 'training.optimizer', {INSIDE}",
     ),
     "the inner one first": (
         f"{RATE}: {{values: [1, 2]}}, {CHOICE}",
-        f"{RATE}: lies inside 'training.optimizer', {INSIDE}",
+        f"{RATE}: is inside 'training.optimizer', {INSIDE}",
     ),
     "how it can be said": (f"{CHOICE}, {RATE}: {{values: [1, 2]}}", "for one choice: when: {training.optimizer: Adam}"),
     "several levels apart": (

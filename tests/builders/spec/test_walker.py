@@ -53,7 +53,7 @@ def test_mistakes_in_defaults_are_reported_there_alone(write, plain):
 
 def test_an_override_below_a_list_where_a_mapping_belongs_is_refused(write, plain):
     text = plain.replace("image: {size: 64}", "image: [64]")
-    with pytest.raises(SpecErrors, match=r"dataset.image: holds .* nothing lies below it at 'size'"):
+    with pytest.raises(SpecErrors, match=r"dataset.image: holds .* nothing is below it at 'size'"):
         load_spec(write(text), ["dataset.image.size=48"])
 
 

@@ -68,7 +68,7 @@ def test_400_megapixels_are_opened_while_the_window_goes_on(shared_viewer, huge)
     (viewer.folder / huge.name).symlink_to(huge)
     worker = psutil.Process(viewer.ask("app.worker.pid"))
     before, process = worker.memory_info().rss, Path(f"/proc/{worker.pid}")
-    (process / "clear_refs").write_text("5")  # the peak begins anew
+    (process / "clear_refs").write_text("5")  # the peak starts again
     open_path(viewer, huge.name)
     frames, slowest = 0, 0.0
     began = time.monotonic()

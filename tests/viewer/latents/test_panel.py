@@ -142,7 +142,7 @@ def through_learned_latents(viewer, learned):
     viewer.wait(f"{OWN}.plane.view.zoom == 1")
     assert place(viewer) == pytest.approx(put)
 
-    # Another checkpoint: the space is read anew, the point stays.
+    # Another checkpoint: the space is read again, the point stays.
     viewer.click("latents checkpoint", 0.04)
     viewer.wait(f"{OWN}.space.checkpoint != {model_step!r} and {DONE}")
     assert place(viewer) == pytest.approx(put)

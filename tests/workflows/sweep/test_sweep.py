@@ -13,7 +13,7 @@ from tests.workflows.sweep.sweeping import RATE, end, folder_of, run_sweep, sess
 
 
 def fourth_run(spec):
-    """The run of the fourth trial, once its training is at work."""
+    """The run of the fourth trial, once its training is running."""
     runs = list_runs(spec.parent / "runs")
     return runs[0] if len(runs) == 4 and runs[0].state().epoch else None
 

@@ -1,4 +1,4 @@
-"""Trainings that are stopped from outside: by signals, a closed terminal, and whoever deletes their folder."""
+"""Trainings that are stopped from outside: by signals, a closed terminal, and a deleted folder."""
 
 import os
 import pty
