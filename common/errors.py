@@ -1,7 +1,6 @@
 """The errors whose message is written for the user: commands print it as it is."""
 
 import sys
-import traceback
 
 from common.formatting import printable
 
@@ -27,5 +26,7 @@ class WorkFailed(Exception):
 
 def print_traceback(error: BaseException) -> None:
     """Prints an error's traceback to standard error, with control characters from file names escaped."""
+    import traceback  # here, for most commands start without it
+
     lines = "".join(traceback.format_exception(error)).splitlines()
     print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -174,6 +173,8 @@ def captured(*descriptors: int) -> Iterator[list[str]]:
 
     The descriptors themselves are redirected, because libraries in C++ do not write to `sys.stderr`.
     """
+    import tempfile  # here, for most commands start without it
+
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {number: os.dup(number) for number in descriptors}
