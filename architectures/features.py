@@ -9,8 +9,12 @@ import numpy as np
 from keras import ops
 
 from architectures.backbones.graph import derived_seed
+from architectures.weights.preprocessing import preprocessing_of
 from common.program import typed
 from common.registry import BACKBONES
+
+# Grey from colour, ITU-R BT.601, as images of datasets are converted.
+_LUMA = (0.299, 0.587, 0.114)
 
 
 class Taps(keras.Model):
@@ -29,7 +33,9 @@ class FeatureExtractor:
         weights: `pretrained` or `imagenet`, `none`, a weights package or a file.
         taps: Names of the taps, in order (a mapping's keys count).
         image_shape: Height, width and channels (1 or 3) of the images.
-        input_size: Side, or (height, width), that images are resized to before the network. None: as they come.
+        preprocessing: What the weights expect of an image, as a spec says it. None: the network's own.
+        input_size: Side, or (height, width), that images are resized to before the network. None: as they come, or the
+            only size that the network takes.
         size: Side, or (height, width), that taps are resized to. None: the largest tap's.
         interpolation: How taps are resized. Shrinking does not blur first, except by `area`.
         project: Channels of a trainable 1×1 convolution on each tap, before resizing, with which it commutes.
@@ -51,6 +57,7 @@ class FeatureExtractor:
         *,
         arguments: Mapping[str, Any] | None = None,
         weights: str = "pretrained",
+        preprocessing: str | Mapping[str, Any] | None = None,
         input_size: int | tuple[int, int] | None = None,
         size: int | tuple[int, int] | None = None,
         interpolation: Literal["bilinear", "nearest", "bicubic", "area"] = "bilinear",
@@ -64,7 +71,8 @@ class FeatureExtractor:
             raise ValueError(f"no taps are given; name at least one, `{typed('taps', backbone)}` lists all")
         self.image_shape = tuple(image_shape)
         self.weights = weights
-        self.input_size = _pair(input_size)
+        self.preprocessing = preprocessing_of(preprocessing)
+        self.input_size = _pair(input_size) or self.backbone.input_size
         self.size = _pair(size)
         self.interpolation = interpolation
         self.project = project
@@ -75,11 +83,15 @@ class FeatureExtractor:
     def _cut_network(self) -> keras.Model:
         image = keras.Input(self.image_shape, dtype="float32", name="image")
         network_input = image
-        if self.image_shape[-1] == 1:
+        if self.image_shape[-1] == 1 and self.backbone.channels == 3:
             network_input = ops.repeat(network_input, 3, axis=-1)
+        elif self.image_shape[-1] == 3 and self.backbone.channels == 1:
+            network_input = ops.sum(network_input * np.float32(_LUMA), axis=-1, keepdims=True)
         if self.input_size:
             network_input = resize_antialiased(network_input, self.input_size)
-        network = self.backbone.features(tuple(network_input.shape[1:]), self.taps, self.weights, self.seed)
+        network = self.backbone.features(
+            tuple(network_input.shape[1:]), self.taps, self.weights, self.seed, self.preprocessing
+        )
         model = Taps(image, keras.tree.flatten(network(network_input, training=False)), name=self.name)
         model.trainable = False
         return model

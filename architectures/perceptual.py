@@ -23,6 +23,7 @@ class PerceptualDistance:
         backbone: Registry name of the network, alone or as `{name: {arguments}}`.
         taps: The taps, or tap → weight in the sum.
         weights: `pretrained` or `imagenet`, `none`, a weights package or a file.
+        preprocessing: What the weights expect of an image, as a spec says it. None: the network's own.
         input_size: Side, or (height, width), that images are resized to before the network.
         distance: `l1` for absolute, `l2` for squared differences.
         unit_channels: Bring the channels of every position to unit length first.
@@ -37,6 +38,7 @@ class PerceptualDistance:
         backbone: str | Mapping[str, Mapping[str, Any]],
         taps: Iterable[str] | Mapping[str, float],
         weights: str,
+        preprocessing: str | Mapping[str, Any] | None,
         input_size: int | tuple[int, int] | None,
         distance: Distance,
         unit_channels: bool,
@@ -47,6 +49,7 @@ class PerceptualDistance:
         if not self.taps or min(self.taps.values()) < 0:
             raise ValueError(f"taps: expected at least one tap, and no weight below 0, got {self.taps}")
         self.weights = weights
+        self.preprocessing = preprocessing
         self.input_size = input_size
         self.distance = distance
         self.unit_channels = unit_channels
@@ -65,6 +68,7 @@ class PerceptualDistance:
                     backbone=self.backbone,
                     arguments=self.arguments,
                     weights=self.weights,
+                    preprocessing=self.preprocessing,
                     taps=self.taps,
                     input_size=self.input_size,
                     image_shape=image_shape,

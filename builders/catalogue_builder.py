@@ -12,7 +12,7 @@ import keras
 
 from builders.spec.annotations import shape_of
 from builders.spec.docstrings import argument_docs, first_sentence
-from builders.spec.entries import argument, base_layer_arguments, own_definitions, tap_code
+from builders.spec.entries import argument, base_layer_arguments, own_definitions, read_entry, tap_code
 from builders.spec.keras_types import NOT_IN_SPECS, stated_type
 from builders.spec.shapes import Anything, Flag, Nothing, Number, Shape, Text, either
 from common.definitions import Definition
@@ -45,7 +45,7 @@ def build_catalogue() -> dict[str, dict[str, Any]]:
         "initializer": _keras_objects(keras.initializers, keras.initializers.Initializer),
         "regularizer": _keras_objects(keras.regularizers, keras.regularizers.Regularizer),
         "constraint": _keras_objects(keras.constraints, keras.constraints.Constraint),
-        "taps": {item.name: _taps(item) for item in own_definitions() if item.kind == "backbone"},
+        "taps": {item.name: _taps(item) for item in own_definitions() if item.kind == "backbone" and _known(item)},
     }
     return {kind: dict(sorted(entries.items())) for kind, entries in sorted(catalogue.items())}
 
@@ -53,6 +53,11 @@ def build_catalogue() -> dict[str, dict[str, Any]]:
 def catalogue_text(catalogue: Mapping[str, Any]) -> str:
     """The catalogue as its file holds it: each argument of each entry on a line."""
     return open_layout(catalogue, levels=4) + "\n"
+
+
+def _known(definition: Definition) -> bool:
+    """Whether a backbone is one network, not one that the user's file describes."""
+    return not any(argument.get("required") for argument in read_entry(definition)["arguments"].values())
 
 
 def _taps(definition: Definition) -> dict[str, Any]:

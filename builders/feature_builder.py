@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from architectures.features import FeatureExtractor
 from builders.spec import Features
+from builders.spec.annotations import to_plain
 from common.errors import RequestError
 
 
@@ -30,6 +31,7 @@ def build_features(
             backbone=features.backbone.name,
             arguments=features.backbone.arguments,
             weights=features.weights if weights else "none",
+            preprocessing=to_plain(features.preprocessing),
             taps=features.taps,
             input_size=features.input_size,
             size=fuse.size if fuse else None,

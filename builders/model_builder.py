@@ -38,6 +38,9 @@ class ModelBuilder:
         steps_per_epoch: Turns durations in epochs into steps. Not needed with splits.
         weights: False builds the same network with random frozen weights and loads nothing, for `show`.
         train_count: Images of the training split: learned latents need a row for each. Not needed with splits.
+
+    Attributes:
+        remarks: Sentences on the built model that a user should read before training.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ModelBuilder:
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
         self.train_count = train_count
+        self.remarks: list[str] = []
         self.layers = LayerBuilder(spec.training.optimizer.name)
 
     def build(self, splits: Splits | None = None, calibrated: bool = True) -> Reconstructor:
@@ -77,7 +81,7 @@ class ModelBuilder:
             )
         self.model = self._build()
         if splits is not None and calibrated:
-            calibrate(self.model, split, self.spec)
+            self.remarks = calibrate(self.model, split, self.spec)
         return self.model
 
     def _build(self) -> Reconstructor:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 
-from architectures.backbones.base import Backbone
+from architectures.backbones.base import FunctionalBackbone
 from architectures.weights.files import RemoteFile
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -23,7 +23,7 @@ def published_pair(folder: str, stem: str, whole: str, without_head: str) -> tup
     return RemoteFile(f"{name}.h5", whole), RemoteFile(f"{name}_notop.h5", without_head)
 
 
-class Application(Backbone):
+class Application(FunctionalBackbone):
     """A network of keras.applications with its head; the size of its dense layers depends on that of the image.
 
     Attributes:

@@ -37,19 +37,102 @@ class Tap:
 
 
 class Backbone(ABC):
-    """A pretrained network. An entry of BACKBONES is a subclass; its first docstring line describes it.
+    """A frozen network. An entry of BACKBONES is a subclass; its first docstring line describes it.
 
     Attributes:
         name: Its registry name.
         minimum_size: Smallest height and width of an image, in pixels.
+        channels: Channels of the images that it takes, 1 or 3.
+        input_size: (height, width) of the only images that it takes; None where sizes may differ.
+        differentiable: Whether its taps have gradients, which a loss or a discriminator needs.
+    """
+
+    name: str
+    minimum_size: int = 32
+    channels: int = 3
+    input_size: tuple[int, int] | None = None
+    differentiable: bool = True
+
+    @abstractmethod
+    def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:
+        """All taps for images of one shape, from the first to the last; needs no weights.
+
+        Args:
+            image_shape: Height, width and channels of the image the network receives.
+
+        Raises:
+            ValueError: The image is too small for the network, or has another size or other channels.
+        """
+
+    @abstractmethod
+    def features(
+        self,
+        image_shape: tuple[int, int, int],
+        taps: Sequence[str],
+        weights: str = "pretrained",
+        seed: int = 0,
+        preprocessing: Preprocessing | None = None,
+    ) -> keras.Model:
+        """The network cut at some taps, frozen, with its preprocessing inside. No layer beyond the taps exists in it.
+
+        Args:
+            image_shape: Height, width and channels.
+            taps: Names of taps; their order is that of the outputs.
+            weights: `pretrained`, `imagenet`, `none`, a weights package or a file.
+            seed: Decides the values of `none`.
+            preprocessing: What the weights expect of an image. Unset: the network's own.
+
+        Returns:
+            A model from float32 [batch, height, width, channels] in [0, 1] to a list of activations.
+
+        Raises:
+            ValueError: A tap or the weights do not exist or do not fit, or the image has another size than the network
+                takes.
+        """
+
+    def unknown_tap(self, tap: str, known: Collection[str]) -> ValueError:
+        """The error for a tap that is not among `known`."""
+        near = nearest(tap, known, count=3) or list(known)[-3:]
+        listed = ", ".join(printable(name) for name in near)
+        return ValueError(
+            f"unknown tap '{printable(tap)}' of {self.name}; nearest: {listed}; "
+            f"`{typed('taps', self.listed_by)}` lists all"
+        )
+
+    @property
+    def listed_by(self) -> str:
+        """What `taps` is given to list this network's taps."""
+        return self.name
+
+    def require_size(self, image_shape: tuple[int, int, int]) -> None:
+        """Raises ValueError where images are too small, or have other channels or another size than the network's."""
+        height, width, channels = image_shape
+        if channels != self.channels:
+            plural = "" if self.channels == 1 else "s"
+            raise ValueError(f"{self.name} takes images of {self.channels} channel{plural}, got {channels}")
+        if self.input_size is not None and (height, width) != tuple(self.input_size):
+            only = "×".join(map(str, self.input_size))
+            raise ValueError(
+                f"{self.name} takes images of {only} pixels alone, got {height}×{width}; remove encoder.input_size, "
+                "and they are resized for it"
+            )
+        if min(height, width) < self.minimum_size:
+            raise ValueError(
+                f"{self.name} needs images of at least {self.minimum_size}×{self.minimum_size} pixels, "
+                f"got {height}×{width}; enlarge dataset.image.size, or set encoder.input_size"
+            )
+
+
+class FunctionalBackbone(Backbone):
+    """A network that is a functional Keras model.
+
+    Attributes:
         preprocessing: What its published weights expect of an image.
         published: The file of published weights, whole.
         published_without_head: The file without the layers after the last map, where it was published apart.
         head: Names of the layers that are only in the whole file.
     """
 
-    name: str
-    minimum_size: int = 32
     preprocessing: Preprocessing
     published: RemoteFile
     published_without_head: RemoteFile | None = None
@@ -77,14 +160,7 @@ class Backbone(ABC):
         return read_hdf5(path, network, wanted)
 
     def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:
-        """All taps for images of one shape, from the first to the last; needs no weights.
-
-        Args:
-            image_shape: Height, width and channels of the image the network receives.
-
-        Raises:
-            ValueError: The image is too small for the network.
-        """
+        """See Backbone."""
         network = self._symbolic(image_shape)
         names = self.tap_names(network)
         strides = map_strides(network)
@@ -99,39 +175,27 @@ class Backbone(ABC):
         ]
 
     def features(
-        self, image_shape: tuple[int, int, int], taps: Sequence[str], weights: str = "pretrained", seed: int = 0
+        self,
+        image_shape: tuple[int, int, int],
+        taps: Sequence[str],
+        weights: str = "pretrained",
+        seed: int = 0,
+        preprocessing: Preprocessing | None = None,
     ) -> keras.Model:
-        """The network cut at some taps, frozen, with its preprocessing inside. No layer beyond the taps exists in it.
-
-        Args:
-            image_shape: Height, width and 3.
-            taps: Names of taps; their order is that of the outputs.
-            weights: `pretrained`, `imagenet`, `none`, a weights package or a file.
-            seed: Decides the values of `none`.
-
-        Returns:
-            A model from float32 [batch, height, width, 3] in [0, 1] to a list of activations.
-
-        Raises:
-            ValueError: A tap or the weights do not exist or do not fit, or the image is too small.
-        """
+        """See Backbone."""
         network = self._symbolic(image_shape)
         names = self.tap_names(network)
         outputs = {names[operation.name]: operation.output for operation in self.tappable(network)}
         for tap in taps:
             if tap not in outputs:
-                near = nearest(tap, outputs, count=3) or list(outputs)[-3:]
-                raise ValueError(
-                    f"unknown tap '{tap}' of {self.name}; nearest: {', '.join(near)}; "
-                    f"`{typed('taps', self.name)}` lists all"
-                )
+                raise self.unknown_tap(tap, outputs)
         tensors = [outputs[tap] for tap in taps]
         wanted = [layer.name for layer in keras.Model(network.input, tensors).layers if layer.weights]
         # A process reads the file and a thread waits for it while this one builds.
         with ThreadPoolExecutor(1) as reading:
             read = reading.submit(self._weights, weights, network, wanted)
             trunk = cut(network, tensors, names, seed)
-        preprocessing, arrays = read.result()
+        own, arrays = read.result()
         for original, values in arrays.items():
             layer = trunk.get_layer(names[original])
             for variable, value in zip(variables_of(layer), values):
@@ -140,20 +204,13 @@ class Backbone(ABC):
                 # It computes with values derived from its variables.
                 layer.finalize_state()
         image = keras.Input(image_shape, dtype="float32", name="image")
-        outputs = trunk(preprocessing(image), training=False)
+        outputs = trunk((preprocessing or own)(image), training=False)
         model = keras.Model(image, keras.tree.flatten(outputs), name=self.name)
         model.trainable = False
         return model
 
     def _symbolic(self, image_shape: tuple[int, int, int]) -> keras.Model:
-        height, width, channels = image_shape
-        if channels != 3:
-            raise ValueError(f"{self.name} takes images of 3 channels, got {channels}")
-        if min(height, width) < self.minimum_size:
-            raise ValueError(
-                f"{self.name} needs images of at least {self.minimum_size}×{self.minimum_size} pixels, "
-                f"got {height}×{width}; enlarge dataset.image.size, or set encoder.input_size"
-            )
+        self.require_size(image_shape)
         with without_values():
             return self.network(image_shape)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from architectures.backbones.base import Backbone
+from architectures.backbones.base import FunctionalBackbone
 from architectures.weights.preprocessing import TORCH
 from architectures.weights.torch_state import read_torch
 from common.formatting import printable
@@ -16,7 +16,7 @@ from common.formatting import printable
 _INNER = ".inner"
 
 
-class Torchvision(Backbone):
+class Torchvision(FunctionalBackbone):
     """A network whose layers have torchvision's module names, with weights from `.pth` or `.safetensors` files."""
 
     preprocessing = TORCH

@@ -25,6 +25,8 @@ class Perceptual(keras.losses.Loss):
         backbone: The network.
         taps: The layers that are compared: a list, or a weight for each.
         weights: `pretrained` or `imagenet`, `none`, a file, or a weights package such as `hed_bsds500`.
+        preprocessing: What the weights expect of an image, as `encoder.preprocessing` takes it. Unset: the network's
+            own.
         input_size: Images are resized to this before the network. Unset: as they are.
         distance: l1: absolute differences. l2: squared differences.
         unit_channels: Divide each position's channels by their length first. false: compare activations as they are,
@@ -43,6 +45,7 @@ class Perceptual(keras.losses.Loss):
         backbone: str | Mapping[str, Mapping[str, Any]],
         taps: Iterable[str] | Mapping[str, float],
         weights: str = "pretrained",
+        preprocessing: str | Mapping[str, Any] | None = None,
         input_size: int | tuple[int, int] | None = None,
         distance: Distance = "l2",
         unit_channels: bool = True,
@@ -50,7 +53,7 @@ class Perceptual(keras.losses.Loss):
     ):
         super().__init__(**kwargs)
         self.measure = PerceptualDistance(
-            self.name, backbone, taps, weights, input_size, distance=distance, unit_channels=unit_channels
+            self.name, backbone, taps, weights, preprocessing, input_size, distance, unit_channels
         )
 
     @property
@@ -68,6 +71,7 @@ class Perceptual(keras.losses.Loss):
             "backbone": {measure.backbone: dict(measure.arguments)},
             "taps": dict(measure.taps),
             "weights": measure.weights,
+            "preprocessing": measure.preprocessing,
             "input_size": measure.input_size,
             "distance": measure.distance,
             "unit_channels": measure.unit_channels,

@@ -21,6 +21,8 @@ class Perceptual(Metric):
         backbone: The network.
         taps: The layers that are compared: a list, or a weight for each.
         weights: `pretrained` or `imagenet`, `none`, a file, or a weights package such as `hed_bsds500`.
+        preprocessing: What the weights expect of an image, as `encoder.preprocessing` takes it. Unset: the network's
+            own.
         input_size: Images are resized to this before the network. Unset: as they are.
         distance: l1: absolute differences. l2: squared differences.
         unit_channels: Divide each position's channels by their length first.
@@ -36,12 +38,13 @@ class Perceptual(Metric):
         backbone: str | Mapping[str, Mapping[str, Any]],
         taps: Iterable[str] | Mapping[str, float],
         weights: str = "pretrained",
+        preprocessing: str | Mapping[str, Any] | None = None,
         input_size: int | tuple[int, int] | None = None,
         distance: Distance = "l2",
         unit_channels: bool = True,
     ):
         self.measure = PerceptualDistance(
-            "metrics.perceptual", backbone, taps, weights, input_size, distance=distance, unit_channels=unit_channels
+            "metrics.perceptual", backbone, taps, weights, preprocessing, input_size, distance, unit_channels
         )
 
     @property

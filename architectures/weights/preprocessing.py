@@ -1,7 +1,9 @@
 """The preprocessing that weights expect, applied inside the encoder and exported with it, and packages of weights."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ class Preprocessing:
         """Applies the map in float32, also where later layers compute in half precision.
 
         Args:
-            image: Float32 Keras tensor [batch, height, width, 3] in [0, 1], RGB.
+            image: Float32 Keras tensor [batch, height, width, 1 or 3] in [0, 1], RGB.
 
         Returns:
             Float32 Keras tensor of the same shape.
@@ -35,6 +37,8 @@ class Preprocessing:
 
         if self.bgr:
             image = keras.ops.flip(image, axis=-1)
+        if not isinstance(self.scale, tuple) and (self.scale, self.offset) == (1.0, 0.0):
+            return image
         return keras.layers.Rescaling(self.scale, self.offset, dtype="float32", name="preprocessing")(image)
 
 
@@ -43,6 +47,20 @@ CAFFE = Preprocessing(255.0, (-103.939, -116.779, -123.68), bgr=True)
 TORCH = Preprocessing((1 / 0.229, 1 / 0.224, 1 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225))
 SIGNED = Preprocessing(2.0, -1.0)
 BYTES = Preprocessing(255.0)
+
+_WORDS = {"caffe": CAFFE, "torch": TORCH, "tf": SIGNED, "none": Preprocessing()}
+
+
+def preprocessing_of(value: str | Mapping[str, Any] | None) -> Preprocessing | None:
+    """What a spec's `preprocessing` describes: one of the usual names, or `scale`, `offset` and `channels`."""
+    if value is None or isinstance(value, str):
+        return None if value is None else _WORDS[value]
+    scale, offset = value.get("scale", 1.0), value.get("offset", 0.0)
+    return Preprocessing(_each(scale), _each(offset), value.get("channels", "rgb") == "bgr")
+
+
+def _each(value: Any) -> float | tuple[float, float, float]:
+    return float(value) if isinstance(value, int | float) else tuple(float(item) for item in value)
 
 
 class WeightsPackage(ABC):

@@ -37,7 +37,7 @@ from common.registry import Range
 
 # Not in the annotations: the field that a short form is short for, and the keys that exclude each other.
 SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight"}
-_FEATURES = ("weights", "taps", "input_size", "fuse")
+_FEATURES = ("weights", "preprocessing", "taps", "input_size", "fuse")
 OPTIONS = {
     spec_types.Encoder: (Option("backbone", _FEATURES), Option("layers", ("defaults",)), Option("latents")),
     spec_types.Decoder: (Option("layers", ("defaults",)), Option("architecture")),

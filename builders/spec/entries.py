@@ -18,7 +18,7 @@ from common.formatting import printable
 from common.registry import REGISTRIES
 from common.source_code import ROOT, KerasLayer, SourceError, SourceFile, UnreadableError, opened, read_source, text_of
 
-_FEATURES = ("backbone", "weights", "taps", "input_size")
+_FEATURES = ("backbone", "weights", "preprocessing", "taps", "input_size")
 _REQUIRED: Any = object()
 # Types without the types of their items → what may be written instead.
 _BARE = (
@@ -42,7 +42,7 @@ _FLAG = (lambda value: isinstance(value, bool), "True or False")
 _OPTIONAL_WORDS = (_words, "a tuple of words, or nothing")
 # Kind → class attributes that checks need: whether a value suits, and what suits.
 _FACTS: Mapping[str, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "backbone": {"minimum_size": (_count, "a whole number above 0")},
+    "backbone": {"minimum_size": (_count, "a whole number above 0"), "differentiable": _FLAG},
     "weights": {"backbone": (lambda value: isinstance(value, str), "the name of a backbone")},
     "discriminator": {"reads": (lambda value: value in ("image", "taps"), "'image' or 'taps'")},
     "metric": {

@@ -140,6 +140,19 @@ class Fuse:
 
 
 @dataclass(frozen=True)
+class Preprocessing:
+    """What a network expects of an image: `scale` times its values from 0 to 1, plus `offset`."""
+
+    scale: Annotated[float | tuple[float, float, float], Doc("Factor of values in [0, 1]; 255 for bytes.")] = 1.0
+    offset: Annotated[
+        float | tuple[float, float, float], Doc("Added after scaling: one number, or one for each channel.")
+    ] = 0.0
+    channels: Annotated[
+        Literal["rgb", "bgr"], Doc("The order of colours that the network, `scale` and `offset` have.")
+    ] = "rgb"
+
+
+@dataclass(frozen=True)
 class Features:
     """A network and its taps: one record wherever a spec needs activations."""
 
@@ -148,6 +161,14 @@ class Features:
         str,
         Doc("`pretrained` or `imagenet` (the network's published weights), `none`, a file, or a weights package."),
     ] = "pretrained"
+    preprocessing: Annotated[
+        Literal["torch", "caffe", "tf", "none"] | Preprocessing | None,
+        Doc(
+            "What the weights expect of an image: torch (ImageNet's mean and deviation), caffe (BGR in 0 to 255, less "
+            "the mean), tf (-1 to 1), none (0 to 1), or numbers. Unset: what the network's published weights expect; "
+            "of a network of your own none."
+        ),
+    ] = None
     taps: Annotated[Mapping[str, float], Doc("The layers to read, by name; in a loss also with a weight each.")] = (
         field(default_factory=dict)
     )  # a list in an encoder; every weight is then 1

@@ -27,6 +27,7 @@ from architectures.reconstructors.terms import to_unit_range
 from builders.dataset_builder import Splits
 from builders.image_store import free_memory
 from builders.spec import Spec
+from builders.spec.annotations import to_plain
 from common.errors import RequestError
 from common.files import atomic_file, remove_unfinished
 from workflows.console import Counting
@@ -207,6 +208,7 @@ class _CacheWriter:
             "backbone": [encoder.backbone.name, dict(encoder.backbone.arguments)],
             "taps": list(encoder.taps),
             "input_size": encoder.input_size,
+            "preprocessing": to_plain(encoder.preprocessing),
             "weights": weights_hash(self.model.taps_model.variables),
             "dtype": self.dtype.name,
         }

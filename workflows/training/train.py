@@ -67,7 +67,10 @@ def train(
         loaded = load_spec(target, [*overrides, "expected=null"])
     trainer = Trainer(loaded, verbose)
     if dry_run:
-        print_data(trainer.splits.data, loaded.spec, new_console(quiet=verbose == 0))
+        console = new_console(quiet=verbose == 0)
+        print_data(trainer.splits.data, loaded.spec, console)
+        for line in trainer.model_remarks:
+            console.print(line)
         trainer.rehearse()
         return None
     run = Run.create(runs_dir, loaded.spec.name, loaded)

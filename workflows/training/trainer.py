@@ -93,6 +93,7 @@ class Trainer:
             raise SpecErrors(problems)
         builder = ModelBuilder(self.spec)
         self.model = builder.build(self.splits, calibrated=not resumes)
+        self.model_remarks = builder.remarks
         builder.try_out(None if resumes else spread_images(self.train_split, _TRIED_IMAGES))
         self.monitor = Monitor(self.spec, self.model, has_validation="validation" in self.splits)
         self.initial_weights = _weights_file(training.initial_weights) if training.initial_weights else None
@@ -257,7 +258,7 @@ class Trainer:
         height, width, channels = splits.image_shape
         trained = sum(math.prod(variable.shape) for variable in self.model.trained_variables)
         progress.say(f"run {self.run.path}" + (f", continuing after step {self.step}" if self.step else ""))
-        for line in (*lines, *splits.remarks):
+        for line in (*lines, *splits.remarks, *self.model_remarks):
             progress.say(line)
         if splits.bad_images:
             names = ", ".join(splits.bad_images[:3])

@@ -16,7 +16,7 @@ _WORDS_FOR_WEIGHTS = ("pretrained", "imagenet", "none")
 _NO_WEIGHTS = (".py", ".pkl", ".pickle", ".joblib", ".keras", ".yaml", ".yml", ".json", ".csv", ".png", ".jpg")
 _LATENTS: Path = ("encoder", "latents")
 _REGULARIZERS = ("l2",)
-_OF_A_BACKBONE = ("weights", "taps", "fuse")
+_OF_A_BACKBONE = ("weights", "preprocessing", "taps", "fuse")
 
 
 def network_checks(view: View) -> Iterator[Problem]:
