@@ -14,7 +14,7 @@ from common.program import typed
 from common.registry import BACKBONES
 
 # Grey from colour, ITU-R BT.601, as images of datasets are converted.
-_LUMA = (0.299, 0.587, 0.114)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Taps(keras.Model):
@@ -86,7 +86,7 @@ class FeatureExtractor:
         if self.image_shape[-1] == 1 and self.backbone.channels == 3:
             network_input = ops.repeat(network_input, 3, axis=-1)
         elif self.image_shape[-1] == 3 and self.backbone.channels == 1:
-            network_input = ops.sum(network_input * np.float32(_LUMA), axis=-1, keepdims=True)
+            network_input = ops.sum(network_input * _LUMA, axis=-1, keepdims=True)
         if self.input_size:
             network_input = resize_antialiased(network_input, self.input_size)
         network = self.backbone.features(

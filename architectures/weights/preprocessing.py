@@ -60,7 +60,10 @@ def preprocessing_of(value: str | Mapping[str, Any] | None) -> Preprocessing | N
 
 
 def _each(value: Any) -> float | tuple[float, float, float]:
-    return float(value) if isinstance(value, int | float) else tuple(float(item) for item in value)
+    if isinstance(value, int | float):
+        return float(value)
+    first, second, third = value
+    return float(first), float(second), float(third)
 
 
 class WeightsPackage(ABC):
