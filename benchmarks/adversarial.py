@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builders.calibration import spread_images
+from builders.calibration import spread_samples
 from builders.images import to_float
 from common.registry import METRICS
 from run_directory.run import Run
@@ -49,7 +49,7 @@ def measure(run: Run) -> dict[str, float]:
 def examples(run: Run, count: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """Some test images and their reconstructions, float32 [count, height, width, channels]."""
     restored = restore(run, "last")
-    originals = spread_images(restored.splits(only=["test"])["test"], count)
+    originals = spread_samples(restored.splits(only=["test"])["test"], count)["image"]
     return originals, restored.model.reconstruct(originals)["image"]
 
 

@@ -1,4 +1,4 @@
-"""What is measured on training images before the first step: the scales of taps, and where latents start."""
+"""What is measured on training images before the first step: scales of taps and embeddings, and where latents start."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.embedding_decoder import EmbeddingDecoder
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import Split, Splits
 from builders.images import shrunk, to_float
@@ -35,13 +36,16 @@ def training_split(splits: Splits) -> Split:
 
 
 def calibrate(model: Reconstructor, split: Split, spec: Spec) -> list[str]:
-    """Measures tap scales and first latents on the training images, where the model has any.
+    """Measures scales of taps or embeddings and first latents on the training images, where the model has any.
 
     Returns:
         Sentences on taps that carry little of the images, which a user should read before training.
     """
-    images = tf.convert_to_tensor(spread_images(split, _IMAGES))
+    samples = spread_samples(split, _IMAGES)
+    images = tf.convert_to_tensor(samples["image"])
     model.calibrate(images)
+    if isinstance(model, EmbeddingDecoder):
+        model.measure_scale(samples["embedding"])
     if isinstance(model, LatentDecoder) and spec.encoder.latents is not None:
         model.begin(split.indices, split.labels, initial_latents(split, spec.encoder.latents, spec.seed))
     if not isinstance(model, BackboneInverter):
@@ -75,10 +79,9 @@ def _remark(name: str, tap: np.ndarray, spec: Spec) -> str | None:
     )
 
 
-def spread_images(split: Split, count: int) -> np.ndarray:
-    """`count` images spread evenly over a split, always the same: float32 [count, height, width, channels]."""
-    positions = np.linspace(0, split.count - 1, min(count, split.count)).astype(int)
-    return np.stack([to_float(split.image(int(position))) for position in positions])
+def spread_samples(split: Split, count: int) -> dict[str, np.ndarray]:
+    """`count` images spread evenly over a split, always the same, as `Split.sample` returns them."""
+    return split.sample(np.linspace(0, split.count - 1, min(count, split.count)).astype(int))
 
 
 def initial_latents(split: Split, latents: Latents, seed: int) -> np.ndarray:

@@ -1,12 +1,14 @@
 """DatasetBuilder: spec → splits, each of which yields the images of a split as tf.data batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from builders.embeddings import Pairing
 from builders.image_data import ImageData, Part, Progress, open_data, shape_of
 from builders.image_store import MEMORY_SHARE, free_memory, thread_count
+from builders.images import to_float
 from builders.order import balanced_order, epoch_order, image_seeds
 from builders.sources import Source, open_source
 from builders.spec.types import Dataset, Spec
@@ -28,7 +30,9 @@ class Split:
             tf.data raises an exception of its own instead.
     """
 
-    def __init__(self, name: str, source: Source, part: Part, dataset: Dataset, seed: int):
+    def __init__(
+        self, name: str, source: Source, part: Part, dataset: Dataset, seed: int, embeddings: Pairing | None = None
+    ):
         self.name = name
         self.indices = part.indices
         self.labels = source.labels()[self.indices]
@@ -39,6 +43,7 @@ class Split:
         self._source = source
         self._part = part
         self._store = part.store
+        self._embeddings = embeddings
         self._seed = seed
         training = name == "train"
         self._shuffle = dataset.shuffle and training
@@ -60,7 +65,7 @@ class Split:
 
         Returns:
             Batches `{"image": uint8 [b, H, W, C] (float32 in [0, 1] where augmented), "index": int64 [b], "label":
-            int64 [b]}`.
+            int64 [b]}`, with stored embeddings also `"embedding": float32 [b, …]`.
         """
         order = self.order(epoch)[start_step * self.batch_size :]
         return self._batches(order, image_seeds(self._seed, epoch, self.indices[order]), bool(self._augmentations))
@@ -89,6 +94,21 @@ class Split:
         """uint8 [n, H, W, C]: images by their positions in the split."""
         return self._part.pixels(positions)
 
+    def embeddings(self, positions: np.ndarray) -> np.ndarray:
+        """float32 [n, …]: stored embeddings of images by their positions; only where the spec has them."""
+        if self._embeddings is None:
+            raise ValueError(f"the {self.name} images have no stored embeddings")
+        return self._embeddings.rows(self.indices[positions])
+
+    def sample(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """Images by their positions, as `Reconstructor.reconstruct_batch` takes them.
+
+        Returns:
+            `image`: float32 [n, H, W, C] in [0, 1]; and `embedding`: float32 [n, …], where the spec stores them.
+        """
+        images = {"image": to_float(self.images(positions))}
+        return images if self._embeddings is None else {**images, "embedding": self.embeddings(positions)}
+
     def name_of(self, position: int) -> str:
         """The source's name of the image at a position, such as its file name."""
         return self._source.name_of(int(self.indices[position]))
@@ -102,21 +122,29 @@ class Split:
         return data.map(lambda batch, seeds: batch).prefetch(2)
 
     def _load_batch(self, positions: tf.Tensor, seeds: tf.Tensor):
-        images = tf.numpy_function(self._read, [positions], tf.uint8, stateful=False)
+        images = tf.numpy_function(self._kept_failure(self.images), [positions], tf.uint8, stateful=False)
         images = tf.ensure_shape(images, (None, *self._store.shape))
         batch = {
             "image": images,
             "index": tf.gather(tf.constant(self.indices), positions),
             "label": tf.gather(tf.constant(self.labels), positions),
         }
+        if self._embeddings is not None:
+            rows = tf.numpy_function(self._kept_failure(self.embeddings), [positions], tf.float32, stateful=False)
+            batch["embedding"] = tf.ensure_shape(rows, (None, *self._embeddings.shape))
         return batch, seeds
 
-    def _read(self, positions: np.ndarray) -> np.ndarray:
-        try:
-            return self.images(positions)
-        except RequestError as error:
-            self.failure = error
-            raise
+    def _kept_failure(self, read: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+        """A function that reads images or embeddings and leaves its error in `failure`."""
+
+        def kept(positions: np.ndarray) -> np.ndarray:
+            try:
+                return read(positions)
+            except RequestError as error:
+                self.failure = error
+                raise
+
+        return kept
 
     def _augment_batch(self, batch: dict[str, tf.Tensor], seeds: tf.Tensor):
         def one(image_and_seed):
@@ -141,7 +169,8 @@ class Splits(Mapping[str, Split]):
         data: As given.
         image_shape: (height, width, channels) of every image.
         fingerprint: sha256 hex of the source's images, the image settings and the division into splits.
-        bad_images: Names of unreadable images that were left out.
+        embedding_shape: Shape of a stored embedding; empty where the spec stores none.
+        bad_images: Names of images that were left out, unreadable or without an embedding.
         class_names: Names of the classes that labels number; empty without labels.
         drawn_classes: Names of the classes that take part, where the spec chooses classes; else empty.
         remarks: Sentences about the data that a user should read before training: on images that were left out or are
@@ -150,15 +179,21 @@ class Splits(Mapping[str, Split]):
 
     def __init__(self, data: ImageData, spec: Spec):
         self._splits = {
-            name: Split(name, data.source, part, spec.dataset, spec.seed) for name, part in data.parts.items()
+            name: Split(name, data.source, part, spec.dataset, spec.seed, data.embeddings)
+            for name, part in data.parts.items()
         }
         self.data = data
         self.image_shape = data.shape
         self.fingerprint = data.fingerprint
+        self.embedding_shape = () if data.embeddings is None else data.embeddings.shape
         self.bad_images = data.bad_images
         self.class_names = data.source.class_names
         self.drawn_classes = data.drawn_classes
         self.remarks = data.remarks
+
+    def embedding_hash(self) -> str:
+        """sha256 of the stored embeddings, in the order of the images; empty where the spec stores none."""
+        return "" if self.data.embeddings is None else self.data.embeddings.fingerprint()
 
     def __getitem__(self, name: str) -> Split:
         return self._splits[name]
@@ -184,7 +219,7 @@ class DatasetBuilder:
     """Builds the splits that a spec describes.
 
     Args:
-        spec: The spec; only `dataset` and `seed` are used.
+        spec: The spec; only `dataset`, `seed` and `encoder.embeddings` are used.
         progress: Called with (images checked, images to check) while image files are checked.
         threads: Threads that decode. Unset: one for each processor. The data do not depend on it.
     """

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from builders.embeddings import Pairing, pair, refuse_bad
 from builders.equal_images import equal_across, equal_groups, equal_remark, row_traces
 from builders.image_store import ImageStore, in_threads
 from builders.images import BadImageError
@@ -47,11 +48,12 @@ class ImageData:
         shape: (height, width, channels) of every image.
         parts: Split → its images.
         fingerprint: sha256 hex of the source's images, the image settings and the division into splits.
-        bad: Index into the source → name and error of an unreadable image that was left out.
+        bad: Index into the source → name and error of an image that was left out: unreadable, or without an embedding.
         drawn_classes: Names of the classes that the spec chooses; empty if it chooses none.
         equal: Groups of (split, position) of equal images in several splits; None where finding them would require to
             read all images.
         remarks: Sentences about the data that a user should read before training.
+        embeddings: The stored embeddings of the images, where the spec's encoder has them.
     """
 
     source: Source
@@ -62,10 +64,11 @@ class ImageData:
     drawn_classes: tuple[str, ...]
     equal: Sequence[tuple[tuple[str, int], ...]] | None
     remarks: tuple[str, ...]
+    embeddings: Pairing | None = None
 
     @property
     def bad_images(self) -> list[str]:
-        """Names of unreadable images that were left out."""
+        """Names of images that were left out."""
         return [self.source.name_of(index) for index in sorted(self.bad)]
 
 
@@ -78,7 +81,7 @@ def open_data(
     checked without decoding.
 
     Args:
-        spec: The spec; only `dataset` and `seed` are used.
+        spec: The spec; only `dataset`, `seed` and `encoder.embeddings` are used.
         only: Names of splits to open; the division stays the same. None: all.
         memory: Bytes that decoded images may use.
         threads: Threads that decode. The data do not depend on it.
@@ -97,23 +100,39 @@ def open_data(
     division = divide(source, dataset, spec.seed, together)
     indices = {name: found for name, found in division.indices.items() if only is None or name in only}
     stores = _stores(source, indices, dataset.image, shape, memory, threads)
+    pairing = None if spec.encoder.embeddings is None else pair(spec.encoder.embeddings, source)
+    unpaired = _unpaired(pairing, indices, dataset.on_bad_image == "skip")
     bad, traces = _check(source, indices, stores, threads, progress)
     if bad and dataset.on_bad_image == "error":
         raise RequestError(_bad_images_line(bad))
+    bad = unpaired | bad
     parts = {}
     for name, members in indices.items():
         rows = np.flatnonzero([index not in bad for index in members.tolist()])
         if not len(rows):
             none = f"none of its {len(members)} images can" if len(members) > 1 else "its only image cannot"
-            raise RequestError(f"dataset.split.{name}: {none} be read")
+            raise RequestError(f"dataset.split.{name}: {none} be {'used' if unpaired else 'read'}")
         parts[name] = Part(members[rows], rows, stores[name])
     equal = _equal_across(source, parts, traces)
     images = {name: (part.indices, part.pixels) for name, part in parts.items()}
     remarks = [*source.remarks, *division.remarks, *value_remarks(source, images)]
     if remark := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
         remarks.append(remark)
+    if pairing is not None:
+        remarks += pairing.remarks
     fingerprint = _fingerprint(source, dataset.image, shape, division.indices)
-    return ImageData(source, shape, parts, fingerprint, bad, division.classes, equal, tuple(remarks))
+    return ImageData(source, shape, parts, fingerprint, bad, division.classes, equal, tuple(remarks), pairing)
+
+
+def _unpaired(pairing: Pairing | None, indices: Mapping[str, np.ndarray], skip: bool) -> dict[int, str]:
+    """Index → name and reason of an image of a split that has no usable embedding."""
+    if pairing is None or not pairing.bad:
+        return {}
+    used = np.concatenate([*indices.values()]).tolist()
+    found = {index: pairing.bad[index] for index in used if index in pairing.bad}
+    if not skip:
+        refuse_bad(found, len(used), pairing)
+    return {index: f"{pairing.name_of(index)}: {reason}" for index, reason in found.items()}
 
 
 def shape_of(source: Source, image: Image) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """ModelBuilder: a spec → a compiled reconstructor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,13 @@ from architectures.losses.adversarial import Adversarial
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.embedding_decoder import EmbeddingDecoder
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from architectures.stacks.stack import expand_architecture
 from builders.adversary_builder import build_adversary
 from builders.calibration import calibrate, training_split
 from builders.dataset_builder import Splits
+from builders.embeddings import open_embeddings
 from builders.feature_builder import build_features
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
@@ -38,6 +40,7 @@ class ModelBuilder:
         steps_per_epoch: Turns durations in epochs into steps. Not needed with splits.
         weights: False builds the same network with random frozen weights and loads nothing, for `show`.
         train_count: Images of the training split: learned latents need a row for each. Not needed with splits.
+        embedding_shape: Shape of a stored embedding. Unset: that of the splits, or of the spec's file.
 
     Attributes:
         remarks: Sentences on the built model that a user should read before training.
@@ -50,12 +53,14 @@ class ModelBuilder:
         steps_per_epoch: int = 1,
         weights: bool = True,
         train_count: int = 1,
+        embedding_shape: Sequence[int] = (),
     ):
         self.spec = spec
         self.image_shape = tuple(image_shape)
         self.steps_per_epoch = steps_per_epoch
         self.weights = weights
         self.train_count = train_count
+        self.embedding_shape = tuple(embedding_shape)
         self.remarks: list[str] = []
         self.layers = LayerBuilder(spec.training.optimizer.name)
 
@@ -74,6 +79,7 @@ class ModelBuilder:
             split = training_split(splits)
             self.image_shape = splits.image_shape
             self.steps_per_epoch, self.train_count = split.steps_per_epoch, split.count
+            self.embedding_shape = splits.embedding_shape
         elif len(self.image_shape) != 3:
             raise ValueError(
                 "ModelBuilder: received neither data nor an image shape; call build(splits), or give image_shape as "
@@ -101,6 +107,10 @@ class ModelBuilder:
                 encoder = self._stack(keras.Input(self.image_shape), spec.encoder.layers, "encoder")
                 code, learns = encoder.output, ""
                 model_class, parts = Autoencoder, {"encoder": encoder}
+            elif spec.encoder.kind == "embeddings":
+                self.embedding_shape = self.embedding_shape or open_embeddings(spec.encoder.embeddings).shape
+                code, learns = keras.Input(self.embedding_shape, name="embedding"), ""
+                model_class, parts = EmbeddingDecoder, {"embedding_shape": self.embedding_shape}
             else:
                 latents = spec.encoder.latents
                 code, learns = keras.Input((latents.dimensions,), name="latent"), "encoder.latents"
@@ -140,19 +150,19 @@ class ModelBuilder:
             model.build_optimizers()
         return model
 
-    def try_out(self, images: np.ndarray | None = None) -> None:
+    def try_out(self, samples: Mapping[str, np.ndarray] | None = None) -> None:
         """Sends random images through the layers that `build` made, forward and backward, to find faults before a run.
 
         Args:
-            images: Some of the training split, float32 in [0, 1] or uint8, [count, height, width, channels]: where
-                given, everything that is trained must receive a gradient from them.
+            samples: Some of the training split, as `Split.sample` returns them: where given, everything that is trained
+                must receive a gradient from them.
 
         Raises:
             RequestError: A layer cannot take what it receives, mixes images or would never learn; names its place.
         """
         try_out(self.layers, self.spec.dataset.batch_size)
-        if images is not None:
-            require_learning(self.model, images, self.spec.encoder.latents, self.place_of)
+        if samples is not None:
+            require_learning(self.model, samples, self.spec.encoder.latents, self.place_of)
 
     def place_of(self, variable: keras.Variable) -> str:
         """Path in the spec of what has a trained variable of the model."""

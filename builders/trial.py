@@ -6,7 +6,7 @@ batch, and through some no gradient comes back.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -52,7 +52,10 @@ def try_out(layers: LayerBuilder, batch_size: int) -> None:
 
 
 def require_learning(
-    model: Reconstructor, images: np.ndarray, latents: Latents | None, place_of: Callable[[keras.Variable], str]
+    model: Reconstructor,
+    samples: Mapping[str, np.ndarray],
+    latents: Latents | None,
+    place_of: Callable[[keras.Variable], str],
 ) -> None:
     """Sends images of the training split through the whole model and back; changes nothing.
 
@@ -60,22 +63,25 @@ def require_learning(
 
     Args:
         model: The model, calibrated.
-        images: float32 in [0, 1] or uint8, [count, height, width, channels].
+        samples: Images, as `Split.sample` returns them.
         latents: The spec's latents, if it has any.
         place_of: Trained variable → its place in the spec.
 
     Raises:
         RequestError: Some of what is trained would never learn; names its place.
     """
-    if len(images) < 2:
+    count = len(samples["image"])
+    if count < 2:
         return  # a normalised batch of one is constant, so that nothing can be said
-    batch = {"image": tf.convert_to_tensor(images), "index": tf.zeros(len(images), tf.int64)}
+    batch = {name: tf.convert_to_tensor(values) for name, values in samples.items()}
+    batch["index"] = tf.zeros(count, tf.int64)
     if isinstance(model, LatentDecoder):
-        batch["index"] = tf.convert_to_tensor(model.image_indices[: len(images)])
+        batch["index"] = tf.convert_to_tensor(model.image_indices[:count])
     still = never_learning(model, batch)
     if still:
-        drawn = np.random.default_rng(0).random(images.shape, np.float32)
-        again = never_learning(model, batch | {"image": tf.convert_to_tensor(drawn)})
+        generator = np.random.default_rng(0)
+        drawn = {name: generator.random(values.shape, np.float32) for name, values in samples.items()}
+        again = never_learning(model, batch | {name: tf.convert_to_tensor(values) for name, values in drawn.items()})
         still = [variable for variable in still if any(variable is other for other in again)]
     if places := list(dict.fromkeys(map(place_of, still))):
         others = f" (nor would {', '.join(places[1:3])}{' and others' if len(places) > 3 else ''})" * (len(places) > 1)

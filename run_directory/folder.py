@@ -162,6 +162,7 @@ ENVIRONMENT = {
     "command": [str],
     "image_shape": [int],
     "feature_cache": bool,
+    "embeddings": {"shape": [int], "sha256": str},
     "frozen_weights": {"*": str},
     "dataset": {"fingerprint": str, "images": {"*": int}, "bad_images": [str], "class_names": [str]},
 }

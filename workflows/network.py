@@ -224,7 +224,7 @@ class Structure:
 
     `feature_bytes` is the size of one image's frozen features (all taps, before fusion) in float16, as a cache would
     hold them; 0 without a frozen encoder. `stages` lead through a frozen encoder to its taps, in the order of their
-    depth. Shapes begin with the batch.
+    depth; `embedding_shape` is that of stored embeddings, empty without. Shapes begin with the batch.
     """
 
     sections: dict[str, list[Row]]
@@ -232,6 +232,7 @@ class Structure:
     code_shape: tuple[int | None, ...]
     image_shape: tuple[int | None, ...]
     stages: tuple[Stage, ...] = ()
+    embedding_shape: tuple[int | None, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -239,18 +240,21 @@ class Structure:
         return [row for rows in self.sections.values() for row in rows if row.depth == 0]
 
 
-def structure(spec: Spec, image_shape: Sequence[int], tried: bool = False) -> Structure:
+def structure(
+    spec: Spec, image_shape: Sequence[int], tried: bool = False, embedding_shape: Sequence[int] = ()
+) -> Structure:
     """Builds a spec's network with random weights and describes it.
 
     Args:
         spec: The experiment.
         image_shape: (height, width, channels) of its images.
         tried: Also try its layers out on random images.
+        embedding_shape: Shape of a stored embedding. Unset: that of the spec's file.
 
     Raises:
         RequestError: Its parts do not fit, or some of it cannot be trained; begins with the path in the spec.
     """
-    builder = ModelBuilder(spec, image_shape, weights=False)
+    builder = ModelBuilder(spec, image_shape, weights=False, embedding_shape=embedding_shape)
     model = builder.build()
     if tried:
         builder.try_out()
@@ -271,4 +275,5 @@ def structure(spec: Spec, image_shape: Sequence[int], tried: bool = False) -> St
         code_shape=tuple(model.decoder.inputs[0].shape),
         image_shape=(None, *model.image_shape),
         stages=() if taps_model is None else stages(taps_model, taps),
+        embedding_shape=(None, *builder.embedding_shape) if spec.encoder.embeddings is not None else (),
     )

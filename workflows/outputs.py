@@ -121,6 +121,8 @@ def files_read_by(spec: Spec) -> list[Path]:
     named = [value for value in spec.dataset.source.arguments.values() if isinstance(value, str)]
     if spec.encoder.backbone is not None:
         named.append(spec.encoder.weights)
+    if spec.encoder.embeddings is not None:
+        named.append(spec.encoder.embeddings.path)
     return [path for path in (Path(os.path.expanduser(value)) for value in named) if path.exists()]
 
 

@@ -64,6 +64,14 @@ class BackboneInverter(Reconstructor):
         """Codes of images: taps, fused, after the code stack."""
         return self._code_of(self.tap(images), training)
 
+    @property
+    def row_shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(tap.shape[1:]) for tap in self.taps_model.outputs]
+
+    def code_of_rows(self, rows):
+        """From taps as the network outputs them, before scaling and fusion."""
+        return self._code_of(list(rows), training=False)
+
     def training_code(self, batch, images):
         """From the batch's `taps`, where features were computed before; else from its images."""
         taps = batch["taps"] if "taps" in batch else self.tap(images)

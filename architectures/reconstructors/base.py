@@ -1,7 +1,7 @@
 """What every reconstructor shares: one train_step, one test_step, named loss terms, per-image figures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.adversary import Adversary
+from architectures.reconstructors.gradients import all_finite, as_array
 from architectures.reconstructors.groups import OptimizerGroup
 from architectures.reconstructors.terms import WeightedLoss, target_for, to_unit_range
 from architectures.reconstructors.unchanged import unchanged
@@ -76,7 +77,8 @@ class Reconstructor(keras.Model, ABC):
         names = ["loss", *(f"loss/{term.name}" for term in self.loss_terms), *self._validated]
         names += [] if adversary is None else ["discriminator", "adversarial_weight"]
         self._trackers = {name: keras.metrics.Mean(name=name.replace("/", "_")) for name in names}
-        self._compiled_reconstruct = tf.function(self._reconstruct_batch, reduce_retracing=True)
+        self._compiled_reconstruct = tf.function(self._reconstruct_images, reduce_retracing=True)
+        self._compiled_decode_rows = tf.function(self._decode_rows, reduce_retracing=True)
         self.built = True
 
     # What a subclass implements.
@@ -89,6 +91,20 @@ class Reconstructor(keras.Model, ABC):
             images: float [batch, height, width, channels] in [0, 1].
             training: Whether trainable parts, noise and dropout behave as in training.
         """
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of one image's code, as `decode` takes it."""
+        return tuple(self.decoder.input_shape[1:])
+
+    @property
+    def row_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of what `decode_rows` takes of one image: codes, latents, or the taps of a frozen network."""
+        return [self.code_shape]
+
+    def code_of_rows(self, rows: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The code of stored rows, one tensor [batch, …] for each of `row_shapes`."""
+        return rows[0]
 
     def training_code(self, batch: Mapping[str, tf.Tensor], images: tf.Tensor) -> tf.Tensor:
         """The code of a training batch. Override where a batch carries more than images, such as cached features."""
@@ -245,7 +261,7 @@ class Reconstructor(keras.Model, ABC):
             # Under float16 infinite gradients are how the loss scale is found: its optimizer skips those itself.
             scales = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
             checked = [step.objective] if scales else [step.objective, *step.gradients, *step.opposing]
-            tf.cond(_all_finite(checked), move, lambda: _restore(statistics))
+            tf.cond(all_finite(checked), move, lambda: _restore(statistics))
         else:
             move()
         self.steps_taken.assign_add(1)
@@ -311,10 +327,13 @@ class Reconstructor(keras.Model, ABC):
         with unchanged(moving), tf.GradientTape() as tape:
             _, objective, _ = self._forward(batch, images)
         pairs = zip(variables, tape.gradient(objective, variables))
-        return {variable.path: _as_array(gradient) for variable, gradient in pairs if gradient is not None}
+        return {variable.path: as_array(gradient) for variable, gradient in pairs if gradient is not None}
 
-    def _reconstruct_batch(self, images):
+    def _reconstruct_images(self, images):
         return self(images, training=False)
+
+    def _decode_rows(self, *rows):
+        return self.decode(self.code_of_rows(rows))
 
     def reconstruct(self, images: np.ndarray, batch_size: int = 32) -> dict[str, np.ndarray]:
         """Reconstructions of images, at least one.
@@ -326,11 +345,23 @@ class Reconstructor(keras.Model, ABC):
         Returns:
             Name of output → float32 [count, height, width, channels] in [0, 1].
         """
-        parts = [
-            self._compiled_reconstruct(tf.convert_to_tensor(images[start : start + batch_size]))
-            for start in range(0, len(images), batch_size)
-        ]
-        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        return _in_batches(self._compiled_reconstruct, [images], batch_size)
+
+    def reconstruct_batch(self, batch: Mapping[str, np.ndarray], batch_size: int = 32) -> dict[str, np.ndarray]:
+        """Reconstructions of images of a dataset, as `Split.sample` returns them; see `reconstruct`."""
+        return self.reconstruct(batch["image"], batch_size)
+
+    def decode_rows(self, rows: Sequence[np.ndarray], batch_size: int = 32) -> dict[str, np.ndarray]:
+        """Images of stored rows, at least one.
+
+        Args:
+            rows: float32 [count, …] for each of `row_shapes`.
+            batch_size: Rows in one call of the network.
+
+        Returns:
+            Name of output → float32 [count, height, width, channels] in [0, 1].
+        """
+        return _in_batches(self._compiled_decode_rows, rows, batch_size)
 
 
 class _Step(NamedTuple):
@@ -343,28 +374,21 @@ class _Step(NamedTuple):
     opposing: Sequence[tf.Tensor] = ()
 
 
+def _in_batches(function: Callable, arrays: Sequence[np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """The images that a compiled function returns for arrays, `size` of their rows at a time."""
+    parts = [
+        function(*(tf.convert_to_tensor(array[start : start + size]) for array in arrays))
+        for start in range(0, len(arrays[0]), size)
+    ]
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
 def _named(total: tf.Tensor, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {"loss": total, **{f"loss/{name}": value for name, value in values.items()}}
 
 
 def _replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def _all_finite(tensors: Sequence[tf.Tensor | None]) -> tf.Tensor:
-    # Of a table only the rows that a batch has seen have a gradient.
-    values = [tensor.values if isinstance(tensor, tf.IndexedSlices) else tensor for tensor in tensors]
-    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values if value is not None])
-
-
-def _as_array(gradient: tf.Tensor | tf.IndexedSlices) -> np.ndarray:
-    """A gradient as float32; of a table the rows that have one, each once."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return np.asarray(gradient, np.float32)
-    rows, places = np.unique(gradient.indices, return_inverse=True)
-    summed = np.zeros((len(rows), *gradient.values.shape[1:]), np.float32)
-    np.add.at(summed, places, np.asarray(gradient.values, np.float32))
-    return summed
 
 
 def _restore(values: Sequence[tuple[keras.Variable, tf.Tensor]]) -> None:

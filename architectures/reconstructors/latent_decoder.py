@@ -183,6 +183,14 @@ class LatentDecoder(Reconstructor):
         """See Reconstructor; every image is searched by the whole protocol."""
         return self.decode_latents(self.search(images)[0], batch_size)
 
+    @property
+    def row_shapes(self) -> list[tuple[int, ...]]:
+        return [(int(self.latents.shape[1]),)]
+
+    def code_of_rows(self, rows):
+        """From latents, before the code stack."""
+        return self.through_code_stack(rows[0])
+
     def decode_latents(self, latents: np.ndarray, batch_size: int = 256) -> dict[str, np.ndarray]:
         """Images of latents, by name.
 
@@ -193,11 +201,7 @@ class LatentDecoder(Reconstructor):
         Returns:
             Name of output → float32 [count, height, width, channels] in [0, 1].
         """
-        parts = []
-        for start in range(0, len(latents), batch_size):
-            code = self.through_code_stack(tf.convert_to_tensor(latents[start : start + batch_size], tf.float32))
-            parts.append(self.decode(code))
-        return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        return self.decode_rows([np.asarray(latents, np.float32)], batch_size)
 
     def _find_uint8_or_float(self, images, restarts):
         return self.find(to_unit_range(images), restarts=restarts)

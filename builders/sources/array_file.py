@@ -4,6 +4,7 @@ The size in a header is compared with the size of the file, and with `files.memo
 allocated. One deflated byte expands to at most 1,032 bytes.
 """
 
+import contextlib
 import gzip
 import io
 import math
@@ -30,19 +31,20 @@ _LONGEST_HEADER = 10_000
 _SHOWN_NAMES = 10
 
 # Errors of zipfile, zlib and NumPy's header parser on damaged files.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, ValueError, EOFError, LookupError, OverflowError, RuntimeError),
     *(zlib.error, zipfile.BadZipFile, struct.error),
 )
 
 
-def read_array(path: str, key: str | None, where: str) -> np.ndarray:
+def read_array(path: str, key: str | None, where: str, key_where: str | None = None) -> np.ndarray:
     """Reads an array; that of a .npy file is mapped, and read from disk on demand.
 
     Args:
         path: The file.
         key: Name of the array in a .npz file. Unset: its only array.
         where: Path in the spec, for errors.
+        key_where: Path in the spec of the key. Unset: `where`, followed by `_key`.
 
     Returns:
         The array, of numbers or text.
@@ -51,19 +53,15 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
         RequestError: No such file or key, another format, a damaged file, Python objects, or it is larger than
             `files.memory_budget` allows.
     """
-    file, shown = source_path(path), printable(path)
-    if not file.is_file():
-        kind = "a folder" if file.is_dir() else "no regular file"
-        problem = f"is {kind}, expected a .npy, .npz or IDX file" if file.exists() else "no such file"
-        raise RequestError(f"{where}: {problem}: '{shown}'; {relative_to()}")
+    file, shown, key_where = existing_file(path, where, ".npy, .npz or IDX"), printable(path), key_where or f"{where}_key"
     try:
         with open_regular(file, _LARGEST_FILE) as opened:
             start = opened.read(6)
             opened.seek(0)
             if start.startswith(b"PK"):
-                return _from_npz(opened, shown, key, where)
+                return _from_npz(opened, shown, key, where, key_where)
             if key is not None:
-                raise RequestError(f"{where}_key: '{shown}' is no .npz file, so '{key}' names nothing; leave it out")
+                raise RequestError(f"{key_where}: '{shown}' is no .npz file, so '{key}' names nothing; leave it out")
             if start == b"\x93NUMPY":
                 return _from_npy(opened, file)
             size = os.fstat(opened.fileno()).st_size
@@ -72,10 +70,53 @@ def read_array(path: str, key: str | None, where: str) -> np.ndarray:
                     return _from_idx(cast(IO[bytes], unpacked), size * _DEFLATED, packed=True)
             if start.startswith(b"\0\0"):
                 return _from_idx(opened, size, packed=False)
-    except _DAMAGE as error:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise RequestError(f"{where}: cannot read '{shown}': {reason or type(error).__name__}") from None
+    except DAMAGE as error:
+        raise RequestError(f"{where}: cannot read '{shown}': {damage(error)}") from None
     raise RequestError(f"{where}: '{shown}' is no .npy, .npz or IDX file (gzipped or not)")
+
+
+def existing_file(path: str, where: str, expected: str) -> pathlib.Path:
+    """The regular file that a spec names. Raises RequestError where there is none.
+
+    Args:
+        path: As the spec has it.
+        where: Path in the spec.
+        expected: The suffixes of such files, in words.
+    """
+    file, shown = source_path(path), printable(path)
+    if not file.is_file():
+        kind = "a folder" if file.is_dir() else "no regular file"
+        problem = f"is {kind}, expected a {expected} file" if file.exists() else "no such file"
+        raise RequestError(f"{where}: {problem}: '{shown}'; {relative_to()}")
+    return file
+
+
+def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Name → (shape, type) of the arrays of numbers or text in a .npz file, from their headers.
+
+    Args:
+        path: The file.
+        where: Path in the spec, for errors.
+
+    Raises:
+        RequestError: No such file, or it is damaged.
+    """
+    file, found = existing_file(path, where, ".npz"), {}
+    try:
+        with open_regular(file, _LARGEST_FILE) as opened, zipfile.ZipFile(opened) as archive:
+            for name, member in _members(archive).items():
+                with archive.open(member) as unpacked:
+                    with contextlib.suppress(ValueError):  # Python objects, or a damaged header: `read_array` says so
+                        shape, _, kind = _header(unpacked)
+                        found[name] = shape, kind
+    except DAMAGE as error:
+        raise RequestError(f"{where}: cannot read '{printable(path)}': {damage(error)}") from None
+    return found
+
+
+def damage(error: BaseException) -> str:
+    """What is wrong with a file, in one line."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -114,9 +155,14 @@ def _from_npy(opened: IO[bytes], file: pathlib.Path) -> np.ndarray:
     return np.memmap(file, kind, "r", start, shape, "F" if by_columns else "C")
 
 
-def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.ndarray:
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Name of each array of a .npz file → its member."""
+    return {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+
+
+def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str, key_where: str) -> np.ndarray:
     with zipfile.ZipFile(opened) as archive:
-        members = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+        members = _members(archive)
         known = [printable(name) for name in members]
         if not members:
             first = next(iter(archive.namelist()), None)
@@ -130,10 +176,10 @@ def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.
         if key is None:
             more = f" and {len(known) - _SHOWN_NAMES} more" if len(known) > _SHOWN_NAMES else ""
             listed = ", ".join(known[:_SHOWN_NAMES])
-            raise RequestError(f"{where}_key: '{shown}' holds several arrays, name one of: {listed}{more}")
+            raise RequestError(f"{key_where}: '{shown}' holds several arrays, name one of: {listed}{more}")
         if key not in members:
             hint = did_you_mean(key, known) or f"; it holds {', '.join(known[:_SHOWN_NAMES])}"
-            raise RequestError(f"{where}_key: '{shown}' holds no array '{key}'{hint}")
+            raise RequestError(f"{key_where}: '{shown}' holds no array '{key}'{hint}")
         member = archive.getinfo(members[key])
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"its array '{printable(key)}' is compressed otherwise than NumPy does it")
@@ -142,7 +188,7 @@ def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str) -> np.
         with archive.open(member) as unpacked:
             shape, by_columns, kind = _header(unpacked)
             _compare(shape, kind, member.file_size - unpacked.tell(), exact=True)
-            _check_memory(math.prod(shape) * kind.itemsize)
+            check_memory(math.prod(shape) * kind.itemsize)
             flat = _filled(unpacked, math.prod(shape), kind)
             return flat.reshape(shape, order="F" if by_columns else "C")
 
@@ -164,7 +210,7 @@ def _from_idx(file: IO[bytes], most: int, packed: bool) -> np.ndarray:
     shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
     kind = np.dtype(_IDX_TYPES[head[2]])
     _compare(shape, kind, most - 4 - len(sides), exact=not packed)
-    _check_memory(math.prod(shape) * kind.itemsize)
+    check_memory(math.prod(shape) * kind.itemsize)
     flat = _filled(file, math.prod(shape), kind)
     if file.read(1):
         raise ValueError(f"more bytes follow than the {_shape(shape)} values that its header promises")
@@ -181,7 +227,7 @@ def _compare(shape: tuple[int, ...], kind: np.dtype, follow: int, exact: bool) -
         )
 
 
-def _check_memory(needed: int) -> None:
+def check_memory(needed: int) -> None:
     budget = memory_budget()
     if needed > budget:
         raise ValueError(

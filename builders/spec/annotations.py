@@ -36,10 +36,15 @@ from builders.spec.types import Duration, Spec
 from common.registry import Range
 
 # Not in the annotations: the field that a short form is short for, and the keys that exclude each other.
-SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight"}
+SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight", spec_types.Embeddings: "path"}
 _FEATURES = ("weights", "preprocessing", "taps", "input_size", "fuse")
 OPTIONS = {
-    spec_types.Encoder: (Option("backbone", _FEATURES), Option("layers", ("defaults",)), Option("latents")),
+    spec_types.Encoder: (
+        Option("backbone", _FEATURES),
+        Option("layers", ("defaults",)),
+        Option("latents"),
+        Option("embeddings"),
+    ),
     spec_types.Decoder: (Option("layers", ("defaults",)), Option("architecture")),
     spec_types.Discriminator: (Option("layers", ("defaults",)), Option("architecture")),
     spec_types.Classes: (Option("count"), Option("names")),

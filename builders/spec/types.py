@@ -213,18 +213,33 @@ class Latents:
 
 
 @dataclass(frozen=True)
+class Embeddings:
+    """A stored vector, map or token sequence for every image, in place of an encoder."""
+
+    path: Annotated[str, Doc("A .npy, .npz, .parquet or .csv file with a row for each image.")]
+    key: Annotated[
+        str | None,
+        Doc("Name of the array in a .npz file, or of the column in a table; of columns e0, e1, … it is `e`."),
+    ] = None
+    match: Annotated[
+        Literal["order", "name"] | None,
+        Doc("order: row i is image i of the source. name: by file name. Unset: name where the file has names."),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Encoder(Features):
-    """Image → code: exactly one of `backbone`, `layers` and `latents`."""
+    """Image → code: exactly one of `backbone`, `layers`, `latents` and `embeddings`."""
 
     layers: Annotated[Stack, Doc("A trainable stack of layers.")] = ()
     latents: Annotated[Latents | None, Doc("No encoder: a learned vector for each image.")] = None
+    embeddings: Annotated[Embeddings | None, Doc("No encoder: a stored embedding of each image.")] = None
 
     @property
-    def kind(self) -> Literal["backbone", "layers", "latents"]:
-        """Which of the three this encoder is."""
-        if self.backbone is not None:
-            return "backbone"
-        return "latents" if self.latents is not None else "layers"
+    def kind(self) -> Literal["backbone", "layers", "latents", "embeddings"]:
+        """Which of the four this encoder is."""
+        kinds = (("backbone", self.backbone), ("latents", self.latents), ("embeddings", self.embeddings))
+        return next((name for name, value in kinds if value is not None), "layers")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from viewer.inside.channels import Place
 from viewer.inside.worker_network import Network, Opened
 from viewer.reconstruct.worker import Reconstruction
 from workflows.command_line import placed
-from workflows.training.restore import Restored
+from workflows.training.restore import Restored, embedding_shape
 
 # Larger maps are sent as float16, and still larger ones with fewer pixels: a reply may take 16 to 32 MB.
 _MOST_BYTES = 8 * 2**20
@@ -89,7 +89,7 @@ def _draw(path: str) -> bytes:
     run = Run.open(path)
     loaded = run.load_spec()
     with placed(loaded):
-        described = structure(loaded.spec, run.image_shape())
+        described = structure(loaded.spec, run.image_shape(), embedding_shape=embedding_shape(run))
     with style():
         figure = draw_architecture(described, loaded.spec)
         width, height = figure.get_size_inches()

@@ -140,8 +140,9 @@ def evaluate(
         ArrayFile(directory / "reconstructions.npy", shape) as reconstructions_file,
     ):
         for start in follow(starts, count, f"{split.name} images", console, size=split.batch_size):
-            originals = to_float(split.images(np.arange(start, min(start + split.batch_size, count))))
-            reconstructions = rebuild(originals) if rebuild else model.reconstruct(originals)["image"]
+            batch = split.sample(np.arange(start, min(start + split.batch_size, count)))
+            originals = batch["image"]
+            reconstructions = rebuild(originals) if rebuild else model.reconstruct_batch(batch)["image"]
             originals_file.append(originals)
             reconstructions_file.append(reconstructions)
             flat = mean_colour(originals)

@@ -166,7 +166,7 @@ def _draw(evaluation: Evaluation, split: Split, model: Reconstructor, probe: Lat
     shutil.rmtree(pairs, ignore_errors=True)  # an earlier validation may have shown other images
     picked = pick_examples(metrics["psnr"].values, larger_is_better=True)
     positions = [position for position, _ in picked]
-    outputs = model.reconstruct(originals[positions]) if probe is None else probe.outputs(positions)
+    outputs = model.reconstruct_batch(split.sample(np.array(positions))) if probe is None else probe.outputs(positions)
     further = {name: images for name, images in outputs.items() if name != "image"}
     for index, (position, title) in enumerate(picked):
         figures = [labelled(name, metrics[name].values[position], metrics[name].words) for name in shown]

@@ -22,6 +22,7 @@ _KINDS = {
     "BackboneInverter": "Rebuilds images from the activations of a frozen network.",
     "Autoencoder": "Compresses images to a code and rebuilds them from it.",
     "LatentDecoder": "Rebuilds images from latent vectors, found by optimisation: it has no encoder network.",
+    "EmbeddingDecoder": "Rebuilds images from stored embeddings of another network, which is not part of it.",
 }
 
 
@@ -88,6 +89,8 @@ def _what(content: Mapping[str, Any]) -> str:
     if encoder["kind"] == "backbone":
         taps = ", ".join(f"`{tap}`" for tap in encoder["taps"])
         lines.append(f"The network is {encoder['backbone']} (weights: {encoder['weights']}), read at {taps}.")
+    if encoder["kind"] == "embeddings":
+        lines.append(f"What goes in is an embedding as `{encoder['file']}` stores it; scaling is inside.")
     kept = math.prod(code["shape"]) / math.prod(image["shape"])
     lines.append(
         f"Images are {_shape(image['shape'])} ({image['colour']}), float32 in [0, 1]; "

@@ -26,7 +26,7 @@ from workflows.export.refusal import refuse, refuse_search
 from workflows.export.target import PARTS, Target, staged
 from workflows.plotting.grid import Example, save_grid
 from workflows.training.checkpoints import weights_hash
-from workflows.training.restore import Restored, restore
+from workflows.training.restore import Restored, embedding_shape, restore
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _MOST_PICTURES = 6
@@ -62,6 +62,8 @@ def export(target: Target, console: Console) -> Exported:
     restored = restore(target.run, target.checkpoint)
     for line in filter(None, (target.remark, *restored.remarks)):
         console.print(line)
+    if restored.spec.encoder.embeddings is not None:
+        console.print("only a decoder: the run has no encoder, its codes are stored embeddings")
     model = in_float32(restored)
     parts = parts_of(model, restored.spec.dataset, target.parts)
     with staged(target.folder) as folder:
@@ -97,7 +99,7 @@ def _write(
     path.parent.mkdir(parents=True, exist_ok=True)
     inputs = samples.calibration
     if part.name == "decoder" and target.precision == "int8":
-        inputs = BatchedModel(model).encode(samples.calibration)
+        inputs = samples.calibration_code
     name = part.main.inputs[0].name
     calibration = [{name: inputs[index : index + 1]} for index in range(len(inputs))]
     try:
@@ -190,6 +192,8 @@ def _describe_run(target: Target, restored: Restored, model: Reconstructor, samp
 
 def _plain(encoder: Encoder) -> dict[str, Any]:
     """An encoder in the spec's terms."""
+    if encoder.embeddings is not None:
+        return {"kind": encoder.kind, "file": Path(encoder.embeddings.path).name}
     if encoder.backbone is None:
         return {"kind": encoder.kind}
     weights = Path(encoder.weights).name  # without the folder, which may reveal a user's name
@@ -207,7 +211,7 @@ def _precision(restored: Restored, model: Reconstructor, samples: Samples) -> di
     trained = restored.model.dtype_policy.name
     if model is restored.model:
         return {"trained": trained, "exported": "float32"}
-    own = restored.model.reconstruct(samples.images)["image"]
+    own = restored.model.reconstruct_batch({"image": samples.images, "embedding": samples.code})["image"]
     return {
         "trained": trained,
         "exported": "float32",
@@ -267,7 +271,9 @@ def in_float32(restored: Restored) -> Reconstructor:
         return model
     spec = replace(restored.spec, training=replace(restored.spec.training, precision="float32"))
     trained_on = restored.run.environment()["dataset"]["images"]["train"]
-    twin = ModelBuilder(spec, model.image_shape, train_count=trained_on).build()
+    twin = ModelBuilder(
+        spec, model.image_shape, train_count=trained_on, embedding_shape=embedding_shape(restored.run)
+    ).build()
     for source, target in zip(model.variables, twin.variables, strict=True):
         target.assign(source)
     return twin

@@ -135,7 +135,7 @@ def parts_of(model: Reconstructor, dataset: Dataset, names: Iterable[str]) -> li
         # Nearest upsampling loses the size of maps in a graph; the signature should show it.
         return image if image.shape[1:].is_fully_defined() else tf.reshape(image, (-1, *size))
 
-    code = Tensor("code", "code", (None, *model.decoder.input_shape[1:]))
+    code = Tensor("code", "code", (None, *model.code_shape))
     pictures = tuple(Tensor(name, "image", (None, *size)) for name, size in sizes.items())
 
     def of_images(part: str, name: str, outputs: tuple[Tensor, ...], function) -> Part:

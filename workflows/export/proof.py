@@ -57,6 +57,7 @@ class Samples:
         outputs: Name → float32 [count, …], decoded from `code`.
         outputs_of_files: Decoded from `code_of_files`.
         calibration: float32 [n, height, width, channels]: images that define the ranges of int8.
+        calibration_code: float32 [n, …]: their codes.
         distinct: How many different images there are; a small split is repeated.
         fitting_difference: The largest difference between `files` fitted in TensorFlow and by Pillow.
     """
@@ -69,6 +70,7 @@ class Samples:
     outputs: Mapping[str, np.ndarray]
     outputs_of_files: Mapping[str, np.ndarray]
     calibration: np.ndarray
+    calibration_code: np.ndarray
     fitting_difference: float
     distinct: int
 
@@ -113,13 +115,23 @@ def gather_samples(restored: Restored, model: Reconstructor) -> Samples:
         RequestError: The data are missing, or have changed since the run trained on them.
     """
     split = _choose_split(restored)
-    images = to_float(split.images(_spread(split.count, _IMAGES)))
+    distinct = min(split.count, _IMAGES)
+    sample = split.sample(_spread(split.count, _IMAGES))
+    calibration = split.sample(_spread(split.count, min(split.count, _CALIBRATION)))
+    images, batched = sample["image"], BatchedModel(model)
+    if "embedding" in sample:  # codes without an encoder, to which files lead no way
+        code, calibration_code = sample["embedding"], calibration["embedding"]
+        outputs = batched.decode(code)
+        return Samples(
+            *(split.name, images, [], code, code, outputs, outputs, calibration["image"], calibration_code),
+            fitting_difference=0.0,
+            distinct=distinct,
+        )
     files = [png_bytes(image) for image in images]
     fit, shape, values = restored.spec.dataset.image, restored.image_shape, file_value_range(restored.spec.dataset)
     of_files = tf.function(lambda files: images_of(files, fit, shape, values))(tf.constant(files)).numpy()
     opened = [open_image(file, value_range=values) for file in files]
     of_pillow = np.stack([to_float(fit_image(array, fit, shape[:2])) for array in opened])
-    batched = BatchedModel(model)
     code, code_of_files = batched.encode(images), batched.encode(of_files)
     return Samples(
         split=split.name,
@@ -129,9 +141,10 @@ def gather_samples(restored: Restored, model: Reconstructor) -> Samples:
         code_of_files=code_of_files,
         outputs=batched.decode(code),
         outputs_of_files=batched.decode(code_of_files),
-        calibration=to_float(split.images(_spread(split.count, min(split.count, _CALIBRATION)))),
+        calibration=calibration["image"],
+        calibration_code=batched.encode(calibration["image"]),
         fitting_difference=float(np.abs(of_files - of_pillow).max()),
-        distinct=min(split.count, _IMAGES),
+        distinct=distinct,
     )
 
 

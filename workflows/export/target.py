@@ -14,6 +14,7 @@ from typing import Any
 import filelock
 from safetensors import SafetensorError, safe_open
 
+from builders.spec import Spec
 from common.errors import RequestError
 from common.formatting import printable
 from common.program import installed
@@ -110,8 +111,9 @@ def choose_target(
     if missing := [name for name in offered.PACKAGES if find_spec(name.replace("-", "_")) is None]:
         raise RequestError(f"--format {format}: needs {', '.join(missing)}: {installed('export')}")
     found, remark = run.hold_checkpoint(checkpoint)
-    parts = PARTS if part == "all" else (part,)
-    origin = {"spec": hash_of(run.load_spec().resolved), "checkpoint": _content_hash(found.path)}
+    loaded = run.load_spec()
+    parts = _parts(run, loaded.spec, part)
+    origin = {"spec": hash_of(loaded.resolved), "checkpoint": _content_hash(found.path)}
     folder = run.export_dir
     try:
         str(folder.resolve()).encode("utf-8")
@@ -132,6 +134,17 @@ def choose_target(
             manifest = None
     others = list(dict.fromkeys(others))
     return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(others), remark)
+
+
+def _parts(run: Run, spec: Spec, part: str) -> tuple[str, ...]:
+    """Names of the parts to write. Raises RequestError where the run lacks the one requested."""
+    if spec.encoder.embeddings is None:
+        return PARTS if part == "all" else (part,)
+    if part not in ("all", "decoder"):
+        raise RequestError(
+            f"--part {part}: {run.path} has no encoder, its codes are stored embeddings; export --part decoder"
+        )
+    return ("decoder",)
 
 
 def _manifest_in(folder: Path, force: bool) -> Mapping[str, Any] | None:

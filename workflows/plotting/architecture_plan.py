@@ -28,6 +28,7 @@ class Section:
 def plan(described: Structure, spec: Spec) -> list[Section]:
     """The sections of a diagram from left to right, from the original to the loss."""
     shapes = [row.shape for rows in described.sections.values() for row in rows]
+    shapes += [described.embedding_shape] if described.embedding_shape else []
     scale = Scale([described.image_shape, described.code_shape, *shapes, *(stage.shape for stage in described.stages)])
     return [
         *_encoder(described, spec, scale),
@@ -45,6 +46,10 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
         lines = [Line("latent", 8, bold=True), Line(shape_words(described.code_shape)), *_faint(words)]
         latent = Block(_size(scale, described.code_shape), lines, diagram.TRAINED)
         yield Section([latent], _heading("latents", []))
+        return
+    if spec.encoder.embeddings is not None:
+        lines = [Line("embedding", 8, bold=True), Line(shape_words(described.embedding_shape)), *_faint(["from a file"])]
+        yield Section([Block(_size(scale, described.embedding_shape), lines, diagram.FROZEN)], _heading("embeddings", []))
         return
     yield Section([original])
     if spec.encoder.backbone is None:

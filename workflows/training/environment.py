@@ -42,6 +42,13 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+def _embeddings(splits: Splits) -> dict[str, Any]:
+    """The shape and the hash of stored embeddings, where there are any."""
+    if not splits.embedding_shape:
+        return {}
+    return {"embeddings": {"shape": list(splits.embedding_shape), "sha256": splits.embedding_hash()}}
+
+
 def describe_environment(loaded: LoadedSpec, splits: Splits, model: Reconstructor) -> dict[str, Any]:
     """The content of `environment.json`: all that must be equal for a run to come out bit for bit the same.
 
@@ -74,5 +81,6 @@ def describe_environment(loaded: LoadedSpec, splits: Splits, model: Reconstructo
             "classes": list(splits.drawn_classes),
             "class_names": list(splits.class_names),
         },
+        **_embeddings(splits),
         "frozen_weights": {part.name: weights_hash(part.variables) for part in model.frozen_parts},
     }

@@ -11,7 +11,7 @@ from PIL import Image
 
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from builders.calibration import spread_images
+from builders.calibration import spread_samples
 from builders.dataset_builder import Split, Splits
 from builders.images import shrunk
 from builders.spec import Duration, Every, Spec
@@ -52,7 +52,7 @@ class EpochMeasures:
         self._run, self._spec, self._model, self._splits, self._board = run, spec, model, splits, board
         self._train = splits["train"]
         self._gradients: tuple[int, dict[str, np.ndarray]] = (0, {})
-        self._samples = spread_images(splits.get("validation") or self._train, _COLUMNS)
+        self._samples = spread_samples(splits.get("validation") or self._train, _COLUMNS)
 
     def measure(self, epoch: int, step: int) -> dict[str, float]:
         """Figures that join the epoch's row of history, all under averaged weights where there are any.
@@ -128,7 +128,7 @@ class EpochMeasures:
         return self._gradients[1]
 
     def _draw_samples(self, epoch: int, step: int) -> None:
-        grid = sample_grid(self._samples, self._model.reconstruct(self._samples))
+        grid = sample_grid(self._samples["image"], self._model.reconstruct_batch(self._samples))
         buffer = io.BytesIO()
         Image.fromarray(np.round(grid.clip(0, 1) * 255).astype(np.uint8)).save(buffer, "PNG")
         self._run.write(buffer.getvalue(), "samples", f"epoch-{epoch:04d}.png")

@@ -47,6 +47,7 @@ class Restored:
                 f"{self.run.path}: the images in dataset.source are not those this run trained on, so its splits "
                 "would mix; put them back, or train again"
             )
+        check_embeddings(self.run, splits)
         return splits
 
 
@@ -71,7 +72,11 @@ def restore(run: Run, checkpoint: str | int | Checkpoint = "best") -> Restored:
     with placed(loaded):
         train_count = run.image_counts().get("train", 0)
         model = ModelBuilder(
-            loaded.spec, run.image_shape(), state.steps_per_epoch or 1, train_count=train_count
+            loaded.spec,
+            run.image_shape(),
+            state.steps_per_epoch or 1,
+            train_count=train_count,
+            embedding_shape=embedding_shape(run),
         ).build()
     check_frozen_weights(run, model.frozen_parts)
     load_weights(model, held.path, checked=True)
@@ -109,6 +114,21 @@ def resume(run: Run, model: Reconstructor, steps_per_epoch: int) -> tuple[int, l
             "best epoch nor early stopping is known; restore it from a copy of the run"
         )
     return checkpoint.step, [*([remark] if remark else []), *fresh]
+
+
+def embedding_shape(run: Run) -> tuple[int, ...]:
+    """The shape of the stored embeddings that a run's decoder takes; empty where it takes none."""
+    return tuple(run.environment().get("embeddings", {}).get("shape", ()))
+
+
+def check_embeddings(run: Run, splits: Splits) -> None:
+    """Raises RequestError where stored embeddings are not those that the run was trained with."""
+    recorded = run.environment().get("embeddings", {}).get("sha256")
+    if recorded is not None and recorded != splits.embedding_hash():
+        raise RequestError(
+            f"{run.path}: the embeddings in encoder.embeddings.path are not those this run was trained with; put the "
+            "file back, or train again"
+        )
 
 
 def check_frozen_weights(run: Run, parts: Sequence[keras.Model]) -> None:

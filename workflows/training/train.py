@@ -11,7 +11,7 @@ from workflows.arguments import means_run
 from workflows.command_line import complain
 from workflows.console import new_console
 from workflows.describe_data import print_data
-from workflows.training.restore import check_frozen_weights
+from workflows.training.restore import check_embeddings, check_frozen_weights
 from workflows.training.trainer import Trainer
 
 # What a run that continues may change without becoming another run.
@@ -104,5 +104,6 @@ def _continue(run: Run, overrides: Sequence[str], verbose: int) -> Run:
             f"{run.path}: other images are unreadable than when this run began ({', '.join(names[:3])}), so its epochs "
             "would be other epochs; put the files back, or train again"
         )
+    check_embeddings(run, trainer.splits)
     check_frozen_weights(run, trainer.model.frozen_parts)
     return trainer.train(run, loaded if overrides else None)

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
-from builders.calibration import calibrate, spread_images, training_split
+from builders.calibration import calibrate, spread_samples, training_split
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.model_builder import ModelBuilder
 from builders.reasons import is_out_of_memory, reason
@@ -94,7 +94,7 @@ class Trainer:
         builder = ModelBuilder(self.spec)
         self.model = builder.build(self.splits, calibrated=not resumes)
         self.model_remarks = builder.remarks
-        builder.try_out(None if resumes else spread_images(self.train_split, _TRIED_IMAGES))
+        builder.try_out(None if resumes else spread_samples(self.train_split, _TRIED_IMAGES))
         self.monitor = Monitor(self.spec, self.model, has_validation="validation" in self.splits)
         self.initial_weights = _weights_file(training.initial_weights) if training.initial_weights else None
 
@@ -109,7 +109,7 @@ class Trainer:
         split = self.splits.get("validation") or self.train_split
         self.model.make_test_function()
         self.model.test_function(iter(split.in_order(limit=self.train_split.batch_size)))
-        self.model.reconstruct(spread_images(split, 8))
+        self.model.reconstruct_batch(spread_samples(split, 8))
 
     def train(self, run: Run, changed: LoadedSpec | None = None) -> Run:
         """Trains `run` from its last checkpoint to its last epoch.
@@ -262,7 +262,7 @@ class Trainer:
             progress.say(line)
         if splits.bad_images:
             names = ", ".join(splits.bad_images[:3])
-            progress.say(f"skipped {len(splits.bad_images)} unreadable images: {names}")
+            progress.say(f"left out {_counted(len(splits.bad_images), 'image')} that cannot be used: {names}")
         progress.say(
             f"images {counts}, {height}×{width}×{channels}; {trained:,} trained parameters; "
             f"{self.model.dtype_policy.name}; "

@@ -4,7 +4,7 @@ from itertools import chain, islice
 
 from builders.spec.checks.data import data_checks
 from builders.spec.checks.images import image_range_checks, image_size_checks
-from builders.spec.checks.network import adversary_checks, latent_checks, network_checks
+from builders.spec.checks.network import adversary_checks, embedding_checks, latent_checks, network_checks
 from builders.spec.checks.objective import objective_checks
 from builders.spec.checks.size import size_checks
 from builders.spec.checks.sweep import sweep_checks
@@ -20,6 +20,7 @@ def cross_checks(view: View) -> list[Problem]:
         data_checks,
         network_checks,
         latent_checks,
+        embedding_checks,
         adversary_checks,
         image_range_checks,
         image_size_checks,

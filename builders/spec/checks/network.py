@@ -15,6 +15,9 @@ _MOST_TAPS = 50
 _WORDS_FOR_WEIGHTS = ("pretrained", "imagenet", "none")
 _NO_WEIGHTS = (".py", ".pkl", ".pickle", ".joblib", ".keras", ".yaml", ".yml", ".json", ".csv", ".png", ".jpg")
 _LATENTS: Path = ("encoder", "latents")
+_EMBEDDINGS: Path = ("encoder", "embeddings")
+# Suffixes of files with embeddings: those of arrays, and those of tables.
+ARRAY_FILES, TABLE_FILES = (".npy", ".npz"), (".parquet", ".pq", ".csv", ".tsv")
 _REGULARIZERS = ("l2",)
 _OF_A_BACKBONE = ("weights", "preprocessing", "taps", "fuse")
 
@@ -200,6 +203,32 @@ def latent_checks(view: View) -> Iterator[Problem]:
     if view.get("training", "precision") == "mixed_float16":
         message = "mixed_float16 scales the loss for one optimizer, and latents have one of their own; use float32"
         yield view.problem(("training", "precision"), message, value=True)
+
+
+def embedding_checks(view: View) -> Iterator[Problem]:
+    """Problems of stored embeddings."""
+    if not view.is_given(*_EMBEDDINGS):
+        return
+    if view.is_given("dataset", "augment"):
+        message = "changes images in every epoch, and stored embeddings belong to unchanged images; remove it"
+        yield view.problem(("dataset", "augment"), message)
+    path = view.get(*_EMBEDDINGS, "path", kind=str)
+    if path is None:
+        return
+    suffix = PurePath(path).suffix.lower()
+    if "://" in path:
+        message = f"expected a file, got the address {shown(path)}; download it first"
+        yield view.problem((*_EMBEDDINGS, "path"), message, value=True)
+    elif suffix not in (*ARRAY_FILES, *TABLE_FILES):
+        message = f"expected a file that ends in {listed([*ARRAY_FILES, *TABLE_FILES])}, got {shown(path)}"
+        yield view.problem((*_EMBEDDINGS, "path"), message, value=True)
+    elif suffix == ".npy":
+        if view.is_given(*_EMBEDDINGS, "key"):
+            message = "a .npy file holds one array, which has no name; remove it"
+            yield view.problem((*_EMBEDDINGS, "key"), message)
+        if view.get(*_EMBEDDINGS, "match") == "name":
+            message = "a .npy file holds no names; use order, or a .npz, .parquet or .csv file"
+            yield view.problem((*_EMBEDDINGS, "match"), message, value=True)
 
 
 def adversary_checks(view: View) -> Iterator[Problem]:

@@ -75,6 +75,7 @@ def _features_kept(view: View) -> Iterator[Problem]:
         return
     reasons: dict[Path, str] = {
         ("encoder", "latents"): "an encoder's features, and latents have no encoder",
+        ("encoder", "embeddings"): "a frozen network's features, and embeddings are computed already",
         ("encoder", "layers"): "a frozen backbone's features, and this encoder is trained",
         ("dataset", "augment"): "the features of unchanged images, and dataset.augment changes them",
     }
