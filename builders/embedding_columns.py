@@ -166,7 +166,7 @@ class ListColumn:
         return ListColumn.flat(array).reshape(count, *sides)
 
 
-def _extension() -> type:
+def _extension() -> Any:
     import pyarrow
 
     return pyarrow.BaseExtensionType

@@ -106,7 +106,7 @@ def pair(embeddings: Embeddings, source: Source) -> Pairing:
             some = [table.names[row] for row in range(rows) if row not in used][:_SHOWN]
             remarks.append(f"'{table.path}': {_rows(surplus)} of no image: {_listed(some, surplus)}")
     bad = {int(index): f"has no row in '{table.path}'" for index in np.flatnonzero(places == _NO_ROW)}
-    bad |= {index: f"its row in '{table.path}' is not finite" for index in _unusable(table, places)}
+    bad |= dict.fromkeys(_unusable(table, places), f"its row in '{table.path}' is not finite")
     return Pairing(table, places, bad, tuple(remarks), source.name_of)
 
 
@@ -195,7 +195,7 @@ def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.nda
     for row, name in enumerate(row_names):
         if (image := exact.get(name)) is not None:
             _take(places, free, doubled, image, row)
-    _refuse_doubled(doubled, rows, images, path)
+    _refuse_doubled(doubled, images, path)
     for shorten in (_below_folders, _without_suffix, _last_part, _last_without_suffix):
         waiting = np.flatnonzero(places == _NO_ROW).tolist()
         if not waiting or not free:
@@ -205,7 +205,7 @@ def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.nda
             found = next((known[key] for key in _keys(row_names[row], shorten, of_row=True) if key in known), None)
             if found is not None:
                 _take(places, free, doubled, found, row)
-        _refuse_doubled(doubled, rows, images, path)
+        _refuse_doubled(doubled, images, path)
     if (places == _NO_ROW).all():
         numbers = [int(name) if name.isascii() and name.isdecimal() and len(name) < 18 else -1 for name in row_names]
         if min(numbers) < 0 or max(numbers) >= len(images):
@@ -215,7 +215,7 @@ def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.nda
             )
         for row, image in enumerate(numbers):
             _take(places, free, doubled, image, row)
-        _refuse_doubled(doubled, rows, images, path)
+        _refuse_doubled(doubled, images, path)
     return places
 
 
@@ -227,7 +227,7 @@ def _take(places: np.ndarray, free: dict, doubled: dict[int, list[int]], image: 
         doubled.setdefault(image, [int(places[image])]).append(row)
 
 
-def _refuse_doubled(doubled: Mapping[int, Sequence[int]], rows: Sequence[str], images: Sequence[str], path: str) -> None:
+def _refuse_doubled(doubled: Mapping[int, Sequence[int]], images: Sequence[str], path: str) -> None:
     if doubled:
         image, places = next(iter(doubled.items()))
         listed = " and ".join(map(str, places[:_SHOWN]))

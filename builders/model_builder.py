@@ -107,7 +107,7 @@ class ModelBuilder:
                 encoder = self._stack(keras.Input(self.image_shape), spec.encoder.layers, "encoder")
                 code, learns = encoder.output, ""
                 model_class, parts = Autoencoder, {"encoder": encoder}
-            elif spec.encoder.kind == "embeddings":
+            elif spec.encoder.embeddings is not None:
                 self.embedding_shape = self.embedding_shape or open_embeddings(spec.encoder.embeddings).shape
                 code, learns = keras.Input(self.embedding_shape, name="embedding"), ""
                 model_class, parts = EmbeddingDecoder, {"embedding_shape": self.embedding_shape}

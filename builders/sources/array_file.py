@@ -53,7 +53,8 @@ def read_array(path: str, key: str | None, where: str, key_where: str | None = N
         RequestError: No such file or key, another format, a damaged file, Python objects, or it is larger than
             `files.memory_budget` allows.
     """
-    file, shown, key_where = existing_file(path, where, ".npy, .npz or IDX"), printable(path), key_where or f"{where}_key"
+    file, shown = existing_file(path, where, ".npy, .npz or IDX"), printable(path)
+    key_where = key_where or f"{where}_key"
     try:
         with open_regular(file, _LARGEST_FILE) as opened:
             start = opened.read(6)
@@ -105,10 +106,10 @@ def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], 
     try:
         with open_regular(file, _LARGEST_FILE) as opened, zipfile.ZipFile(opened) as archive:
             for name, member in _members(archive).items():
-                with archive.open(member) as unpacked:
-                    with contextlib.suppress(ValueError):  # Python objects, or a damaged header: `read_array` says so
-                        shape, _, kind = _header(unpacked)
-                        found[name] = shape, kind
+                # Python objects, or a damaged header: `read_array` says so where that array is needed.
+                with contextlib.suppress(ValueError), archive.open(member) as unpacked:
+                    shape, _, kind = _header(unpacked)
+                    found[name] = shape, kind
     except DAMAGE as error:
         raise RequestError(f"{where}: cannot read '{printable(path)}': {damage(error)}") from None
     return found

@@ -36,7 +36,12 @@ from builders.spec.types import Duration, Spec
 from common.registry import Range
 
 # Not in the annotations: the field that a short form is short for, and the keys that exclude each other.
-SHORT_FORMS = {spec_types.SplitPart: "take", spec_types.Classes: "names", spec_types.LossTerm: "weight", spec_types.Embeddings: "path"}
+SHORT_FORMS = {
+    spec_types.SplitPart: "take",
+    spec_types.Classes: "names",
+    spec_types.LossTerm: "weight",
+    spec_types.Embeddings: "path",
+}
 _FEATURES = ("weights", "preprocessing", "taps", "input_size", "fuse")
 OPTIONS = {
     spec_types.Encoder: (

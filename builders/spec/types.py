@@ -238,8 +238,11 @@ class Encoder(Features):
     @property
     def kind(self) -> Literal["backbone", "layers", "latents", "embeddings"]:
         """Which of the four this encoder is."""
-        kinds = (("backbone", self.backbone), ("latents", self.latents), ("embeddings", self.embeddings))
-        return next((name for name, value in kinds if value is not None), "layers")
+        if self.backbone is not None:
+            return "backbone"
+        if self.embeddings is not None:
+            return "embeddings"
+        return "latents" if self.latents is not None else "layers"
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,9 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
         yield Section([latent], _heading("latents", []))
         return
     if spec.encoder.embeddings is not None:
-        lines = [Line("embedding", 8, bold=True), Line(shape_words(described.embedding_shape)), *_faint(["from a file"])]
-        yield Section([Block(_size(scale, described.embedding_shape), lines, diagram.FROZEN)], _heading("embeddings", []))
+        shape = described.embedding_shape
+        lines = [Line("embedding", 8, bold=True), Line(shape_words(shape)), *_faint(["from a file"])]
+        yield Section([Block(_size(scale, shape), lines, diagram.FROZEN)], _heading("embeddings", []))
         return
     yield Section([original])
     if spec.encoder.backbone is None:

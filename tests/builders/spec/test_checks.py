@@ -197,7 +197,7 @@ WRONG = {
     ),
     "two kinds of encoder": (
         "encoder: {latents: {dimensions: 2}, layers: [Flatten]}",
-        "encoder has 'layers' and 'latents'; keep exactly one of backbone, layers or latents",
+        "encoder has 'layers' and 'latents'; keep exactly one of backbone, layers, latents or embeddings",
     ),
     "taps without a backbone": (
         "encoder: {layers: [Flatten], taps: [a]}",
