@@ -101,6 +101,13 @@ class Source(ABC):
         """The name of an image in messages and figures."""
         return f"image {index}"
 
+    def file_names(self) -> Sequence[str] | None:
+        """The file of each image, by its path inside the source with forward slashes; None where images have no files.
+
+        Names are as they are stored, so show them through `printable`.
+        """
+        return None
+
     def labels(self) -> np.ndarray:
         """int64 [count]: the class of each image, -1 where there is none."""
         return np.full(len(self), -1, np.int64)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -66,6 +67,10 @@ class TinyImagenet(EncodedSource):
         """Path inside the folder and name of the class, such as `val/images/val_0.JPEG (goldfish)`."""
         word = self._words.get(self.class_names[self._labels[index]])
         return printable(f"{self._names[index]} ({word})" if word else self._names[index])
+
+    def file_names(self) -> Sequence[str]:
+        """Paths inside the folder."""
+        return self._names
 
     def labels(self) -> np.ndarray:
         """Numbers of the class ids, sorted."""
