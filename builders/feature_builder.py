@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from architectures.backbones.base import ArgumentError
 from architectures.features import FeatureExtractor
 from builders.spec import Features
 from builders.spec.annotations import to_plain
@@ -41,5 +42,7 @@ def build_features(
             seed=seed,
             name=name,
         )
+    except ArgumentError as error:
+        raise RequestError(f"{where}.backbone.{features.backbone.name}.{error.argument}: {error}") from error
     except ValueError as error:
         raise RequestError(f"{where}: {error}") from error

@@ -36,6 +36,19 @@ class Tap:
     description: str
 
 
+class ArgumentError(ValueError):
+    """A problem of what one argument of a backbone names, such as a file of the user's.
+
+    Args:
+        argument: Its name in a spec, such as `path`.
+        message: What is wrong with it, in one line.
+    """
+
+    def __init__(self, argument: str, message: str):
+        super().__init__(message)
+        self.argument = argument
+
+
 class Backbone(ABC):
     """A frozen network. An entry of BACKBONES is a subclass; its first docstring line describes it.
 
@@ -88,6 +101,7 @@ class Backbone(ABC):
         Raises:
             ValueError: A tap or the weights do not exist or do not fit, or the image has another size than the network
                 takes.
+            ArgumentError: The network's own file cannot be used.
         """
 
     def unknown_tap(self, tap: str, known: Collection[str]) -> ValueError:
