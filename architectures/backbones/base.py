@@ -1,6 +1,5 @@
 """The base class of backbones: their taps, and the network cut at some of them."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 
 from architectures.backbones.graph import cut, map_strides, stable_names, without_values
-from architectures.weights.files import RemoteFile, cached, fetch
+from architectures.weights.files import RemoteFile, cached, fetch, local_file
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from common.formatting import printable
@@ -243,12 +242,12 @@ class FunctionalBackbone(Backbone):
             if lacking:
                 raise ValueError(f"weights {weights} hold nothing for {lacking[0]} of {self.name}{self._choices()}")
             return package.preprocessing, arrays
-        path = os.path.expanduser(weights)
-        if not os.path.exists(path):
+        path = local_file(weights)
+        if not path.exists():
             raise ValueError(
                 f"weights '{printable(weights)}' are neither a file nor a name known here{self._choices()}"
             )
-        return self.preprocessing, self.read(Path(path), network, wanted)
+        return self.preprocessing, self.read(path, network, wanted)
 
     def _published(self, wanted: Collection[str]) -> Path:
         """The published file with the wanted layers, downloaded if need be."""

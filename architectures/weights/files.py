@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import tempfile
-import threading
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -16,9 +15,9 @@ import numpy as np
 
 from common.files import memory_budget, open_regular
 from common.formatting import printable
+from common.hub import PATIENCE, download, is_address, parse_address
+from common.patience import in_time
 
-# Seconds after which an unreachable network is reported.
-_PATIENCE = 8.0
 _CHUNK = 1 << 20
 
 
@@ -63,7 +62,7 @@ def fetch(file: RemoteFile) -> Path:
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        response = open_url(file.url, _PATIENCE)
+        response = open_url(file.url, PATIENCE)
     except OSError as error:
         raise ValueError(f"{file.url} cannot be reached ({getattr(error, 'reason', None) or error})") from error
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=folder)
@@ -80,6 +79,17 @@ def fetch(file: RemoteFile) -> Path:
     finally:
         Path(temporary).unlink(missing_ok=True)
     return folder / file.name
+
+
+def local_file(name: str) -> Path:
+    """The path of a file that a spec names: by its path, or as `hf://owner/name/file` by its address on the Hub.
+
+    A path need not exist. A file of the Hub is downloaded where its cache lacks it.
+
+    Raises:
+        ValueError: The address is wrong, or its file cannot be had; one line, which says what to bring.
+    """
+    return download(parse_address(name)) if is_address(name) else Path(os.path.expanduser(name))
 
 
 def _folder() -> Path:
@@ -100,20 +110,12 @@ def open_url(url: str, patience: float) -> Any:
     Raises:
         OSError: The address cannot be reached, or the server refuses.
     """
-    result: dict[str, Any] = {}
-
-    def work() -> None:
-        try:
-            result["response"] = urllib.request.urlopen(url, timeout=patience)
-        except (OSError, ValueError, HTTPException) as error:
-            result["error"] = error if isinstance(error, OSError) else OSError(str(error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(patience)
-    if "response" not in result:
-        raise result.get("error") or TimeoutError(f"no answer within {patience:.0f} s")
-    return result["response"]
+    try:
+        return in_time(lambda: urllib.request.urlopen(url, timeout=patience), patience)
+    except OSError:
+        raise
+    except (ValueError, HTTPException) as error:
+        raise OSError(str(error)) from error
 
 
 def _check(path: Path, file: RemoteFile) -> None:

@@ -159,7 +159,10 @@ class Features:
     backbone: Annotated[Choice | None, Named("backbone"), Doc("The pretrained network.")] = None
     weights: Annotated[
         str,
-        Doc("`pretrained` or `imagenet` (the network's published weights), `none`, a file, or a weights package."),
+        Doc(
+            "`pretrained` or `imagenet` (the network's published weights), `none`, a weights package, a file, or one "
+            "of the Hub: hf://owner/name/file."
+        ),
     ] = "pretrained"
     preprocessing: Annotated[
         Literal["torch", "caffe", "tf", "none"] | Preprocessing | None,
@@ -332,7 +335,7 @@ class Training:
     early_stopping: Annotated[EarlyStopping | None, Doc("Stop when the monitored figure no longer improves.")] = None
     checkpoints: Annotated[Checkpoints, Doc("Which checkpoints stay.")] = Checkpoints()
     initial_weights: Annotated[
-        str | None, Doc("Start from this run's weights, or from a weights file: fine-tuning.")
+        str | None, Doc("Start from this run's weights, or a weights file, here or hf://owner/name/file.")
     ] = None
     on_nan: Annotated[
         Literal["stop", "skip"], Doc("A loss that is not finite: stop with the last good checkpoint, or skip the step.")

@@ -14,6 +14,7 @@ from architectures.reconstructors.base import Reconstructor
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
 from builders.spec.types import Encoder
+from common.hub import is_address
 from common.metric_words import labelled, metric_text
 from workflows.command_line import captured, placed
 from workflows.console import lines, new_table
@@ -196,7 +197,9 @@ def _plain(encoder: Encoder) -> dict[str, Any]:
         return {"kind": encoder.kind, "file": Path(encoder.embeddings.path).name}
     if encoder.backbone is None:
         return {"kind": encoder.kind}
-    weights = Path(encoder.weights).name  # without the folder, which may reveal a user's name
+    weights = encoder.weights
+    if not is_address(weights):
+        weights = Path(weights).name  # without the folder, which may reveal a user's name
     return {"kind": "backbone", "backbone": encoder.backbone.name, "weights": weights, "taps": list(encoder.taps)}
 
 

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,16 @@ import tensorflow as tf
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Splits
 from builders.spec import LoadedSpec
+from common.hub import cached_files, is_address
 from common.plugins import used_plugins
 from common.program import ROOT
 from workflows.training.checkpoints import weights_hash
 
 _PACKAGES = ("retrace", "tensorflow", "keras", "numpy", "pillow", "scikit-image", "tensorflow-datasets")
+
+
+# Keys of a spec whose value may be the address of a file.
+_FILES = ("weights", "path", "initial_weights")
 
 
 def _git(*arguments: str) -> str | None:
@@ -47,6 +53,19 @@ def _embeddings(splits: Splits) -> dict[str, Any]:
     if not splits.embedding_shape:
         return {}
     return {"embeddings": {"shape": list(splits.embedding_shape), "sha256": splits.embedding_hash()}}
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """Every `hf://` address in a resolved spec that names a file."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if is_address(item) and key in _FILES:
+                yield item
+            else:
+                yield from _addresses(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _addresses(item)
 
 
 def describe_environment(loaded: LoadedSpec, splits: Splits, model: Reconstructor) -> dict[str, Any]:
@@ -82,5 +101,6 @@ def describe_environment(loaded: LoadedSpec, splits: Splits, model: Reconstructo
             "class_names": list(splits.class_names),
         },
         **_embeddings(splits),
+        "hub": cached_files(_addresses(loaded.resolved)),
         "frozen_weights": {part.name: weights_hash(part.variables) for part in model.frozen_parts},
     }

@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
+from architectures.weights.files import local_file
 from builders.calibration import calibrate, spread_samples, training_split
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.model_builder import ModelBuilder
@@ -31,6 +32,7 @@ from builders.reasons import is_out_of_memory, reason
 from builders.spec import LoadedSpec, SpecErrors
 from common.errors import RequestError, WorkFailed
 from common.formatting import duration_text
+from common.hub import is_address
 from common.plugins import used_plugins
 from common.program import typed
 from run_directory.folder import RunGone
@@ -374,9 +376,12 @@ def _one_line(error: BaseException) -> str:
 
 def _weights_file(initial: str) -> Path:
     """The checkpoint that `training.initial_weights` means: a run's best, or a file."""
-    if is_run(initial):
+    if not is_address(initial) and is_run(initial):
         return Run.open(initial).checkpoint("best").path
-    path = Path(initial)
+    try:
+        path = local_file(initial)
+    except ValueError as error:
+        raise RequestError(f"training.initial_weights: {error}") from error
     if not path.is_file():
         raise RequestError(f"training.initial_weights: '{initial}' is neither a run nor a file; give a run's path")
     return path

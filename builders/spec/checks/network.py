@@ -1,6 +1,6 @@
 """Checks of encoder, code, decoder, latents and discriminator: options, taps, weights, names, adversarial training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from builders.spec.annotations import record_of
@@ -8,6 +8,7 @@ from builders.spec.checks.view import View, size_of
 from builders.spec.nodes import Node, Path
 from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
 from builders.spec.types import Decoder, Discriminator, Duration, Encoder
+from common.hub import HubError, is_address, parse_address, suggested_address
 from common.program import typed
 
 WEIGHT_FILES = (".h5", ".hdf5", ".safetensors", ".pth", ".pt")
@@ -105,7 +106,9 @@ def _weights(view: View, path: Path, backbone: str) -> Iterator[Problem]:
             yield view.problem(where, message, value=True)
         return
     if "://" in weights:
-        yield view.problem(where, f"expected a file, got the address {shown(weights)}; download it first", value=True)
+        problem = wrong_address(weights, WEIGHT_FILES)
+        if problem is not None:
+            yield view.problem(where, problem, value=True)
     elif not weights.lower().endswith(WEIGHT_FILES):
         words = [*_WORDS_FOR_WEIGHTS, *fitting]
         hint = suggestion(weights, words) or f"; give {listed(words)}, or a file ending in {listed(WEIGHT_FILES)}"
@@ -165,11 +168,36 @@ def _batch_axes(view: View, part: str) -> Iterator[Problem]:
             yield view.problem((*path, "stateful"), message, value=True)
 
 
+def wrong_address(text: str, endings: Sequence[str]) -> str | None:
+    """What is wrong with the address of a file; None where it is one of the Hub, which nothing is asked here.
+
+    Args:
+        text: What a spec has in place of a path.
+        endings: Of the files that are read, with their dots.
+    """
+    if not is_address(text):
+        near = suggested_address(text)
+        return f"expected a file or hf://owner/name/file, got the address {shown(text)}; " + (
+            f"write {near}" if near else "download it first"
+        )
+    try:
+        path = parse_address(text).path
+    except HubError as error:
+        return str(error)
+    if not path.lower().endswith(tuple(endings)):
+        return f"expected a file ending in {listed(endings)}, got {shown(text)}"
+    return None
+
+
 def _initial_weights(view: View) -> Iterator[Problem]:
     weights = view.get("training", "initial_weights", kind=str)
     if weights is None:
         return
-    if "://" in weights or PurePath(weights).suffix.lower() in _NO_WEIGHTS or not weights.strip():
+    if "://" in weights:
+        problem = wrong_address(weights, WEIGHT_FILES)
+        if problem is not None:
+            yield view.problem(("training", "initial_weights"), problem, value=True)
+    elif PurePath(weights).suffix.lower() in _NO_WEIGHTS or not weights.strip():
         message = f"expected a run's folder, or a weights file ending in {listed(WEIGHT_FILES)}, got {shown(weights)}"
         yield view.problem(("training", "initial_weights"), message, value=True)
 

@@ -64,7 +64,7 @@ def test_wrong_content_leaves_nothing_behind(address, tmp_path, name):
 
 
 def test_a_dead_network_costs_seconds(address, monkeypatch):
-    monkeypatch.setattr(files, "_PATIENCE", 0.3)
+    monkeypatch.setattr(files, "PATIENCE", 0.3)
     monkeypatch.setattr(files.urllib.request, "urlopen", lambda *arguments, **keywords: time.sleep(5))
     start = time.monotonic()
     with pytest.raises(ValueError) as caught:

@@ -190,7 +190,10 @@ WRONG = {
     ),
     "misspelt weights": ("encoder: {weights: imagnet}", "unknown weights 'imagnet'; did you mean 'imagenet'?"),
     "weights that run code": ("encoder: {weights: model.pkl}", "encoder.weights: unknown weights 'model.pkl'"),
-    "weights by address": ("encoder: {weights: 'http://x/y.h5'}", "encoder.weights: expected a file, got the address"),
+    "weights by address": (
+        "encoder: {weights: 'http://x/y.h5'}",
+        "encoder.weights: expected a file or hf://owner/name/file",
+    ),
     "initial weights that are none": (
         "training: {initial_weights: x.py}",
         "training.initial_weights: expected a run's folder",
