@@ -17,6 +17,8 @@ from builders.spec import types
 from common.files import memory_budget, open_regular
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+FILE_SOURCES = ("folder", "zip", "tar", "webdataset", "parquet")
+"""The sources whose `value_range` is that of image files."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 # A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than the result, so that
@@ -109,7 +111,7 @@ def open_fitted(
 
 def file_value_range(dataset: types.Dataset) -> ValueRange | None:
     """The `value_range` of a dataset's image files; None where they use the full range."""
-    found = dataset.source.arguments.get("value_range") if dataset.source.name == "folder" else None
+    found = dataset.source.arguments.get("value_range") if dataset.source.name in FILE_SOURCES else None
     return None if found is None else (float(found[0]), float(found[1]))
 
 

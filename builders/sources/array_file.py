@@ -169,8 +169,8 @@ def _from_npz(opened: IO[bytes], shown: str, key: str | None, where: str, key_wh
             first = next(iter(archive.namelist()), None)
             holds = f"holds '{printable(first)}' and no .npy" if first else "is empty"
             raise RequestError(
-                f"{where}: '{shown}' is a zip, but no .npz file: it {holds}; unpack images and name their folder as "
-                "dataset.source.folder.path"
+                f"{where}: '{shown}' is a zip, but no .npz file: it {holds}; for images in a zip write "
+                "`zip: {path: …}`"
             )
         if key is None and len(members) == 1:
             [key] = members

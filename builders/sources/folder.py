@@ -38,7 +38,9 @@ class Folder(NamedImages):
         shown = printable(path)
         if not self._root.is_dir():
             problem = "is a file, expected a folder" if self._root.exists() else "no such folder"
-            raise RequestError(f"{_WHERE}.path: {problem}: '{shown}'; {relative_to()}")
+            kind = self._root.suffix.lower()[1:]
+            hint = f"write `{kind}: {{path: …}}`" if kind in SOURCES and self._root.exists() else relative_to()
+            raise RequestError(f"{_WHERE}.path: {problem}: '{shown}'; {hint}")
         try:
             found = find_images(self._root)
         except OSError as error:

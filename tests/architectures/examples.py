@@ -2,6 +2,7 @@
 
 import inspect
 import pathlib
+import shutil
 import typing
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -81,6 +82,9 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
             (directory / f"class{index % 2}").mkdir(exist_ok=True)
             PIL.Image.fromarray(image).save(directory / f"class{index % 2}" / f"{index}.png")
         return {"path": str(directory)}
+    if name in ("zip", "tar"):
+        source_arguments("folder", directory)
+        return {"path": shutil.make_archive(str(directory / "photos"), name, directory)}
     if name == "arrays":
         np.savez(directory / "images.npz", images=pixels, labels=np.arange(6) % 3)
         return {"images": str(directory / "images.npz"), "images_key": "images", "labels_key": "labels"}

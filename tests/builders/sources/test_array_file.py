@@ -128,7 +128,7 @@ def zipped(members, compression=zipfile.ZIP_STORED):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (zipped({"a.jpg": b"x", "b.jpg": b"y"}), "is a zip, but no .npz file: it holds 'a.jpg' and no .npy; unpack"),
+        (zipped({"a.jpg": b"x", "b.jpg": b"y"}), "is a zip, but no .npz file: it holds 'a.jpg' and no .npy; for"),
         (zipped({}), "it is empty"),
         (zipped({"x.npy": npy(PIXELS)}, zipfile.ZIP_LZMA), "compressed otherwise than NumPy does it"),
         (zipped({"x.npy": promised((10**12,))}), "promises 1000000000000 values of 1 bytes, 0 bytes follow"),
