@@ -31,12 +31,12 @@ def cached_index(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
         make: Makes it: name → uint8 or int64 array.
     """
     path = CACHE_FOLDER / f"{kind}-{key}.index"
-    found = _load(path)
-    if found is None:
-        found = make()
-        with contextlib.suppress(OSError):  # a full disk or a folder without permission: it is made again next time
-            _save(path, found)
-    return found
+    if (found := _load(path)) is not None:
+        return found
+    made = make()
+    with contextlib.suppress(OSError):  # a full disk or a folder without permission: it is made again next time
+        _save(path, made)
+    return made
 
 
 def key_of(names: Sequence[str], paths: Sequence[Path]) -> str:
@@ -61,7 +61,7 @@ def _save(path: Path, arrays: Arrays) -> None:
     header = json.dumps({name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()})
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     with atomic_file(path) as temporary, open(temporary, "wb") as file:
-        for piece in (_MAGIC, f"{header}\n".encode(), *(np.ascontiguousarray(array).data for array in arrays.values())):
+        for piece in (_MAGIC, f"{header}\n".encode(), *(array.tobytes() for array in arrays.values())):
             file.write(piece)
             digest.update(piece)
         file.write(digest.digest())
