@@ -37,9 +37,10 @@ from workflows.command_line import (
     run_command,
     say,
 )
+from workflows.export.hub_commands import pull, push
 
 # Commands that read neither a spec nor a run's network.
-_WITHOUT_PLUGINS = ("new", "runs", "convert-weights")
+_WITHOUT_PLUGINS = ("new", "runs", "convert-weights", "push", "pull")
 
 
 class Commands(click.Group):
@@ -310,6 +311,8 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
 
 
 commands.add_command(export_command, "export")
+commands.add_command(push)
+commands.add_command(pull)
 
 
 @commands.command()
