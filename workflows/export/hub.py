@@ -211,8 +211,8 @@ def _information(name: str, revision: str, must_exist: bool = True) -> Any:
                 raise
             found = ask(None)
     except Exception as error:  # the client and what it is built on raise many types
-        missing = isinstance(error, errors.RepositoryNotFoundError) and not isinstance(error, errors.GatedRepoError)
-        if missing and not must_exist and error.response.status_code == 404:
+        # Without a valid token the answer is 401, whether or not there is one.
+        if not must_exist and isinstance(error, errors.RepositoryNotFoundError) and error.response.status_code == 404:
             return None
         raise RequestError(f"{name}: {explained(error, name, revision)}") from error
     if not isinstance(found.sha, str) or not found.sha.isalnum():
