@@ -286,12 +286,14 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, chec
 
 @commands.command()
 @click.argument("target", metavar="SPEC|RUN")
-@click.argument("images", metavar="IMAGE…", nargs=-1, required=True)
-@click.option("--out", required=True, metavar="FILE.npz", help="Where to write the activations.")
+@click.argument("images", metavar="[IMAGE…]", nargs=-1)
+@click.option(
+    "--out", required=True, metavar="FILE", help="Where to write the activations: .npz, .npy, .parquet or .csv."
+)
 @FORCE
 @SETTINGS
 def features(target: str, images: Sequence[str], out: str, force: bool, overrides: Sequence[str]) -> None:
-    """Write the activations of a spec's taps for image files, or for all images in folders."""
+    """Write the activations of a spec's taps: for image files, for folders, or without IMAGE for the spec's dataset."""
     from builders.spec import load_encoder
     from run_directory.run import Run
     from workflows.arguments import find_images, means_run
@@ -301,8 +303,9 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     run, console = Run.open(target) if means_run(target) else None, new_console()
     if run is not None:
         run.require_plugins()
-    loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
-    files = find_images(images)
+    # Mistakes should not wait for TensorFlow.
+    loaded = load_encoder(run.spec_path if run else target, overrides, with_source=not images)
+    files = find_images(images) if images else []
     check_features(loaded.spec, files, out, force)
     import_tensorflow()
     from workflows.evaluation.features import extract_features, print_extracted

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,7 @@ from builders.spec import Spec
 from common.errors import RequestError
 from common.files import atomic_file, open_regular
 from common.formatting import printable
+from common.program import installed
 from run_directory.run import Run
 
 # Identifies a file whatever its name and the links to it.
@@ -278,6 +280,8 @@ def _place(file: BinaryIO, suffix: str, length: int) -> tuple[int, int, int]:
     return 0, size - length - len(_XML_END if suffix == ".svg" else _PDF_END), size
 
 
+# What `features` writes. Only .npz has room for a seal; the others are replaced only with --force.
+FEATURE_FILES = (".npz", ".npy", ".parquet", ".csv")
 METRICS, SIDE_BY_SIDE = "metrics.csv", "side_by_side.png"
 COPY_RUN = "copy the run elsewhere"
 
@@ -345,12 +349,20 @@ def check_features(spec: Spec, files: Iterable[Path], out: str | os.PathLike, fo
     Args:
         spec: The spec whose taps are read.
         files: The images.
-        out: The .npz file that is written.
+        out: The file that is written.
         force: Also replace a file that `features` did not write.
 
     Raises:
         RequestError: Nothing was written.
     """
-    if Path(out).suffix != ".npz":
-        raise RequestError(f"--out {printable(out)}: expected a file name that ends in .npz")
+    suffix, shown = Path(out).suffix, printable(out)
+    if suffix not in FEATURE_FILES:
+        raise RequestError(f"--out {shown}: expected a file name that ends in one of {', '.join(FEATURE_FILES)}")
+    if suffix in (".npy", ".csv") and len(spec.encoder.taps) > 1:
+        raise RequestError(
+            f"--out {shown}: a {suffix} file holds one tap, and encoder.taps names {len(spec.encoder.taps)}; write a "
+            ".npz or .parquet file"
+        )
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise RequestError(f"--out {shown}: a .parquet file needs pyarrow: {installed('parquet')}")
     check_outputs("features", [Path(out)], inputs=[*files, *files_read_by(spec)], force=force)
