@@ -15,6 +15,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -298,6 +299,7 @@ def check_reconstructions(
     arrays: bool = False,
     force: bool = False,
     folders: Iterable[str | os.PathLike] = (),
+    names: Sequence[str] | None = None,
 ) -> None:
     """Refuses to reconstruct where that would replace an image, or a file that `reconstruct` did not write.
 
@@ -308,6 +310,7 @@ def check_reconstructions(
         arrays: Whether a .npy file is written for each image as well.
         force: Also replace files that `reconstruct` did not write.
         folders: Where the images were looked for.
+        names: Of what is written, without suffix. Unset: those of the images.
 
     Raises:
         RequestError: Nothing was written.
@@ -315,7 +318,7 @@ def check_reconstructions(
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"--out {printable(folder)}: is a file; give a directory, which is made where it is missing")
-    pictures = [folder / f"{name}.png" for name in reconstruction_names(files)]
+    pictures = [folder / f"{name}.png" for name in names or reconstruction_names(files)]
     vouchers = {folder / METRICS: folder / SIDE_BY_SIDE}
     if arrays:
         vouchers |= {picture.with_name(f"{picture.name[:-4]}.npy"): picture for picture in pictures}
@@ -329,15 +332,18 @@ def check_reconstructions(
 
 
 def reconstruction_names(files: Iterable[Path]) -> list[str]:
-    """For each image the name, without suffix, of the files that are made from it: its own, with a number where taken.
+    """For each image the name, without suffix, of the files that are made from it: its own, numbered where taken."""
+    return unique_names(file.stem for file in files)
 
-    Names differ also on file systems that ignore case.
-    """
-    names, taken = [], {Path(SIDE_BY_SIDE).stem}
-    for file in files:
-        name, number = file.stem, 2
+
+def unique_names(wanted: Iterable[str]) -> list[str]:
+    """Names with a number where they are taken; they differ also on file systems that ignore case."""
+    names, taken, numbers = [], {Path(SIDE_BY_SIDE).stem}, Counter[str]()
+    for own in wanted:
+        name = own
         while name.lower() in taken:
-            name, number = f"{file.stem}-{number}", number + 1
+            numbers[own] += 1
+            name = f"{own}-{numbers[own] + 1}"
         taken.add(name.lower())
         names.append(name)
     return names

@@ -112,7 +112,7 @@ class _Images:
 
     Args:
         names: One for each image.
-        batches: Batches of float32 [n, height, width, channels] in [0, 1], and in each the positions of unreadable ones.
+        batches: float32 [n, height, width, channels] in [0, 1], and the positions of unreadable ones among them.
     """
 
     names: Sequence[str]
