@@ -1,6 +1,7 @@
 """A frozen network read at several depths, and the fusion of the activations into one code."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ class FeatureExtractor:
         unchanged.
         """
         inputs = [
-            keras.Input(tap.shape[1:], dtype=tap.dtype, name=_layer_name("tap", name))
+            keras.Input(tap.shape[1:], dtype=tap.dtype, name=layer_name("tap", name, self.taps))
             for name, tap in zip(self.taps, self.taps_model.outputs)
         ]
         for name, tap in zip(self.taps, inputs):
@@ -124,7 +125,7 @@ class FeatureExtractor:
             # On a vector a dense layer is the 1×1 convolution.
             layer = keras.layers.Dense if len(tap.shape) == 2 else keras.layers.Conv2D
             kernel = {} if len(tap.shape) == 2 else {"kernel_size": 1}
-            name = _layer_name("project", name)
+            name = layer_name("project", name, self.taps)
             tap = layer(self.project, **kernel, kernel_initializer=initializer, name=name)(tap)
         if size is None or tuple(tap.shape[1:3]) == tuple(size):
             return tap
@@ -168,5 +169,11 @@ def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     return (size, size) if isinstance(size, int) else size and (size[0], size[1])
 
 
-def _layer_name(prefix: str, tap: str) -> str:
-    return f"{prefix}_{tap.replace('/', '_')}"
+def layer_name(prefix: str, tap: str, taps: Sequence[str]) -> str:
+    """The name of a fusion's layer for one of its taps, which in a user's network may have any characters."""
+    same = [name for name in taps if _plain(name) == _plain(tap)]
+    return f"{prefix}_{_plain(tap)}" + (f"_{same.index(tap)}" if same[0] != tap else "")
+
+
+def _plain(tap: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.>-]", "_", tap)

@@ -35,7 +35,9 @@ class Row:
 
 
 def _parameters(layer: keras.layers.Layer) -> int:
-    return sum(math.prod(weight.shape) for weight in layer.weights)
+    # A network of another runtime has values that are no weights of Keras.
+    own = getattr(layer, "parameters", None)
+    return sum(math.prod(weight.shape) for weight in layer.weights) if own is None else own
 
 
 def _positions(shape: Sequence[int | None]) -> int:
@@ -114,7 +116,11 @@ def model_rows(model: keras.Model) -> Iterator[Row]:
             yield from model_rows(layer)
             continue
         received = layer.input.shape if not isinstance(layer.input, list) else layer.input[0].shape
-        if isinstance(layer.input, list) and len(layer.input) > 1:
+        if (cost := getattr(layer, "multiply_adds", None)) is not None:  # a whole network in one layer
+            outputs = keras.tree.flatten(layer.output)
+            size = sum(math.prod(output.shape[1:]) * _BYTES_OF.get(output.dtype, 4) for output in outputs)
+            yield _row(layer, tuple(outputs[0].shape), cost, size, 0)
+        elif isinstance(layer.input, list) and len(layer.input) > 1:
             yield _row(layer, tuple(layer.output.shape), 0, math.prod(layer.output.shape[1:]) * 4, 0)
         else:
             yield from _rows(layer, tuple(received))
@@ -132,7 +138,7 @@ def frozen_rows(part: keras.Model, taps: Sequence[str] | None = None) -> Iterato
         part.name,
         "frozen network",
         tuple(part.inputs[0].shape),
-        frozen=_parameters(part),
+        frozen=sum(row.frozen + row.trainable for row in rows if row.depth == 0),
         multiply_adds=sum(row.multiply_adds for row in rows if row.depth == 0),
         activation_bytes=sum(row.activation_bytes for row in rows if row.depth == 0),
     )

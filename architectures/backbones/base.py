@@ -112,6 +112,11 @@ class Backbone(ABC):
             f"`{typed('taps', self.listed_by)}` lists all"
         )
 
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Whether a file or folder is of the kind that the argument `path` of this network names."""
+        return False
+
     @property
     def listed_by(self) -> str:
         """What `taps` is given to list this network's taps."""

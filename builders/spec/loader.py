@@ -91,18 +91,13 @@ def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue:
 
 
 def load_encoder(
-    path: str | os.PathLike,
-    overrides: Sequence[str] = (),
-    catalogue: Catalogue | None = None,
-    with_source: bool = False,
+    path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None
 ) -> LoadedSpec:
     """Like `load_spec`, for a spec of which only `encoder`, `dataset.image` and `seed` count; the rest may be missing.
 
-    `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins; with
-    `with_source` the source counts as well.
+    `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins.
     """
-    alone = ("source", "image", "on_bad_image") if with_source else ("image",)
-    return _Loading(spec_file(path), overrides, catalogue or load_catalogue(), alone).load()
+    return _Loading(spec_file(path), overrides, catalogue or load_catalogue(), alone=True).load()
 
 
 def check_spec(
@@ -117,7 +112,7 @@ def check_spec(
 
 
 class _Loading:
-    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue, alone: Sequence[str] = ()):
+    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue, alone: bool = False):
         self.path = path
         self.alone = alone
         self.overrides = overrides
@@ -126,7 +121,7 @@ class _Loading:
     def load(self) -> LoadedSpec:
         merged = self._override(read_with_parents(self.path, self.catalogue))
         if self.alone:
-            merged = encoder_alone(merged, self.alone)
+            merged = encoder_alone(merged)
         # An override may replace the only use of a variable, and a part that is left out may contain it.
         checked = self._check(merged, unused=not self.overrides and not self.alone)
         found = checked.problems
@@ -226,20 +221,16 @@ _KEPT = ("version", "seed", "variables", "encoder")
 _STAND_INS = {"decoder": {"layers": [{"Identity": {}}]}, "loss": {"mse": {}}}
 
 
-def encoder_alone(merged: Node, of_dataset: Sequence[str] = ("image",)) -> Node:
-    """The tree with `encoder`, some keys of `dataset`, `seed` and `variables`; all else becomes a stand-in.
+def encoder_alone(merged: Node) -> Node:
+    """The tree with `encoder`, `dataset.image`, `seed` and `variables`; all else becomes a stand-in.
 
-    The dataset's source stays also where the size of images is unset, because it may know one.
+    The dataset's source stays where the size of images is unset, because it may know one.
     """
     dataset = merged.get("dataset")
     image = dataset.get("image") if dataset is not None else None
     size = image.get("size") if image is not None else None
-    unknown = "source" in of_dataset or size is None or size.value is None
-    source = dataset.get("source") if dataset is not None and unknown else None
-    # Where the source counts, its absence is a mistake.
-    stand_in = None if "source" in of_dataset else from_plain({"photos": {}}, _STAND_IN)
-    parts = {"source": source or stand_in}
-    parts |= {key: dataset.get(key) for key in of_dataset if key != "source" and dataset is not None}
+    source = dataset.get("source") if dataset is not None and (size is None or size.value is None) else None
+    parts = {"source": source or from_plain({"photos": {}}, _STAND_IN), "image": image}
     kept = {key: item for key, item in merged.value.items() if key in _KEPT}
     around = dataset if dataset is not None and dataset.is_mapping else Node({}, merged.place)
     kept["dataset"] = around.with_items({key: item for key, item in parts.items() if item is not None})

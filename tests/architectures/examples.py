@@ -25,6 +25,8 @@ def parameters(entry: Any) -> list[inspect.Parameter]:
     ]
 
 
+# Networks as PyTorch exports them, with `make_networks.py`, which wrote them.
+NETWORKS = pathlib.Path(__file__).parent / "backbones" / "networks"
 # For whatever looks into a network: the shallowest place of the smallest one, with random weights.
 _FEATURES = {"backbone": "vgg16", "weights": "none", "taps": ["block1_conv1", "block1_conv2"]}
 
@@ -69,6 +71,16 @@ def choices(entry: Any) -> Iterator[dict[str, Any]]:
         for value in values:
             if value != parameter.default:
                 yield {parameter.name: value}
+
+
+def backbone_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
+    """Arguments that open a small network of some kind, whose file is written to `directory`.
+
+    Only a backbone that reads a network of the user's needs an entry.
+    """
+    if name == "onnx":
+        return {"path": str(NETWORKS / "convolutional_dynamo.onnx")}
+    return {}
 
 
 def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from common.registry import (
     SOURCES,
     WEIGHTS,
 )
-from tests.architectures.examples import choices, parameters, required_arguments, source_arguments
+from tests.architectures.examples import backbone_arguments, choices, parameters, required_arguments, source_arguments
 
 # A family of backbones shares a file; everything else is found under its own name.
 ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, WEIGHTS, OPTIMIZERS, SOURCES)
@@ -296,8 +296,11 @@ def test_discriminator_gives_logits_that_can_be_learned(entry, shape):
 
 
 @named_entries(BACKBONES)
-def test_backbone_is_cut_at_an_early_tap(name, entry):
-    backbone = entry()
+def test_backbone_is_cut_at_an_early_tap(name, entry, tmp_path):
+    arguments = backbone_arguments(name, tmp_path)
+    missing = {parameter.name for parameter in parameters(entry) if parameter.default is parameter.empty}
+    assert missing <= set(arguments), "say in tests/architectures/examples.py how to write this network's files"
+    backbone = entry(**arguments)
     side = max(32, backbone.minimum_size)
     taps = backbone.taps((side, side, 3))
     assert len({tap.name for tap in taps}) == len(taps)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from architectures.features import layer_name
 from builders.spec import LossTerm, Spec
 from workflows.network import Row, Stage, Structure
 from workflows.plotting import diagram
@@ -93,7 +94,7 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
     whole = joined.shape if joined else rows[-1].shape
     lanes = []
     for block, stage in tapped:
-        row = projections.get(f"project_{stage.tap.replace('/', '_')}")
+        row = projections.get(layer_name("project", stage.tap, list(spec.encoder.taps)))
         project = Step(f"1×1 to {row.shape[-1]}", diagram.TRAINED) if row else None
         lanes.append((block, (project, _resize(stage.shape, whole, interpolation)), row))
     if joined:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from builders.images import to_float
 from common.errors import RequestError
 from common.registry import METRICS
 from workflows.console import new_console
@@ -20,8 +19,7 @@ class FakeModel:
         self.image_shape = shape
         self.metrics_by_name = {name: METRICS.get(name)() for name in metrics}
 
-    def reconstruct_batch(self, batch):
-        images = batch["image"]
+    def reconstruct(self, images):
         return {"image": images * np.float32(0.8), "half": images[:, ::2, ::2]}
 
 
@@ -35,8 +33,8 @@ class FakeSplit:
         self.count = count
         self.pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
-    def sample(self, positions):
-        return {"image": to_float(self.pixels[positions])}
+    def images(self, positions):
+        return self.pixels[positions]
 
 
 def run(count=7, shape=(16, 12, 3), metrics=(), directory=None):
