@@ -37,9 +37,10 @@ from workflows.command_line import (
     run_command,
     say,
 )
+from workflows.export.hub_commands import pull, push
 
 # Commands that read neither a spec nor a run's network.
-_WITHOUT_PLUGINS = ("new", "runs", "convert-weights")
+_WITHOUT_PLUGINS = ("new", "runs", "convert-weights", "push", "pull")
 
 
 class Commands(click.Group):
@@ -254,29 +255,31 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
 
 
 @commands.command()
-@click.argument("images", metavar="[RUN] IMAGE…", nargs=-1, required=True)
+@click.argument("images", metavar="[RUN] [IMAGE…]", nargs=-1)
 @click.option("--out", required=True, metavar="DIR", help="Where to write the reconstructions.")
+@click.option("--codes", metavar="FILE", help="Decode the rows of a .npy, .npz, .parquet or .csv file.")
 @click.option("--arrays", is_flag=True, help="Also write each reconstruction as a float32 .npy array.")
 @FORCE
 @CHECKPOINT
 @RUNS_DIR
-def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, checkpoint: str, runs_dir: str) -> int:
-    """Reconstruct image files, or all images in folders."""
+def reconstruct(
+    images: Sequence[str], out: str, codes: str | None, arrays: bool, force: bool, checkpoint: str, runs_dir: str
+) -> int:
+    """Reconstruct image files, or all images in folders; or stored codes, beside their images where they are given."""
     from run_directory.run import is_run
-    from workflows.arguments import find_images, find_run
+    from workflows.arguments import find_run
     from workflows.console import new_console
-    from workflows.outputs import check_reconstructions
+    from workflows.evaluation.codes import requested
 
-    named = is_run(images[0])
+    named = bool(images) and is_run(images[0])
     run, console = find_run(images[0] if named else None, runs_dir), new_console()
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
-    files = find_images(images[named:])
-    check_reconstructions(run.load_spec().spec, files, out, arrays, force, images[named:])
+    files, stored = requested(run, images[named:], out, codes, arrays, force)
     import_tensorflow()
     from workflows.evaluation.reconstruct import print_reconstructed
     from workflows.evaluation.reconstruct import reconstruct as work
 
-    result = work(run, files, out, arrays, checkpoint, console, force)
+    result = work(run, files, out, arrays, checkpoint, console, force, stored)
     print_reconstructed(result, console)
     for line in result.failed:
         say(line, err=True)
@@ -285,12 +288,12 @@ def reconstruct(images: Sequence[str], out: str, arrays: bool, force: bool, chec
 
 @commands.command()
 @click.argument("target", metavar="SPEC|RUN")
-@click.argument("images", metavar="IMAGE…", nargs=-1, required=True)
-@click.option("--out", required=True, metavar="FILE.npz", help="Where to write the activations.")
+@click.argument("images", metavar="[IMAGE…]", nargs=-1)
+@click.option("--out", required=True, metavar="FILE", help="What to write: .npz, .npy, .parquet or .csv.")
 @FORCE
 @SETTINGS
 def features(target: str, images: Sequence[str], out: str, force: bool, overrides: Sequence[str]) -> None:
-    """Write the activations of a spec's taps for image files, or for all images in folders."""
+    """Write the activations of a spec's taps: for image files, for folders, or without IMAGE for the spec's dataset."""
     from builders.spec import load_encoder
     from run_directory.run import Run
     from workflows.arguments import find_images, means_run
@@ -300,8 +303,9 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     run, console = Run.open(target) if means_run(target) else None, new_console()
     if run is not None:
         run.require_plugins()
-    loaded = load_encoder(run.spec_path if run else target, overrides)  # mistakes should not wait for TensorFlow
-    files = find_images(images)
+    # Mistakes should not wait for TensorFlow.
+    loaded = load_encoder(run.spec_path if run else target, overrides, with_source=not images)
+    files = find_images(images) if images else []
     check_features(loaded.spec, files, out, force)
     import_tensorflow()
     from workflows.evaluation.features import extract_features, print_extracted
@@ -310,6 +314,8 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
 
 
 commands.add_command(export_command, "export")
+commands.add_command(push)
+commands.add_command(pull)
 
 
 @commands.command()

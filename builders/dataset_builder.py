@@ -96,9 +96,13 @@ class Split:
 
     def embeddings(self, positions: np.ndarray) -> np.ndarray:
         """float32 [n, …]: stored embeddings of images by their positions; only where the spec has them."""
+        return self.embeddings_of(self.indices[positions])
+
+    def embeddings_of(self, indices: np.ndarray) -> np.ndarray:
+        """float32 [n, …]: stored embeddings of images by their indices in the source, also of other splits."""
         if self._embeddings is None:
             raise ValueError(f"the {self.name} images have no stored embeddings")
-        return self._embeddings.rows(self.indices[positions])
+        return self._embeddings.rows(indices)
 
     def sample(self, positions: np.ndarray) -> dict[str, np.ndarray]:
         """Images by their positions, as `Reconstructor.reconstruct_batch` takes them.

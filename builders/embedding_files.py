@@ -7,11 +7,11 @@ after their size is compared with `files.memory_budget`.
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,9 @@ _LARGEST_FILE = 1 << 50
 _LONGEST_LINE = 1 << 26
 _ROWS = 256
 _NUMBERS = "buif"
+_TEXTS = (".csv", ".tsv")
 _SHOWN = 3
+_Read = TypeVar("_Read")
 _SUFFIXES = ", ".join(ARRAY_FILES + TABLE_FILES)
 
 
@@ -72,18 +74,14 @@ def read_table(path: str, key: str | None, where: str, key_where: str) -> Table:
     shown, suffix = printable(path), PurePath(path).suffix.lower()
     if suffix not in ARRAY_FILES + TABLE_FILES:
         raise RequestError(f"{where}: expected a file that ends in one of {_SUFFIXES}, got '{shown}'")
-    try:
-        if suffix in ARRAY_FILES:
-            table = _from_arrays(path, key, where, key_where)
-        else:
-            file = existing_file(path, where, _SUFFIXES)
-            with open_regular(file, _LARGEST_FILE) as opened:
-                read = _from_csv if suffix in (".csv", ".tsv") else _from_parquet
-                table = read(opened, shown, key, key_where)
-    except _NoPackage as error:
-        raise RequestError(f"{where}: {error}") from None
-    except (*DAMAGE, csv.Error, MemoryError) as error:
-        raise RequestError(f"{where}: cannot read '{shown}': {damage(error)}") from None
+    if suffix in ARRAY_FILES:
+        table = _from_arrays(path, key, where, key_where)
+    elif suffix in _TEXTS:
+        table = _opened(path, where, lambda opened: _from_csv(opened, shown, key, key_where))
+    else:
+        table = _opened(
+            path, where, lambda opened: _in_parquet(opened, lambda file: _read_parquet(file, shown, key, key_where))
+        )
     rows = table.rows
     sides = "×".join(map(str, rows.shape))
     if rows.dtype.kind not in _NUMBERS:
@@ -96,11 +94,34 @@ def read_table(path: str, key: str | None, where: str, key_where: str) -> Table:
     return table
 
 
-def stored_names(path: str) -> tuple[str, ...]:
-    """Names of the arrays of numbers in a .npz file; empty for others."""
-    if PurePath(path).suffix.lower() != ".npz":
-        return ()
-    return tuple(name for name, (_, kind) in described_arrays(path, "--codes").items() if kind.kind in _NUMBERS)
+def stored_names(path: str, where: str) -> tuple[str, ...]:
+    """Names of the arrays of numbers in a .npz file, or the first line of a table; empty for others.
+
+    Args:
+        path: The file.
+        where: What names it, for errors.
+
+    Raises:
+        RequestError: No such file, or it is damaged.
+    """
+    suffix = PurePath(path).suffix.lower()
+    if suffix == ".npz":
+        return tuple(name for name, (_, kind) in described_arrays(path, where).items() if kind.kind in _NUMBERS)
+    if suffix in (".parquet", ".pq"):
+        return _opened(path, where, lambda opened: _in_parquet(opened, lambda file: tuple(file.schema_arrow.names)))
+    return _opened(path, where, lambda opened: tuple(_csv_rows(opened)[0])) if suffix in _TEXTS else ()
+
+
+def _opened(path: str, where: str, read: Callable[[BinaryIO], _Read]) -> _Read:
+    """What a function reads of a table. Raises RequestError as `read_table`."""
+    file, shown = existing_file(path, where, _SUFFIXES), printable(path)
+    try:
+        with open_regular(file, _LARGEST_FILE) as opened:
+            return read(opened)
+    except _NoPackage as error:
+        raise RequestError(f"{where}: {error}") from None
+    except (*DAMAGE, csv.Error, MemoryError) as error:
+        raise RequestError(f"{where}: cannot read '{shown}': {damage(error)}") from None
 
 
 class _NoPackage(Exception):
@@ -122,13 +143,17 @@ def _from_arrays(path: str, key: str | None, where: str, key_where: str) -> Tabl
     rows = read_array(path, key, where, key_where)
     texts = [name for name, (shape, kind) in arrays.items() if kind.kind in "US" and shape == rows.shape[:1]]
     chosen = next((name for name in ("names", "name", *texts[: len(texts) == 1]) if name in texts), None)
-    return Table(shown, rows, None if chosen is None else _words(read_array(path, chosen, where, key_where)))
+    names = None if chosen is None else read_array(path, chosen, where, key_where)
+    try:
+        return Table(shown, rows, None if names is None else _words(names))
+    except ValueError as error:  # a letter that is none
+        raise RequestError(f"{where}: cannot read '{shown}': the names are damaged ({error})") from None
 
 
 def _words(words: np.ndarray) -> list[str]:
     if words.dtype.kind == "S":
         return [word.decode("utf-8", "surrogateescape") for word in words.tolist()]
-    return words.tolist()  # ValueError where a letter is damaged
+    return words.tolist()
 
 
 # Tables
@@ -192,11 +217,7 @@ class _Rows:
 
 
 def _from_csv(opened: BinaryIO, shown: str, key: str | None, key_where: str) -> Table:
-    lines = _lines(opened)
-    first = next(lines, "")
-    tabs = max("\t;,", key=first.count)
-    rows = csv.reader(_chain(first, lines), delimiter=tabs if first.count(tabs) else ",")
-    head = next(rows, [])
+    head, rows = _csv_rows(opened)
     headed = not all(map(_is_number, head[1:])) or (len(head) == 1 and not _is_number(head[0]))
     second = next(rows, []) if headed else head
     names = [cell.strip() for cell in head] if headed else [str(number) for number in range(len(head))]
@@ -219,6 +240,15 @@ def _from_csv(opened: BinaryIO, shown: str, key: str | None, key_where: str) -> 
         collected.add(_parsed(block, columns))
     found = collected.all("cells")
     return Table(shown, found, collected.names if columns.name is not None else None, columns.remark)
+
+
+def _csv_rows(opened: BinaryIO) -> tuple[list[str], Iterator[list[str]]]:
+    """The first row, and those after it. Cells are separated by what the first line has most of."""
+    lines = _lines(opened)
+    first = next(lines, "")
+    separator = max(",\t;", key=first.count)
+    rows = csv.reader(_chain(first, lines), delimiter=separator)
+    return next(rows, []), rows
 
 
 def _lines(opened: BinaryIO) -> Iterator[str]:
@@ -269,7 +299,7 @@ def _parsed(block: Sequence[Sequence[str]], columns: Columns) -> np.ndarray:
         return np.array(values, np.float64).astype(np.float32)
 
 
-def _from_parquet(opened: BinaryIO, shown: str, key: str | None, key_where: str) -> Table:
+def _in_parquet(opened: BinaryIO, read: Callable[[Any], _Read]) -> _Read:
     if find_spec("pyarrow") is None:
         raise _NoPackage(f"a .parquet file needs pyarrow: {installed('parquet')}")
     import pyarrow
@@ -277,12 +307,12 @@ def _from_parquet(opened: BinaryIO, shown: str, key: str | None, key_where: str)
 
     try:
         with pyarrow.parquet.ParquetFile(opened, pre_buffer=False) as file:
-            return _read_parquet(file, shown, key, key_where)
+            return read(file)
     except pyarrow.ArrowException as error:
         raise ValueError(re.sub(r"\s+", " ", str(error))[:200]) from None
 
 
-def _read_parquet(file, shown: str, key: str | None, key_where: str) -> Table:
+def _read_parquet(file: Any, shown: str, key: str | None, key_where: str) -> Table:
     schema = file.schema_arrow
     kinds = [Column(field.name, ListColumn.kind_of(field.type)) for field in schema]
     columns = choose_columns(kinds, key, shown, key_where)

@@ -19,6 +19,7 @@ _SAMPLED = 4096
 _AT_ONCE = 1 << 24
 _SHOWN = 3
 _NO_ROW = -1
+_BY_ORDER = "where rows are in the order of the images, set match: order"
 
 
 @dataclass(frozen=True)
@@ -174,15 +175,20 @@ def _unusable(table: Table, places: np.ndarray) -> list[int]:
 
 def image_names(source: Source) -> list[str]:
     """The names of a source's images: paths inside it where they are files."""
-    files = getattr(source, "file_names", lambda: None)()
+    files = source.file_names()
     return [source.name_of(index) for index in range(len(source))] if files is None else list(files)
 
 
-def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.ndarray:
+def match_names(rows: Sequence[str], images: Sequence[str], path: str, where: str = _WHERE) -> np.ndarray:
     """The row of each image, int64 [images], -1 where there is none.
 
     A row's name is the image's path inside the source, alone or below other folders, without its suffix, or its last
     part where that is unique. Where no name is known at all, whole numbers count images from 0.
+
+    Args:
+        rows, images: The names.
+        path: The file of the rows, for errors.
+        where: What names the file, such as its path in the spec.
 
     Raises:
         RequestError: Several rows have the name of one image, or no row has the name of any.
@@ -195,7 +201,7 @@ def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.nda
     for row, name in enumerate(row_names):
         if (image := exact.get(name)) is not None:
             _take(places, free, doubled, image, row)
-    _refuse_doubled(doubled, images, path)
+    _refuse_doubled(doubled, images, path, where)
     for shorten in (_below_folders, _without_suffix, _last_part, _last_without_suffix):
         waiting = np.flatnonzero(places == _NO_ROW).tolist()
         if not waiting or not free:
@@ -205,17 +211,17 @@ def match_names(rows: Sequence[str], images: Sequence[str], path: str) -> np.nda
             found = next((known[key] for key in _keys(row_names[row], shorten, of_row=True) if key in known), None)
             if found is not None:
                 _take(places, free, doubled, found, row)
-        _refuse_doubled(doubled, images, path)
+        _refuse_doubled(doubled, images, path, where)
     if (places == _NO_ROW).all():
         numbers = [int(name) if name.isascii() and name.isdecimal() and len(name) < 18 else -1 for name in row_names]
         if min(numbers) < 0 or max(numbers) >= len(images):
             raise RequestError(
-                f"encoder.embeddings.match: no row of '{path}' has the name of an image: rows are {_listed(rows)}, "
-                f"images {_listed(images)}; set it to order where rows are in the order of the images"
+                f"{where}: no row of '{path}' has the name of an image: rows are {_listed(rows)}, images "
+                f"{_listed(images)}; {_BY_ORDER if where == _WHERE else 'rename the rows'}"
             )
         for row, image in enumerate(numbers):
             _take(places, free, doubled, image, row)
-        _refuse_doubled(doubled, images, path)
+        _refuse_doubled(doubled, images, path, where)
     return places
 
 
@@ -227,13 +233,13 @@ def _take(places: np.ndarray, free: dict, doubled: dict[int, list[int]], image: 
         doubled.setdefault(image, [int(places[image])]).append(row)
 
 
-def _refuse_doubled(doubled: Mapping[int, Sequence[int]], images: Sequence[str], path: str) -> None:
+def _refuse_doubled(doubled: Mapping[int, Sequence[int]], images: Sequence[str], path: str, where: str) -> None:
     if doubled:
         image, places = next(iter(doubled.items()))
         listed = " and ".join(map(str, places[:_SHOWN]))
         more = f", and {len(doubled) - 1:,} more images are named twice" if len(doubled) > 1 else ""
         raise RequestError(
-            f"{_WHERE}: rows {listed} of '{path}' are both of image '{printable(images[image])}'{more}; keep one row "
+            f"{where}: rows {listed} of '{path}' are both of image '{printable(images[image])}'{more}; keep one row "
             "for each image"
         )
 

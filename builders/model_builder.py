@@ -103,6 +103,8 @@ class ModelBuilder:
                 code = features.fuse_model.output
                 learns = "encoder.fuse.project" if features.fuse_model.trainable_weights else ""
                 model_class, parts = BackboneInverter, {"features": features}
+                # What follows begins with the same weights as where the network's features are stored embeddings.
+                keras.utils.set_random_seed(spec.seed)
             elif spec.encoder.kind == "layers":
                 encoder = self._stack(keras.Input(self.image_shape), spec.encoder.layers, "encoder")
                 code, learns = encoder.output, ""

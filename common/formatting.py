@@ -29,6 +29,15 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def bytes_text(count: float) -> str:
+    """`512 B`, `1.5 kB`, `8.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""
+
+
 def shortened(text: str, most: int) -> str:
     """The end of a text, which distinguishes paths."""
     return text if len(text) <= most else f"…{text[-(most - 1) :]}"

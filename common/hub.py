@@ -19,8 +19,12 @@ from common.program import installed
 SCHEME = "hf://"
 # Seconds after which an unreachable network is reported.
 PATIENCE = 8.0
+# Seconds without a byte after which a transfer is given up.
+_STALLED = 60.0
 _WORD = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
-_REPOSITORY = re.compile(rf"({_WORD}/{_WORD})(?:@(refs/pr/\d+|[A-Za-z0-9][A-Za-z0-9_.+-]*))?(?:/(.*))?", re.DOTALL)
+_REPOSITORY = re.compile(
+    rf"({_WORD}/{_WORD})(?:@(refs/pr/\d+|(?!refs/)[A-Za-z0-9][A-Za-z0-9_.+-]*))?(?:/(.*))?", re.DOTALL
+)
 _KINDS = ("datasets", "spaces", "models", "kernels", "buckets")
 # An address copied from a browser.
 _PAGE = re.compile(r"https?://(?:huggingface\.co|hf\.co)/([^/]+/[^/]+)/(?:blob|resolve|raw)/([^/]+)/([^?#]+)")
@@ -113,6 +117,8 @@ def client() -> Any:
     # Xet has time limits of its own, and plain HTTP reaches the same files.
     constants.HF_HUB_DISABLE_XET = True
     logging.set_verbosity_error()
+    # Without this a server that stops answering holds an upload forever.
+    huggingface_hub.get_session().timeout = _STALLED
     return huggingface_hub
 
 
@@ -140,7 +146,7 @@ def download(file: HubFile) -> Path:
             f"{file} is not on this machine: {explained(error, file.repository, file.revision)}{bring}"
         ) from error
     if not (_NAME.fullmatch(known.etag or "") and _NAME.fullmatch(known.commit_hash or "")):
-        raise HubError(f"{file}: {_host()} is no Hub: its answer names no commit{bring}")
+        raise HubError(f"{file}: {host()} is no Hub: its answer names no commit{bring}")
     if known.size is not None and known.size > memory_budget():
         raise HubError(
             f"{file} holds {known.size:,} bytes, more than {memory_budget():,}; RETRACE_MEMORY_BUDGET sets the limit"
@@ -164,31 +170,32 @@ def explained(error: BaseException, name: str, revision: str = "main") -> str:
 
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.GatedRepoError):
-        return f"{name} is gated; accept its terms at {_host()}/{name}, and log in with `hf auth login` or HF_TOKEN"
+        return f"{name} is gated; accept its terms at {host()}/{name}, and log in with `hf auth login` or HF_TOKEN"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{name} has no revision '{printable(revision)}'"
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return f"{name} has no such file at '{printable(revision)}'"
     if status == 401 and _has_token():
-        return f"{_host()} does not know your token; log in again with `hf auth login`, or correct HF_TOKEN"
+        return f"{host()} does not know your token; log in again with `hf auth login`, or correct HF_TOKEN"
     if isinstance(error, errors.RepositoryNotFoundError) or status == 401:
-        return f"there is no {name} at {_host()}, or you may not see it; check the name, or log in with `hf auth login`"
+        return f"there is no {name} at {host()}, or you may not see it; check the name, or log in with `hf auth login`"
     if status == 403:
-        return f"your token may not do this with {name}; it needs the right to write, from {_host()}/settings/tokens"
+        return f"your token may not do this with {name}; it needs the right to write, from {host()}/settings/tokens"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set, so nothing is asked for"
     if status is not None:
-        return f"{_host()} answered {status} ({_line(getattr(error, 'server_message', None) or error)})"
+        return f"{host()} answered {status} ({_line(getattr(error, 'server_message', None) or error)})"
     if isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is not None:
         return explained(error.__cause__, name, revision)
-    return f"{_host()} cannot be reached ({_line(error) or type(error).__name__})"
+    return f"{host()} cannot be reached ({_line(error) or type(error).__name__})"
 
 
 def _line(error: object) -> str:
     return printable(" ".join(str(error).split()))[:200]
 
 
-def _host() -> str:
+def host() -> str:
+    """The Hub's address; HF_ENDPOINT sets another."""
     from huggingface_hub import constants
 
     return printable(constants.ENDPOINT)

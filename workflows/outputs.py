@@ -15,7 +15,9 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +26,7 @@ from builders.spec import Spec
 from common.errors import RequestError
 from common.files import atomic_file, open_regular
 from common.formatting import printable
+from common.program import installed
 from run_directory.run import Run
 
 # Identifies a file whatever its name and the links to it.
@@ -278,6 +281,8 @@ def _place(file: BinaryIO, suffix: str, length: int) -> tuple[int, int, int]:
     return 0, size - length - len(_XML_END if suffix == ".svg" else _PDF_END), size
 
 
+# What `features` writes. Only .npz has room for a seal; the others are replaced only with --force.
+FEATURE_FILES = (".npz", ".npy", ".parquet", ".csv")
 METRICS, SIDE_BY_SIDE = "metrics.csv", "side_by_side.png"
 COPY_RUN = "copy the run elsewhere"
 
@@ -294,6 +299,7 @@ def check_reconstructions(
     arrays: bool = False,
     force: bool = False,
     folders: Iterable[str | os.PathLike] = (),
+    names: Sequence[str] | None = None,
 ) -> None:
     """Refuses to reconstruct where that would replace an image, or a file that `reconstruct` did not write.
 
@@ -304,6 +310,7 @@ def check_reconstructions(
         arrays: Whether a .npy file is written for each image as well.
         force: Also replace files that `reconstruct` did not write.
         folders: Where the images were looked for.
+        names: Of what is written, without suffix. Unset: those of the images.
 
     Raises:
         RequestError: Nothing was written.
@@ -311,7 +318,7 @@ def check_reconstructions(
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"--out {printable(folder)}: is a file; give a directory, which is made where it is missing")
-    pictures = [folder / f"{name}.png" for name in reconstruction_names(files)]
+    pictures = [folder / f"{name}.png" for name in names or reconstruction_names(files)]
     vouchers = {folder / METRICS: folder / SIDE_BY_SIDE}
     if arrays:
         vouchers |= {picture.with_name(f"{picture.name[:-4]}.npy"): picture for picture in pictures}
@@ -325,15 +332,18 @@ def check_reconstructions(
 
 
 def reconstruction_names(files: Iterable[Path]) -> list[str]:
-    """For each image the name, without suffix, of the files that are made from it: its own, with a number where taken.
+    """For each image the name, without suffix, of the files that are made from it: its own, numbered where taken."""
+    return unique_names(file.stem for file in files)
 
-    Names differ also on file systems that ignore case.
-    """
-    names, taken = [], {Path(SIDE_BY_SIDE).stem}
-    for file in files:
-        name, number = file.stem, 2
+
+def unique_names(wanted: Iterable[str]) -> list[str]:
+    """Names with a number where they are taken; they differ also on file systems that ignore case."""
+    names, taken, numbers = [], {Path(SIDE_BY_SIDE).stem}, Counter[str]()
+    for own in wanted:
+        name = own
         while name.lower() in taken:
-            name, number = f"{file.stem}-{number}", number + 1
+            numbers[own] += 1
+            name = f"{own}-{numbers[own] + 1}"
         taken.add(name.lower())
         names.append(name)
     return names
@@ -345,12 +355,20 @@ def check_features(spec: Spec, files: Iterable[Path], out: str | os.PathLike, fo
     Args:
         spec: The spec whose taps are read.
         files: The images.
-        out: The .npz file that is written.
+        out: The file that is written.
         force: Also replace a file that `features` did not write.
 
     Raises:
         RequestError: Nothing was written.
     """
-    if Path(out).suffix != ".npz":
-        raise RequestError(f"--out {printable(out)}: expected a file name that ends in .npz")
+    suffix, shown = Path(out).suffix, printable(out)
+    if suffix not in FEATURE_FILES:
+        raise RequestError(f"--out {shown}: expected a file name that ends in one of {', '.join(FEATURE_FILES)}")
+    if suffix in (".npy", ".csv") and len(spec.encoder.taps) > 1:
+        raise RequestError(
+            f"--out {shown}: a {suffix} file holds one tap, and encoder.taps names {len(spec.encoder.taps)}; write a "
+            ".npz or .parquet file"
+        )
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise RequestError(f"--out {shown}: a .parquet file needs pyarrow: {installed('parquet')}")
     check_outputs("features", [Path(out)], inputs=[*files, *files_read_by(spec)], force=force)

@@ -15,6 +15,7 @@ from rich.table import Table
 from builders.spec import Spec, load_spec
 from builders.spec.nodes import leaves
 from common.errors import RequestError
+from common.formatting import bytes_text
 from workflows.command_line import import_tensorflow
 from workflows.console import lines, new_console, new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
@@ -95,14 +96,6 @@ def print_origins(path: str | os.PathLike, overrides: Sequence[str], console: Co
     console.print(table)
 
 
-def _bytes_text(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return ""
-
-
 def _count_text(count: int) -> str:
     return f"{count:,}" if count else "–"
 
@@ -138,7 +131,7 @@ def print_structure(described: "Structure", spec: Spec, images: int | None, cons
                 _count_text(row.trainable),
                 _count_text(row.frozen),
                 _multiply_adds_text(row.multiply_adds),
-                _bytes_text(row.activation_bytes * spec.dataset.batch_size) if row.activation_bytes else "–",
+                bytes_text(row.activation_bytes * spec.dataset.batch_size) if row.activation_bytes else "–",
             )
     totals = described.rows
     table.add_section()
@@ -149,7 +142,7 @@ def print_structure(described: "Structure", spec: Spec, images: int | None, cons
         _count_text(sum(row.trainable for row in totals)),
         _count_text(sum(row.frozen for row in totals)),
         _multiply_adds_text(sum(row.multiply_adds for row in totals)),
-        _bytes_text(sum(row.activation_bytes for row in totals) * spec.dataset.batch_size),
+        bytes_text(sum(row.activation_bytes for row in totals) * spec.dataset.batch_size),
     )
     console.print(table)
     console.print("Multiply-adds are of one image, forward. Activations are of one forward batch.")
@@ -159,9 +152,9 @@ def print_structure(described: "Structure", spec: Spec, images: int | None, cons
         of_all = f"; {numbers * images:,} for all {images:,} training images" if images is not None else ""
         console.print(f"besides these, {numbers} trained numbers for every training image{of_all}")
     if described.feature_bytes:
-        line = f"features of one image, all taps in float16: {_bytes_text(described.feature_bytes)}"
+        line = f"features of one image, all taps in float16: {bytes_text(described.feature_bytes)}"
         if images is not None:
-            line += f"; of all {images:,} training images: {_bytes_text(described.feature_bytes * images)}"
+            line += f"; of all {images:,} training images: {bytes_text(described.feature_bytes * images)}"
         console.print(line)
 
 

@@ -57,10 +57,13 @@ class EmbeddingDecoder(Reconstructor):
     def code_shape(self) -> tuple[int, ...]:
         return self.embedding_shape
 
+    def scaled(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """Embeddings divided by their scale: what the code stack receives."""
+        return tf.cast(tf.cast(embeddings, tf.float32) / tf.cast(self.embedding_scale, tf.float32), self.compute_dtype)
+
     def decode(self, code, training=False):
         """Images of stored embeddings; see Reconstructor."""
-        scaled = tf.cast(tf.cast(code, tf.float32) / tf.cast(self.embedding_scale, tf.float32), self.compute_dtype)
-        return super().decode(self.through_code_stack(scaled, training), training)
+        return super().decode(self.through_code_stack(self.scaled(code), training), training)
 
     def reconstruct_batch(self, batch: Mapping[str, np.ndarray], batch_size: int = 32) -> dict[str, np.ndarray]:
         """See Reconstructor; from `embedding`."""

@@ -91,13 +91,18 @@ def load_spec(path: str | os.PathLike, overrides: Sequence[str] = (), catalogue:
 
 
 def load_encoder(
-    path: str | os.PathLike, overrides: Sequence[str] = (), catalogue: Catalogue | None = None
+    path: str | os.PathLike,
+    overrides: Sequence[str] = (),
+    catalogue: Catalogue | None = None,
+    with_source: bool = False,
 ) -> LoadedSpec:
     """Like `load_spec`, for a spec of which only `encoder`, `dataset.image` and `seed` count; the rest may be missing.
 
-    `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins.
+    `decoder`, `loss` and, where the size of images is given, `dataset.source` of the result are stand-ins; with
+    `with_source` the source counts as well.
     """
-    return _Loading(spec_file(path), overrides, catalogue or load_catalogue(), alone=True).load()
+    alone = ("source", "image", "on_bad_image") if with_source else ("image",)
+    return _Loading(spec_file(path), overrides, catalogue or load_catalogue(), alone).load()
 
 
 def check_spec(
@@ -112,7 +117,7 @@ def check_spec(
 
 
 class _Loading:
-    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue, alone: bool = False):
+    def __init__(self, path: str, overrides: Sequence[str], catalogue: Catalogue, alone: Sequence[str] = ()):
         self.path = path
         self.alone = alone
         self.overrides = overrides
@@ -121,7 +126,7 @@ class _Loading:
     def load(self) -> LoadedSpec:
         merged = self._override(read_with_parents(self.path, self.catalogue))
         if self.alone:
-            merged = encoder_alone(merged)
+            merged = encoder_alone(merged, self.alone)
         # An override may replace the only use of a variable, and a part that is left out may contain it.
         checked = self._check(merged, unused=not self.overrides and not self.alone)
         found = checked.problems
@@ -221,16 +226,20 @@ _KEPT = ("version", "seed", "variables", "encoder")
 _STAND_INS = {"decoder": {"layers": [{"Identity": {}}]}, "loss": {"mse": {}}}
 
 
-def encoder_alone(merged: Node) -> Node:
-    """The tree with `encoder`, `dataset.image`, `seed` and `variables`; all else becomes a stand-in.
+def encoder_alone(merged: Node, of_dataset: Sequence[str] = ("image",)) -> Node:
+    """The tree with `encoder`, some keys of `dataset`, `seed` and `variables`; all else becomes a stand-in.
 
-    The dataset's source stays where the size of images is unset, because it may know one.
+    The dataset's source stays also where the size of images is unset, because it may know one.
     """
     dataset = merged.get("dataset")
     image = dataset.get("image") if dataset is not None else None
     size = image.get("size") if image is not None else None
-    source = dataset.get("source") if dataset is not None and (size is None or size.value is None) else None
-    parts = {"source": source or from_plain({"photos": {}}, _STAND_IN), "image": image}
+    unknown = "source" in of_dataset or size is None or size.value is None
+    source = dataset.get("source") if dataset is not None and unknown else None
+    # Where the source counts, its absence is a mistake.
+    stand_in = None if "source" in of_dataset else from_plain({"photos": {}}, _STAND_IN)
+    parts = {"source": source or stand_in}
+    parts |= {key: dataset.get(key) for key in of_dataset if key != "source" and dataset is not None}
     kept = {key: item for key, item in merged.value.items() if key in _KEPT}
     around = dataset if dataset is not None and dataset.is_mapping else Node({}, merged.place)
     kept["dataset"] = around.with_items({key: item for key, item in parts.items() if item is not None})

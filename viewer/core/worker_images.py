@@ -182,8 +182,9 @@ class Gallery:
             if measured:
                 found = [measured[position] for position in part]
             else:
-                originals = to_float(batch)
-                found = np.asarray(self._psnr(originals, restored.model.reconstruct(originals)["image"])).tolist()
+                sample = images.sample(part)
+                rebuilt = restored.model.reconstruct_batch(sample)["image"]
+                found = np.asarray(self._psnr(sample["image"], rebuilt)).tolist()
             for position, figure, image in zip(part.tolist(), found, batch):
                 psnr[position], thumbnails[position] = float(figure), fit_image(image, fit, (_SIDE, _SIDE))
             if time.perf_counter() - began > _SECONDS:

@@ -11,6 +11,7 @@ from common.errors import RequestError
 from run_directory.checkpoints import Checkpoint
 from run_directory.run import Run
 from viewer.core.cache import Recent
+from viewer.core.protocol import ImageSource
 from workflows.training.checkpoints import load_weights
 from workflows.training.restore import Restored, restore
 
@@ -65,6 +66,34 @@ class Models:
                 raise RequestError(f"{run_path}: its dataset has no {name} split")
             self._splits[key] = splits[name]
         return self._splits[key]
+
+    def embedding(self, run_path: str, source: ImageSource) -> np.ndarray:
+        """The stored embedding of an image for a run that has no encoder.
+
+        Args:
+            run_path: The run's directory.
+            source: The image; only those of the run's own dataset have one.
+
+        Returns:
+            float32, of the run's embedding shape.
+
+        Raises:
+            RequestError: The image has none.
+        """
+        restored = self._restored.get(run_path) or self.get(run_path, "last")[0]
+        if source.kind == "split":
+            shown = self.split(source.run, source.split)
+            if not 0 <= source.position < shown.count:
+                raise RequestError(f"{source.label}: the split has {shown.count} images")
+            other = self._restored.get(source.run)
+            if source.run == run_path:
+                return shown.embeddings(np.array([source.position]))[0]
+            if other is not None and other.spec.dataset.source == restored.spec.dataset.source:
+                own = self.split(run_path, next(iter(restored.run.image_counts())))
+                return own.embeddings_of(shown.indices[[source.position]])[0]
+        raise RequestError(
+            f"{run_path}: has no encoder, its codes are stored embeddings; choose an image of its own dataset"
+        )
 
     def _drop_oldest(self) -> None:
         while len(self._restored) > _MOST_RUNS:

@@ -179,7 +179,8 @@ class Inside:
         if where is None:
             raise RequestError(f"{run}: its network has no place called '{place}'")
         original = self._images.fitted(source, **fitting(restored))
-        seen = self._image_in_network(network, restored, version_of(run, found), original)
+        embedding = self._reconstruction.embedding(restored.model, run, source)
+        seen = self._image_in_network(network, restored, version_of(run, found), original, embedding)
         factors = _factors(where, scales)
         looked = self._activations(network, seen, place)
         if (factors == 1).all():  # no changes: exactly the reconstruction
@@ -215,17 +216,26 @@ class Inside:
         return self._networks.get(run, lambda: Network(restored.model, taps), owner=restored)
 
     def _image_in_network(
-        self, network: Network, restored: Restored, version: tuple, original: np.ndarray
+        self,
+        network: Network,
+        restored: Restored,
+        version: tuple,
+        original: np.ndarray,
+        embedding: np.ndarray | None,
     ) -> _ImageInNetwork:
         def look() -> _ImageInNetwork:
             model = restored.model
-            plain = self._reconstruction.rebuilt(model, version, original)
-            latents = isinstance(model, LatentDecoder)
-            beginning = self._searches.latent(model, version, original) if latents else original
+            plain = self._reconstruction.rebuilt(model, version, original, embedding)
+            if embedding is not None:
+                beginning = embedding
+            elif isinstance(model, LatentDecoder):
+                beginning = self._searches.latent(model, version, original)
+            else:
+                beginning = original
             start = network.start(tf.constant(beginning[np.newaxis]))
             return _ImageInNetwork(original, plain, self._reconstruction.figures(original, plain), start)
 
-        return self._recent.get((version, digest(original)), look)
+        return self._recent.get((version, digest(original if embedding is None else embedding)), look)
 
 
 def _factors(place: Place, scales: tuple[tuple[int, float], ...]) -> np.ndarray:

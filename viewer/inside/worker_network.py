@@ -1,7 +1,7 @@
 """A network cut at its places: the activations there, and the image when they are changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import keras
@@ -12,6 +12,7 @@ from architectures.layers.output import Output
 from architectures.reconstructors.autoencoder import Autoencoder
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.embedding_decoder import EmbeddingDecoder
 from viewer.inside.channels import Place
 
 # Layers without new values: their output equals their input, or, of an Output, is a side image.
@@ -77,7 +78,7 @@ class Network:
 
         start ── fusion or encoder ── code stack ── decoder ──► image
 
-    It starts with the taps of a frozen network, the image of a trained encoder, or the latent.
+    It starts with the taps of a frozen network, the image of a trained encoder, the latent, or the stored embedding.
 
     Args:
         model: A restored model. Other weights may be loaded at any time.
@@ -102,7 +103,8 @@ class Network:
         """The input of the chain.
 
         Args:
-            beginning: An image, float32 [1, height, width, channels] in [0, 1], or its latent, float32 [1, dimensions].
+            beginning: An image, float32 [1, height, width, channels] in [0, 1], or its latent or embedding, float32
+                [1, …].
         """
         return beginning if self._taps is None else self._taps(beginning)
 
@@ -204,11 +206,16 @@ def _chain(model: Reconstructor, taps: Sequence[str]) -> tuple[list[_Section], l
         starts = [(f"tap {tap}", output.shape) for tap, output in zip(taps, model.taps_model.outputs)]
     elif isinstance(model, Autoencoder):
         sections, starts = [_Section("encoder", model.encoder)], []
+    elif isinstance(model, EmbeddingDecoder):
+        sections, starts = [], [("embedding", (None, *model.embedding_shape))]
     else:
         sections, starts = [], [("latent", (None, model.latents.shape[-1]))]
     if model.code_stack is not None:
         sections.append(_Section("code", model.code_stack))
-    return [*sections, _Section("decoder", model.decoder)], starts
+    sections.append(_Section("decoder", model.decoder))
+    if isinstance(model, EmbeddingDecoder):
+        sections[0] = replace(sections[0], enter=model.scaled)
+    return sections, starts
 
 
 def _layer_title(layer: keras.layers.Layer) -> str:

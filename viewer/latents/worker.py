@@ -74,7 +74,10 @@ class Latents:
         if codec.learned:
             vector = self._searches.latent(codec.model, version, original)
         else:
-            vector = codec.encode(original[np.newaxis])[0]
+            sample = {"image": original[np.newaxis]}
+            if codec.stored:
+                sample["embedding"] = self._models.embedding(run, source)[np.newaxis]
+            vector = codec.encode(sample)[0]
         if not np.isfinite(vector).all():
             raise RequestError(f"{source.label}: its code is not finite, so it has no place in this space")
         return {}, {"vector": vector, "original": original}
@@ -133,7 +136,7 @@ class Latents:
             return {"count": 0, "split": ""}, {}
         rows = _spread(split.count, _MOST_SEARCHED if codec.learned else _MOST_HELD_OUT)
         part = rows[first : first + (_SEARCHED_AT_ONCE if codec.learned else _HELD_OUT_AT_ONCE)]
-        vectors = codec.encode(to_float(split.images(part)), restarts=1)
+        vectors = codec.encode(split.sample(part), restarts=1)
         return {"count": len(rows), "split": split.name}, space.point_arrays(vectors, split.labels[part])
 
 

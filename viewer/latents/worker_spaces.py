@@ -3,6 +3,7 @@
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.embedding_decoder import EmbeddingDecoder
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.dataset_builder import Split
-from builders.images import to_float
 from builders.sources import open_source
 from common.errors import RequestError
 from run_directory.run import Run
@@ -32,6 +33,7 @@ class Codec:
 
     Attributes:
         learned: Whether vectors are learned latents, which other images need a search for.
+        stored: Whether vectors are stored embeddings, which other images do not have.
         shape: Shape of one image's code.
         size: Length of a vector.
     """
@@ -39,25 +41,31 @@ class Codec:
     def __init__(self, model: Reconstructor):
         self.model = model
         self.learned = isinstance(model, LatentDecoder)
+        self.stored = isinstance(model, EmbeddingDecoder)
         images = tf.TensorSpec([None, *model.image_shape], tf.float32)
         self._encode = tf.function(lambda batch: tf.cast(model.encode(batch), tf.float32), input_signature=[images])
         if self.learned:
             self.shape: tuple[int, ...] = (int(model.latents.shape[1]),)
+        elif self.stored:
+            self.shape = model.code_shape
         else:
             self.shape = tuple(self._encode(np.zeros((1, *model.image_shape), np.float32)).shape[1:])
         self.size = math.prod(self.shape)
         self._decode = tf.function(self._images_of, input_signature=[tf.TensorSpec([None, self.size], tf.float32)])
 
-    def encode(self, images: np.ndarray, restarts: int | None = None) -> np.ndarray:
+    def encode(self, sample: Mapping[str, np.ndarray], restarts: int | None = None) -> np.ndarray:
         """Vectors of images.
 
         Args:
-            images: float32 [n, height, width, channels] in [0, 1].
+            sample: Images, as `Split.sample` returns them.
             restarts: Starting points of a search. Unset: the model's.
 
         Returns:
             float32 [n, size].
         """
+        if self.stored:
+            return sample["embedding"].reshape(-1, self.size)
+        images = sample["image"]
         if self.learned:
             return self.model.search(images, restarts)[0]
         starts = range(0, len(images), _IMAGES_AT_ONCE)
@@ -74,6 +82,8 @@ class Codec:
         model = self.model
         if self.learned:
             code = model.through_code_stack(vectors)
+        elif self.stored:
+            code = tf.reshape(vectors, [-1, *self.shape])
         else:
             code = tf.cast(tf.reshape(vectors, [-1, *self.shape]), model.compute_dtype)
         return model.decode(code)["image"]
@@ -265,8 +275,7 @@ class Spaces:
         positions = self._positions[run]
         vectors = np.empty((len(positions), codec.size), np.float32)
         for start in range(0, len(positions), _BATCH):
-            images = to_float(split.images(positions[start : start + _BATCH]))
-            vectors[start : start + _BATCH] = codec.encode(images)
+            vectors[start : start + _BATCH] = codec.encode(split.sample(positions[start : start + _BATCH]))
         # Half precision may overflow with sound weights: such a code has no place.
         numbers = np.isfinite(vectors).all(axis=1)
         if not numbers.any():
@@ -284,7 +293,7 @@ def _learned(codec: Codec, version: tuple) -> Space:
 def _seconds_each(split: Split, codec: Codec) -> float:
     """Seconds to read and encode an image."""
     rows = np.arange(min(_BATCH, split.count))
-    codec.encode(to_float(split.images(rows)))  # the first call also reads ahead and compiles
+    codec.encode(split.sample(rows))  # the first call also reads ahead and compiles
     began = time.perf_counter()
-    codec.encode(to_float(split.images(rows)))
+    codec.encode(split.sample(rows))
     return (time.perf_counter() - began) / len(rows)

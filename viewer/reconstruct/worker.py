@@ -10,6 +10,7 @@ from skimage.metrics import structural_similarity
 
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.base import Reconstructor
+from architectures.reconstructors.embedding_decoder import EmbeddingDecoder
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from common.registry import METRICS
 from viewer.core.cache import Recent
@@ -45,20 +46,28 @@ class Reconstruction:
         """
         restored, found = self._models.get(run, checkpoint)
         original = self._images.fitted(source, **fitting(restored))
-        image = self.rebuilt(restored.model, version_of(run, found), original)
+        embedding = self.embedding(restored.model, run, source)
+        image = self.rebuilt(restored.model, version_of(run, found), original, embedding)
         values, arrays = self.compared(original, image)
         figures = values["figures"]
         if source.kind != "camera":  # a costly metric would cost frames
             figures = figures | self._of_spec(restored.model, original, image, measured=figures)
         return {"step": found.step, "epoch": found.epoch, "figures": figures}, arrays
 
-    def rebuilt(self, model: Reconstructor, version: tuple, original: np.ndarray) -> np.ndarray:
+    def embedding(self, model: Reconstructor, run: str, source: ImageSource) -> np.ndarray | None:
+        """The stored embedding of an image, where a run has those in place of an encoder."""
+        return self._models.embedding(run, source) if isinstance(model, EmbeddingDecoder) else None
+
+    def rebuilt(
+        self, model: Reconstructor, version: tuple, original: np.ndarray, embedding: np.ndarray | None = None
+    ) -> np.ndarray:
         """The reconstruction of an image; recent ones are kept, because several panels show them.
 
         Args:
             model: The network, with the weights of `version`.
             version: See `version_of`.
             original: float32 [height, width, channels] in [0, 1].
+            embedding: As `embedding` returns it.
 
         Returns:
             float32 [height, width, channels] in [0, 1].
@@ -68,9 +77,12 @@ class Reconstruction:
             if isinstance(model, LatentDecoder):
                 latent = self._searches.latent(model, version, original)
                 return model.decode_latents(latent[np.newaxis])["image"][0]
+            if embedding is not None:
+                return model.decode_rows([embedding[np.newaxis]])["image"][0]
             return model.reconstruct(original[np.newaxis])["image"][0]
 
-        return self._rebuilt.get((version, digest(original)), rebuild)
+        of_image = digest(original) if embedding is None else digest(embedding)
+        return self._rebuilt.get((version, of_image), rebuild)
 
     def compared(self, original: np.ndarray, image: np.ndarray) -> Answer:
         """The figures of a reconstruction, and the arrays that show it."""

@@ -59,6 +59,7 @@ def _front_matter(content: Mapping[str, Any]) -> dict[str, Any]:
     formats = dict.fromkeys(_TAGS.get(model["format"], model["format"]) for model in content["models"])
     front = {
         "license": "unknown",
+        "library_name": "retrace",
         "pipeline_tag": "image-to-image",
         "tags": ["retrace", "image-reconstruction", *formats],
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from builders.images import to_float
 from common.errors import RequestError
 from common.registry import METRICS
 from workflows.console import new_console
@@ -19,7 +20,8 @@ class FakeModel:
         self.image_shape = shape
         self.metrics_by_name = {name: METRICS.get(name)() for name in metrics}
 
-    def reconstruct(self, images):
+    def reconstruct_batch(self, batch):
+        images = batch["image"]
         return {"image": images * np.float32(0.8), "half": images[:, ::2, ::2]}
 
 
@@ -33,8 +35,8 @@ class FakeSplit:
         self.count = count
         self.pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
-    def images(self, positions):
-        return self.pixels[positions]
+    def sample(self, positions):
+        return {"image": to_float(self.pixels[positions])}
 
 
 def run(count=7, shape=(16, 12, 3), metrics=(), directory=None):

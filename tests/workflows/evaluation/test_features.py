@@ -118,7 +118,12 @@ def test_a_bad_image_or_name_writes_nothing(pictures, capsys):
     spec.write_text(SPEC)
     shutil.copy(spec, pictures / "bad.png")
     out = pictures / "out"
-    for target, line in (("x.npz", "bad.png: not a JPEG"), ("x.npy", "expected a file name that ends in .npz")):
+    wrong = {
+        "x.npz": "bad.png: not a JPEG",
+        "x.npy": "a .npy file holds one tap, and encoder.taps names 3; write a .npz or .parquet file",
+        "x.txt": "expected a file name that ends in one of .npz, .npy, .parquet, .csv",
+    }
+    for target, line in wrong.items():
         arguments = [str(pictures / "cat.png"), str(pictures / "bad.png"), "--out", str(out / target)]
         assert cli.main(["features", str(spec), *arguments]) == 2
         assert line in capsys.readouterr().err
