@@ -58,8 +58,12 @@ def list_images(folder: str | os.PathLike) -> list[Path]:
         raise RequestError(f"cannot look into '{printable(str(error.filename))}': {error.strerror}") from None
 
 
-def find_images(folder: str | os.PathLike) -> Found:
+def find_images(folder: str | os.PathLike, suffixes: tuple[str, ...] = SUFFIXES) -> Found:
     """Searches a folder. Links are followed, except to folders above them.
+
+    Args:
+        folder: Where to begin.
+        suffixes: How the names of the files end, in lower case.
 
     Raises:
         OSError: A folder cannot be read.
@@ -76,7 +80,7 @@ def find_images(folder: str | os.PathLike) -> Found:
                     continue
                 name = inside + entry.name
                 if not _is_folder(entry):
-                    if lower.endswith(SUFFIXES):
+                    if lower.endswith(suffixes):
                         found.images.append(name)
                     else:
                         found.others[os.path.splitext(lower)[1]] += 1

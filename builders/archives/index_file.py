@@ -39,15 +39,20 @@ def cached_index(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     return made
 
 
-def key_of(names: Sequence[str], paths: Sequence[Path]) -> str:
+def key_of(names: Sequence[str], paths: Sequence[Path], settings: object = None) -> str:
     """A digest of names, sizes, times and samples of the bytes of files, the same wherever they are.
+
+    Args:
+        names: The names of the files.
+        paths: Where they are.
+        settings: What else the index depends on; its `repr` counts.
 
     Raises:
         OSError: A file cannot be read.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(settings).encode("utf-8", "surrogateescape"))
     samples = max(2, _SAMPLES // len(paths))
-    for name, path in zip(names, paths):
+    for name, path in zip(names, paths, strict=True):
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
             digest.update(f"{name}\0{status.st_size} {status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))

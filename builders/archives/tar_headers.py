@@ -17,7 +17,7 @@ from builders.archives.index_file import Arrays, names_array
 from builders.archives.members import DamagedArchiveError, check_entries, inside
 
 BLOCK = 512
-_WINDOW = 8 * BLOCK
+_WINDOW = 32 * BLOCK
 _LONGEST_EXTENSION = 1 << 20
 _MOST_LINKS = 8
 _CHECKED = 1 << 14

@@ -97,6 +97,9 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     if name in ("zip", "tar"):
         source_arguments("folder", directory)
         return {"path": shutil.make_archive(str(directory / "photos"), name, directory)}
+    if name == "webdataset":
+        write_webdataset(directory, pixels)
+        return {"path": str(directory)}
     if name == "arrays":
         np.savez(directory / "images.npz", images=pixels, labels=np.arange(6) % 3)
         return {"images": str(directory / "images.npz"), "images_key": "images", "labels_key": "labels"}
@@ -122,6 +125,16 @@ def write_tiny_imagenet(directory: pathlib.Path, pixels: np.ndarray) -> None:
     (directory / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
     (directory / "wnids.txt").write_text("\n".join(names) + "\n")
     (directory / "words.txt").write_text("\n".join(f"{name}\tfish" for name in names) + "\n")
+
+
+def write_webdataset(directory: pathlib.Path, pixels: np.ndarray) -> None:
+    """A training and a test shard."""
+    import webdataset
+
+    for part, images in (("train", pixels[:4]), ("test", pixels[4:])):
+        with webdataset.TarWriter(str(directory / f"{part}-000000.tar")) as writer:
+            for number, image in enumerate(images):
+                writer.write({"__key__": f"{part}{number}", "png": image, "cls": number % 2})
 
 
 def write_tfds(directory: pathlib.Path, pixels: np.ndarray) -> None:

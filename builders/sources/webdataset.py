@@ -1,0 +1,122 @@
+"""Shards in webdataset's format."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from builders.archives.index_file import cached_index, key_of, names_of
+from builders.archives.pieces import Pieces
+from builders.archives.samples import index_of
+from builders.archives.shards import find_shards, shard_names
+from builders.sources.sharded_images import ShardedImages
+from builders.sources.source import checked_range
+from common.errors import RequestError
+from common.formatting import printable
+from common.registry import SOURCES
+
+_WHERE = "dataset.source.webdataset"
+_MOST_CLASSES = 1_000_000
+
+
+@SOURCES.register("webdataset")
+class Webdataset(ShardedImages):
+    """Images in tar shards as webdataset and img2dataset write them, read in place, in any order.
+
+    A sample is the files of one name: an image, and perhaps its class in `.cls`, or as `label` in `.json`. Where each
+    image is, is found once and kept in .cache/sources. Parts: the splits that shards or their folders are called after,
+    such as `train-0001.tar`.
+
+    Args:
+        path: A folder of .tar files, one of them, or a pattern such as data/train-{000000..000146}.tar.
+        image_key: The extension of the image in each sample, such as `left.png`. Unset: the first known format.
+        label_key: The extension with the class, or its key in .json. Unset: `cls`, or `label` in .json.
+        class_names: The names of the classes by number. Unset: the numbers, or the words that the labels are.
+        value_range: The values of black and white, as `folder` takes them.
+
+    Example:
+        webdataset: {path: data/shards}
+    """
+
+    value_range_key = f"{_WHERE}.value_range"
+
+    def __init__(
+        self,
+        path: str,
+        image_key: str | None = None,
+        label_key: str | None = None,
+        class_names: list[str] | None = None,
+        value_range: tuple[float, float] | None = None,
+    ):
+        self.value_range = checked_range(self.value_range_key, value_range)
+        shards = find_shards(path, ".tar", f"{_WHERE}.path")
+        paths = [shard.path for shard in shards]
+        try:
+            key = key_of(shard_names(shards), paths, (image_key, label_key))
+        except OSError as error:
+            raise RequestError(
+                f"{_WHERE}.path: cannot read '{printable(str(error.filename))}': {error.strerror}"
+            ) from None
+        index = cached_index("webdataset", key, lambda: index_of(shards, image_key, label_key, f"{_WHERE}.path"))
+        table = index["table"]
+        self._places = np.ascontiguousarray(table[:, 1:3])
+        self._divide(shards, np.bincount(table[:, 0], minlength=len(shards)))
+        self._names = [
+            f"{shards[shard].name}/{name}" for shard, name in zip(table[:, 0].tolist(), names_of(index["names"]))
+        ]
+        self._labels, self.class_names = _classes(names_of(index["words"]), table[:, 3], class_names)
+        without = int(index["without"][0])
+        if without:
+            are = "sample is" if without == 1 else "samples are"
+            self.remarks = (f"{without} {are} left out, for want of an image",)
+        self._pieces = Pieces(paths)
+
+    def file(self, index: int) -> bytes:
+        """The bytes of an image's file."""
+        offset, size = self._places[index].tolist()
+        return self._pieces.read_whole(self._shard_of(index)[0], offset, size)
+
+    def name_of(self, index: int) -> str:
+        """The shard and the image's name in it, such as `train-0001.tar/000017.jpg`."""
+        return printable(self._names[index])
+
+    def file_names(self) -> Sequence[str]:
+        """Shards and names in them."""
+        return self._names
+
+    def labels(self) -> np.ndarray:
+        """The classes in the samples; -1 where there is none."""
+        return self._labels
+
+    def fingerprint(self) -> str:
+        """sha256 of all names, sizes and labels and of the bytes of up to 64 images, evenly chosen."""
+        digest = hashlib.sha256("\n".join(self._names).encode("utf-8", "surrogateescape"))
+        digest.update(self._places[:, 1].astype("<i8").tobytes() + self._labels.astype("<i8").tobytes())
+        digest.update(repr((self.class_names, self.value_range)).encode("utf-8", "surrogateescape"))
+        self.add_samples(digest)
+        return digest.hexdigest()
+
+
+def _classes(words: list[str], places: np.ndarray, names: list[str] | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """int64 [images], and the names of the classes: numbers stay as they are, words are numbered in sorted order."""
+    if all(word.isascii() and word.isdecimal() and len(word) < 16 for word in words):
+        numbers = np.array([*map(int, words), -1], np.int64)
+        count = int(numbers.max()) + 1
+        known = list(map(str, range(min(count, _MOST_CLASSES)))) if names is None else names
+        if count > _MOST_CLASSES:
+            raise RequestError(f"{_WHERE}.path: expected class numbers below {_MOST_CLASSES:,}, got {count - 1}")
+    else:
+        known = sorted(words) if names is None else names
+        ranks = {word: number for number, word in enumerate(known)}
+        unknown = next((word for word in words if word not in ranks), None)
+        if unknown is not None:
+            raise RequestError(
+                f"{_WHERE}.class_names: '{printable(unknown)}' is a label in the shards, and not among them; add it"
+            )
+        numbers = np.array([*(ranks[word] for word in words), -1], np.int64)
+        count = len(known)
+    if count > len(known):
+        raise RequestError(
+            f"{_WHERE}.class_names: there are {len(known)}, and the shards have labels up to {count - 1}; name all"
+        )
+    return numbers[places], tuple(printable(name) for name in known)
