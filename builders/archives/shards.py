@@ -81,8 +81,8 @@ def find_shards(path: str, suffix: str, where: str) -> list[Shard]:
         )
     whole = [os.path.abspath(name) for name in files]
     above = os.path.commonpath([os.path.dirname(name) for name in whole])
-    names = [os.path.relpath(name, above) for name in whole]
-    return [Shard(name, file, part_of(name)) for name, file in zip(names, files)]
+    below = [os.path.relpath(name, above) for name in whole]
+    return [Shard(name, file, part_of(name)) for name, file in zip(below, files)]
 
 
 def expanded(pattern: str) -> Iterator[str]:
