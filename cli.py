@@ -175,16 +175,16 @@ def _report_stale(stale: Sequence[Path], write: bool, name: str) -> int:
 
 
 @commands.command()
-@click.argument("backbone")
-@click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Side of the image in pixels.")
-def taps(backbone: str, size: int) -> None:
-    """List a backbone's layers that a spec can tap."""
+@click.argument("target", metavar="BACKBONE|FILE|SPEC")
+@click.option(
+    "--size", type=click.IntRange(min=1), metavar="N", help="Side of the image. [default: the network's own, or 224]"
+)
+def taps(target: str, size: int | None) -> None:
+    """List the layers that a spec can tap: of a backbone, of a network in a file, or of a spec's backbone."""
     from workflows.console import new_console
+    from workflows.list_taps import list_taps
 
-    import_tensorflow()
-    from workflows.show import list_taps
-
-    list_taps(backbone, size, new_console())
+    list_taps(target, size, new_console())
 
 
 @commands.command()

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from architectures.backbones.keras_config import LOADS_CODE
 from builders.spec.annotations import shape_of
 from builders.spec.docstrings import argument_docs, first_sentence
 from builders.spec.entries import argument, base_layer_arguments, own_definitions, read_entry, tap_code
@@ -19,8 +20,6 @@ from common.definitions import Definition
 from common.files import open_layout
 from common.registry import BACKBONES
 
-# These load code from a file or from the text of the spec.
-LOADS_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 # These need more than one input, labels beside the image, or objects that no spec can hold.
 _OTHER_LAYERS = (
     *("Layer", "Wrapper", "InputLayer", "RNN", "Pipeline", "Dot", "Attention", "AdditiveAttention"),

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+from keras.src.models.functional import Functional
 
+from architectures.backbones.graph import nodes_of
 from architectures.layers.output import Output
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
@@ -96,7 +98,7 @@ def _in_order_of_stream(model: keras.Model) -> list[keras.layers.Layer]:
     """Its layers with each further image where it leaves the stream; Keras lists all outputs at the end."""
     ordered: list[keras.layers.Layer] = []
     for layer in model.layers:
-        sources = [tensor._keras_history.operation for tensor in keras.tree.flatten(layer.input)]
+        sources = [tensor._keras_history.operation for tensor in layer._inbound_nodes[0].input_tensors]
         if isinstance(layer, Output) and sources[0] in ordered:
             place = ordered.index(sources[0]) + 1
             while place < len(ordered) and isinstance(ordered[place], Output):
@@ -112,18 +114,23 @@ def model_rows(model: keras.Model) -> Iterator[Row]:
     for layer in _in_order_of_stream(model):
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        if isinstance(layer, keras.Model):  # a network inside a network counts as its layers
+        calls = layer._inbound_nodes  # of a layer that is shared several
+        if isinstance(layer, Functional | keras.Sequential):  # a network inside a network counts as its layers
             yield from model_rows(layer)
             continue
-        received = layer.input.shape if not isinstance(layer.input, list) else layer.input[0].shape
-        if (cost := getattr(layer, "multiply_adds", None)) is not None:  # a whole network in one layer
-            outputs = keras.tree.flatten(layer.output)
-            size = sum(math.prod(output.shape[1:]) * _BYTES_OF.get(output.dtype, 4) for output in outputs)
-            yield _row(layer, tuple(outputs[0].shape), cost, size, 0)
-        elif isinstance(layer.input, list) and len(layer.input) > 1:
-            yield _row(layer, tuple(layer.output.shape), 0, math.prod(layer.output.shape[1:]) * 4, 0)
+        received, given = calls[0].input_tensors, calls[0].output_tensors
+        whole = getattr(layer, "multiply_adds", None)  # of a network in one layer
+        if whole is not None or len(received) > 1 or len(given) > 1 or isinstance(layer, keras.Model):
+            size = sum(math.prod(side or 1 for side in out.shape[1:]) * _BYTES_OF.get(out.dtype, 4) for out in given)
+            rows = [_row(layer, tuple(given[0].shape), whole or 0, size, 0)]
         else:
-            yield from _rows(layer, tuple(received))
+            rows = _rows(layer, tuple(received[0].shape))
+        yield replace(
+            rows[0],
+            multiply_adds=rows[0].multiply_adds * len(calls),
+            activation_bytes=rows[0].activation_bytes * len(calls),
+        )
+        yield from rows[1:]
 
 
 def frozen_rows(part: keras.Model, taps: Sequence[str] | None = None) -> Iterator[Row]:
@@ -158,17 +165,17 @@ class Stage:
 def stages(part: keras.Model, taps: Sequence[str]) -> tuple[Stage, ...]:
     """The taps of a frozen network in the order of their depth, and the sizes it passes through before each."""
     network = _network(part)
-    tapped = {output._keras_history.operation.name: name for name, output in zip(taps, network.outputs)}
+    tapped = {id(output): name for name, output in zip(taps, network.outputs)}
     found: list[Stage] = []
     between: dict[tuple, Stage] = {}
     smallest = math.inf
-    for operation in network.operations:
-        shape = tuple(keras.tree.flatten(operation.output)[0].shape)
+    for tensor in (tensor for node in nodes_of(network) for tensor in node.output_tensors):
+        shape = tuple(tensor.shape)
         size = shape[1:-1]
         area = math.prod(side or 1 for side in size)
-        if operation.name in tapped:
+        if id(tensor) in tapped:
             between.pop(size, None)
-            found += [*between.values(), Stage(shape, tapped[operation.name])]
+            found += [*between.values(), Stage(shape, tapped[id(tensor)])]
             between, smallest = {}, min(smallest, area)
         # Three channels are still the image, on its way through the network's own preprocessing.
         elif len(shape) == 4 and shape[-1] > 3 and (size in between or area < smallest):

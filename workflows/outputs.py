@@ -19,10 +19,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from builders.images import SUFFIXES
-from builders.spec import Spec
+from builders.spec import Choice, Features, Spec
 from common.errors import RequestError
 from common.files import atomic_file, open_regular
 from common.formatting import printable
@@ -122,11 +122,28 @@ class _NothingWritten(Exception):
 def files_read_by(spec: Spec) -> list[Path]:
     """The files and folders that a spec's data and weights come from."""
     named = [value for value in spec.dataset.source.arguments.values() if isinstance(value, str)]
-    if spec.encoder.backbone is not None:
-        named.append(spec.encoder.weights)
+    networks: list[Features | Mapping[str, Any]] = [spec.encoder, *([spec.discriminator] if spec.discriminator else [])]
+    for choice in [term.loss for term in spec.loss.values()] + list(spec.metrics):
+        networks += [choice.arguments] if "backbone" in choice.arguments else []
+    for network in networks:
+        named += _named_by(network)
     if spec.encoder.embeddings is not None:
         named.append(spec.encoder.embeddings.path)
     return [path for path in (Path(os.path.expanduser(value)) for value in named) if path.exists()]
+
+
+def _named_by(network: Features | Mapping[str, Any]) -> list[str]:
+    """What a frozen network of a spec may come from: its weights, and its own file."""
+    if not isinstance(network, Mapping):
+        network = {"backbone": network.backbone, "weights": network.weights}
+    backbone = network["backbone"]
+    if backbone is None:
+        return []
+    arguments = backbone.arguments if isinstance(backbone, Choice) else {}
+    if isinstance(backbone, Mapping):
+        [arguments] = backbone.values()
+    named = [network.get("weights"), *(arguments or {}).values()]
+    return [value for value in named if isinstance(value, str)]
 
 
 def _refuse_folders(paths: Sequence[Path], folders: Sequence[Path], option: str) -> None:

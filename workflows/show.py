@@ -1,4 +1,4 @@
-"""`show`, `taps`: a spec's network, its values and where each was written, and a backbone's taps, as tables.
+"""`show`: a spec's network, its values and where each was written, as tables.
 
 TensorFlow is imported only where a network is built.
 """
@@ -17,11 +17,10 @@ from builders.spec.nodes import leaves
 from common.errors import RequestError
 from common.formatting import bytes_text
 from workflows.command_line import import_tensorflow
-from workflows.console import lines, new_console, new_table
+from workflows.console import lines, new_table
 from workflows.outputs import check_outputs, files_read_by, own_file
 
 if TYPE_CHECKING:
-    from architectures.backbones.base import Tap
     from workflows.network import Structure
 
 
@@ -156,35 +155,3 @@ def print_structure(described: "Structure", spec: Spec, images: int | None, cons
         if images is not None:
             line += f"; of all {images:,} training images: {bytes_text(described.feature_bytes * images)}"
         console.print(line)
-
-
-def list_taps(backbone: str, size: int = 224, console: Console | None = None) -> "list[Tap]":
-    """Prints a table of a backbone's taps, from the first to the last; needs no weights.
-
-    Args:
-        backbone: Registry name of the network.
-        size: Side of the square image the network receives, in pixels.
-        console: Where to print. None: standard output.
-
-    Returns:
-        The taps, as printed.
-
-    Raises:
-        RequestError: There is no such backbone, or the size is too small for it.
-    """
-    from common.registry import BACKBONES, UnknownEntryError
-
-    try:
-        taps = BACKBONES.get(backbone)().taps((size, size, 3))
-    except (UnknownEntryError, ValueError) as error:
-        raise RequestError(str(error)) from error
-    table = Table(title=f"Taps of {backbone} for images of {size}×{size}", title_justify="left")
-    table.add_column("tap", no_wrap=True)
-    table.add_column("output", justify="right", no_wrap=True)
-    table.add_column("stride", justify="right")
-    table.add_column("what")
-    for tap in taps:
-        shape = "×".join(str(length) for length in tap.shape)
-        table.add_row(tap.name, shape, "" if tap.stride is None else str(tap.stride), tap.description)
-    (console or new_console()).print(table)
-    return taps

@@ -169,6 +169,11 @@ class FunctionalBackbone(Backbone):
         operations = (op for op in network.operations if not isinstance(op, keras.layers.InputLayer))
         return [operation for operation in operations if keras.backend.is_keras_tensor(operation.output)]
 
+    def tensors(self, network: keras.Model) -> dict[str, keras.KerasTensor]:
+        """Name of each tap → its tensor, from the first to the last."""
+        names = self.tap_names(network)
+        return {names[operation.name]: operation.output for operation in self.tappable(network)}
+
     def describe(self, operation: keras.Operation) -> str:
         """An operation's output, in a few words."""
         return _description(operation)
@@ -180,16 +185,10 @@ class FunctionalBackbone(Backbone):
     def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:
         """See Backbone."""
         network = self._symbolic(image_shape)
-        names = self.tap_names(network)
         strides = map_strides(network)
         return [
-            Tap(
-                names[operation.name],
-                tuple(operation.output.shape[1:]),
-                strides.get(operation.name),
-                self.describe(operation),
-            )
-            for operation in self.tappable(network)
+            Tap(name, tuple(tensor.shape[1:]), strides.get(id(tensor)), self.describe(tensor._keras_history.operation))
+            for name, tensor in self.tensors(network).items()
         ]
 
     def features(
@@ -203,7 +202,7 @@ class FunctionalBackbone(Backbone):
         """See Backbone."""
         network = self._symbolic(image_shape)
         names = self.tap_names(network)
-        outputs = {names[operation.name]: operation.output for operation in self.tappable(network)}
+        outputs = self.tensors(network)
         for tap in taps:
             if tap not in outputs:
                 raise self.unknown_tap(tap, outputs)

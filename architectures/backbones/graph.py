@@ -65,24 +65,35 @@ def stable_names(network: keras.Model) -> dict[str, str]:
     return names
 
 
-def map_strides(network: keras.Model) -> dict[str, int]:
+def nodes_of(network: keras.Model) -> list[Any]:
+    """The calls that a functional model consists of, in their order; a layer that is shared has several."""
+    by_depth = network._nodes_by_depth
+    return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
+
+
+def map_strides(network: keras.Model) -> dict[int, int]:
     """Pixels of the image to one step of each map: the product of the strides on the way to it.
 
     Sizes alone would mislead, since unpadded convolutions shrink a map without a stride.
 
     Returns:
-        Operation name → stride; operations whose output is no map, or no longer follows from one, are left out.
+        id of an output → stride; outputs that are no map, or no longer follow from one, are left out.
     """
-    strides, of_tensor = {}, {id(network.input): 1}
-    for operation in network.operations:
-        sources = [tensor for tensor in keras.tree.flatten(operation.input) if id(tensor) in of_tensor]
-        output = operation.output
-        if not sources or not keras.backend.is_keras_tensor(output) or len(output.shape) != 4:
-            continue
-        # Layers without strides of their own, such as a nested stack, are judged by what they make of the size.
-        step = max(getattr(operation, "strides", (max(1, round(sources[0].shape[1] / output.shape[1])),)))
-        strides[operation.name] = of_tensor[id(output)] = max(of_tensor[id(tensor)] for tensor in sources) * step
+    strides = {id(network.input): 1}
+    for node in nodes_of(network):
+        sources = [tensor for tensor in node.input_tensors if id(tensor) in strides]
+        for output in node.output_tensors:
+            if not sources or len(output.shape) != 4 or 0 in output.shape:
+                continue
+            # Layers without strides of their own, such as a nested stack, are judged by what they make of the size.
+            steps = getattr(node.operation, "strides", None)
+            step = max(steps) if isinstance(steps, tuple | list) else _shrinks(sources[0].shape, output.shape)
+            strides[id(output)] = max(strides[id(tensor)] for tensor in sources) * step
     return strides
+
+
+def _shrinks(before: tuple, after: tuple) -> int:
+    return max(1, round(before[1] / after[1])) if len(before) == 4 else 1
 
 
 def derived_seed(seed: int, *parts: str) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,25 @@ def variables_of(layer: keras.layers.Layer) -> list[keras.Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
+def read_text(path: Path, attribute: str, limit: int) -> bytes | None:
+    """A text attribute of an HDF5 file's root, read by the separate process; None where there is none.
+
+    Args:
+        path: The file.
+        attribute: Its name.
+        limit: The most bytes that it may have.
+
+    Raises:
+        ValueError: The file is no HDF5 file or is damaged, or the attribute is no text or is larger.
+    """
+    request = {"path": os.fspath(path), "attribute": attribute, "limit": limit, "shapes": []}
+    with _Reader(path, request) as reader:
+        return reader.text(limit)
+
+
+def read_hdf5(
+    path: Path, network: keras.Model, wanted: Collection[str], places: Mapping[int, str] | None = None
+) -> dict[str, list[np.ndarray]]:
     """The weights of some of a network's layers, from a file of the whole network, with or without its head.
 
     A separate process reads the file, with limits on time and memory; links out of the file are refused.
@@ -44,6 +62,7 @@ def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict
         path: A .h5 or .weights.h5 file written by `save_weights` or `save`.
         network: The whole network, trainable; its variables need no values.
         wanted: Names of the network's layers to read.
+        places: id of a variable → path of its dataset, in files of Keras 3. Unset: found by the classes of layers.
 
     Returns:
         Layer name → arrays in the order of `variables_of`.
@@ -56,7 +75,7 @@ def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict
             raise ValueError(
                 f"{printable(path)} is a zip archive, as .keras files are; unpack it and give its model.weights.h5"
             )
-    request = _request(path, network, wanted)
+    request = _request(path, network, wanted, places)
     arrays = {}
     with _Reader(path, request) as reader:
         for layer in request["layers"]:
@@ -69,15 +88,19 @@ def read_hdf5(path: Path, network: keras.Model, wanted: Collection[str]) -> dict
     return arrays
 
 
-def _request(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, Any]:
+def _request(
+    path: Path, network: keras.Model, wanted: Collection[str], known: Mapping[int, str] | None
+) -> dict[str, Any]:
     """The reader's request: the network as plain data, in which a variable is an index into the list of shapes."""
     shapes: list[tuple[int, ...]] = []
+    paths: list[str | None] = []
     places: dict[int, int] = {}
 
     def place(variable: keras.Variable) -> int:
         if id(variable) not in places:
             places[id(variable)] = len(shapes)
             shapes.append(tuple(variable.shape))
+            paths.append(known.get(id(variable)) if known else None)
         return places[id(variable)]
 
     def plain(layer: keras.layers.Layer) -> dict[str, Any]:
@@ -94,6 +117,7 @@ def _request(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[
         "network": network.name,
         "layers": [plain(layer) for layer in network.layers],
         "shapes": shapes,
+        "paths": None if known is None else paths,
         "wanted": sorted(wanted),
     }
 
@@ -136,14 +160,32 @@ class _Reader:
         self.process.wait()
         self.answer.close()
 
-    def array(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The next array, of the requested shape."""
+    def text(self, limit: int) -> bytes | None:
+        """The requested text."""
+        record = self._record()
+        size = record.get("bytes", 0)
+        if not record or not 0 <= size <= limit:
+            raise self._damaged(self._end())
+        if size == 0:
+            return None
+        content = self.answer.read(size)
+        if len(content) != size:
+            raise self._damaged(self._end())
+        return content
+
+    def _record(self) -> dict[str, Any]:
+        """The next line of its output; empty where it ended."""
         line = self.answer.readline(_LONGEST_LINE)
         record = json.loads(line) if line.endswith(b"\n") else {}
         if "mismatch" in record:
             raise ValueError(f"{printable(self.path)} {printable(record['mismatch'])}")
         if "error" in record:
             raise self._damaged(record["error"])
+        return record
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The next array, of the requested shape."""
+        record = self._record()
         dtype = np.dtype(_DTYPES[_DTYPES.index(record["dtype"][1:])]) if record else np.dtype("f4")
         array = np.empty(shape, dtype)
         if not record or self.answer.readinto(array.reshape(-1).view("u1").data) != array.nbytes:

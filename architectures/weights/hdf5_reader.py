@@ -3,9 +3,10 @@
 A damaged file makes the HDF5 library run forever, allocate any amount of memory, or crash. So `hdf5.py` runs this file
 as a script, which imports only h5py and limits its own resources.
 
-The request comes on standard input as JSON: the path, the network's layers, the shapes of its variables and the names
-of the layers to read. Each array goes to standard output as a line of JSON, `{"dtype": …}`, and its bytes; a line
-`{"error": …}` ends the output.
+The request comes on standard input as JSON: the path, the network's layers, the shapes of its variables, their paths in
+the file where these are known, and the names of the layers to read; or the path and the name of a text attribute. Each
+array goes to standard output as a line of JSON, `{"dtype": …}`, and its bytes, a text as `{"bytes": …}` and its bytes;
+a line `{"error": …}` ends the output.
 """
 
 import json
@@ -63,6 +64,11 @@ def answer(request: dict[str, Any], stream: BinaryIO) -> None:
     """Writes the arrays of the requested layers, in the network's order, or an error."""
     try:
         with h5py.File(request["path"], "r") as file:
+            if "attribute" in request:
+                content = _text(file, request["attribute"], request["limit"])
+                stream.write(_line({"bytes": len(content)}))
+                stream.write(content)
+                return
             for dataset in _found(file, request):
                 array = np.ascontiguousarray(dataset[()]).astype(dataset.dtype.newbyteorder("="), copy=False)
                 stream.write(_line({"dtype": array.dtype.str}))
@@ -74,7 +80,20 @@ def answer(request: dict[str, Any], stream: BinaryIO) -> None:
         stream.write(_line({"error": text[:400]}))
 
 
-def _line(record: dict[str, str]) -> bytes:
+def _text(file: h5py.File, name: str, limit: int) -> bytes:
+    """A text attribute of the root; empty where there is none."""
+    if name not in file.attrs:
+        return b""
+    value = file.attrs[name]
+    value = value.encode() if isinstance(value, str) else bytes(value) if isinstance(value, np.bytes_ | bytes) else None
+    if value is None:
+        raise Refused(f"its {name} is no text")
+    if len(value) > limit:
+        raise Refused(f"its {name} is larger than {limit:,} bytes")
+    return value
+
+
+def _line(record: dict[str, Any]) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
@@ -84,6 +103,8 @@ def _found(file: h5py.File, request: dict[str, Any]) -> list[h5py.Dataset]:
     root = _member(file, "model_weights") if "model_weights" in file else file
     if _names(root, "layer_names"):
         stored = _legacy_layers(root, layers, wanted)
+    elif request["paths"] is not None:
+        stored = _by_path(file, request)
     elif "layers" in root:
         stored = _layers(_member(root, "layers"), layers, wanted)
     else:
@@ -150,6 +171,22 @@ def _legacy_layers(root: h5py.Group, layers: list[dict], wanted: set[str]) -> di
     # Published files are older than current layer names; their order is the network's, with or without its head.
     weighted = [layer["name"] for layer in layers if layer["variables"]]
     return dict(zip(weighted, stored.values()))
+
+
+def _by_path(file: h5py.File, request: dict[str, Any]) -> dict[str, list[h5py.Dataset]]:
+    """Layer name → datasets, whose paths are known."""
+    stored: dict[str, list[h5py.Dataset]] = {}
+    for layer in request["layers"]:
+        for variable in layer["variables"] if layer["name"] in request["wanted"] else ():
+            path, expected = request["paths"][variable], tuple(request["shapes"][variable])
+            found = _dataset(file, path) if path in file else None
+            if found is None or found.shape != expected:
+                raise Mismatch(
+                    f"does not fit {request['network']}: layer {layer['name']} needs {path} of shape {expected}, the "
+                    f"file holds {'nothing there' if found is None else found.shape}"
+                )
+            stored.setdefault(layer["name"], []).append(found)
+    return stored
 
 
 def _layers(group: h5py.Group, layers: list[dict], wanted: set[str]) -> dict[str, list[h5py.Dataset]]:

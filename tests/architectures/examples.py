@@ -80,6 +80,12 @@ def backbone_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     """
     if name == "onnx":
         return {"path": str(NETWORKS / "convolutional_dynamo.onnx")}
+    if name == "keras_file":
+        image = keras.Input((None, None, 3))
+        tensor = keras.layers.Conv2D(6, 3, strides=2, activation="relu")(image)
+        network = keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(tensor)))
+        network.save(directory / "network.keras")
+        return {"path": str(directory / "network.keras")}
     return {}
 
 

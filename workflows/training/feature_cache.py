@@ -10,11 +10,11 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ml_dtypes
 import numpy as np
@@ -24,6 +24,7 @@ import tensorflow as tf
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.terms import to_unit_range
+from architectures.weights.files import local_file
 from builders.dataset_builder import Splits
 from builders.image_store import free_memory
 from builders.spec import Spec
@@ -205,7 +206,7 @@ class _CacheWriter:
         depends = {
             "pixels": pixels.hexdigest(),
             "shape": self.splits.image_shape,
-            "backbone": [encoder.backbone.name, dict(encoder.backbone.arguments)],
+            "backbone": [encoder.backbone.name, _by_content(encoder.backbone.arguments)],
             "taps": list(encoder.taps),
             "input_size": encoder.input_size,
             "preprocessing": to_plain(encoder.preprocessing),
@@ -214,3 +215,15 @@ class _CacheWriter:
         }
         key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]
         return [CACHE_FOLDER / f"{key}-{number}.raw" for number in range(len(self.shapes))]
+
+
+def _by_content(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's arguments, with a hash of the content in place of the path of its file or folder."""
+    if not isinstance(arguments.get("path"), str):
+        return dict(arguments)
+    path, digest = local_file(arguments["path"]), hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return {**arguments, "path": digest.hexdigest()}
