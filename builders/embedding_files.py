@@ -106,7 +106,9 @@ def stored_names(path: str, where: str) -> tuple[str, ...]:
     """
     suffix = PurePath(path).suffix.lower()
     if suffix == ".npz":
-        return tuple(name for name, (_, kind) in described_arrays(path, where).items() if kind.kind in _NUMBERS)
+        return tuple(
+            name for name, found in described_arrays(path, where).items() if found and found[1].kind in _NUMBERS
+        )
     if suffix in (".parquet", ".pq"):
         return _opened(path, where, lambda opened: _in_parquet(opened, lambda file: tuple(file.schema_arrow.names)))
     return _opened(path, where, lambda opened: tuple(_csv_rows(opened)[0])) if suffix in _TEXTS else ()
@@ -135,14 +137,17 @@ def _from_arrays(path: str, key: str | None, where: str, key_where: str) -> Tabl
     arrays = described_arrays(path, where)
     if key is None:
         # Beside the embeddings there may be labels and names, which have one axis.
-        found = [name for name, (shape, kind) in arrays.items() if len(shape) > 1 and kind.kind in _NUMBERS]
+        found = [name for name, known in arrays.items() if known and len(known[0]) > 1 and known[1].kind in _NUMBERS]
         if len(found) > 1:
             listed = ", ".join(map(printable, found[:10]))
             raise RequestError(f"{key_where}: '{shown}' holds several arrays, name one of: {listed}")
         key = found[0] if found else None
     rows = read_array(path, key, where, key_where)
-    texts = [name for name, (shape, kind) in arrays.items() if kind.kind in "US" and shape == rows.shape[:1]]
-    chosen = next((name for name in ("names", "name", *texts[: len(texts) == 1]) if name in texts), None)
+    flat = {name: known[1] for name, known in arrays.items() if known and known[0] == rows.shape[:1]}
+    texts = [name for name, kind in flat.items() if kind.kind in "US"]
+    # Names that cannot be read are an error: without them rows would be paired by their order.
+    possible = [name for name in NAMES if name in (*flat, *(name for name in arrays if arrays[name] is None))]
+    chosen = next(iter([*possible, *texts[: len(texts) == 1]]), None)
     names = None if chosen is None else read_array(path, chosen, where, key_where)
     try:
         return Table(shown, rows, None if names is None else _words(names))
@@ -153,7 +158,7 @@ def _from_arrays(path: str, key: str | None, where: str, key_where: str) -> Tabl
 def _words(words: np.ndarray) -> list[str]:
     if words.dtype.kind == "S":
         return [word.decode("utf-8", "surrogateescape") for word in words.tolist()]
-    return words.tolist()
+    return [str(word) for word in words.tolist()]
 
 
 # Tables
@@ -175,8 +180,7 @@ class _Rows:
         self.names: list[str] = []
 
     def add(self, values: np.ndarray) -> None:
-        """Adds rows [n, …]."""
-        self._sizes.append(np.full(len(values), math.prod(values.shape[1:])))
+        """Adds rows [n, …], which `count` has counted."""
         if self._array is None and self._count is not None:
             check_memory(self._count * math.prod(values.shape[1:]) * 4)
             self._array = np.empty((self._count, *values.shape[1:]), np.float32)
@@ -190,8 +194,8 @@ class _Rows:
             self._array[self._done : self._done + len(values)] = values
         self._done += len(values)
 
-    def add_uneven(self, sizes: np.ndarray) -> None:
-        """Counts rows of several sizes."""
+    def count(self, sizes: np.ndarray) -> None:
+        """Counts the next rows of the file, whose sizes these are."""
         self._sizes.append(sizes)
 
     def all(self, what: str) -> np.ndarray:
@@ -205,8 +209,8 @@ class _Rows:
             bad = np.flatnonzero(sizes != usual)
             shown = ", ".join(f"{self._label(int(row))} ({sizes[row]})" for row in bad[:_SHOWN])
             raise ValueError(
-                f"{len(bad)} of {len(sizes)} rows have another number of {what} than {usual}: {shown}; write rows of "
-                "one size"
+                f"{len(bad)} of {len(sizes)} rows have not {usual} {what} as the others: {shown}; write rows of one "
+                "size"
             )
         if self._array is not None and self._done != len(self._array):
             raise ValueError(f"cut short: {self._done} of {len(self._array)} rows are there")
@@ -225,11 +229,13 @@ def _from_csv(opened: BinaryIO, shown: str, key: str | None, key_where: str) -> 
     if not headed and key is not None:
         raise RequestError(f"{key_where}: '{shown}' has no line with names of columns, so '{printable(key)}' is none")
     columns = choose_columns(kinds, key, shown, key_where) if headed else _without_header(kinds)
-    collected, block = _Rows(None), []
+    collected, usual = _Rows(None), np.array([len(head)])
+    block: list[list[str]] = []
     for row in _chain(second, (row for row in rows if row)):
         if len(row) != len(head):
-            collected.add_uneven(np.array([len(row) - (columns.name is not None)]))
+            collected.count(np.array([len(row)]))
         else:
+            collected.count(usual)
             block.append(row)
         if columns.name is not None:
             collected.names.append(row[columns.name] if columns.name < len(row) else "")
@@ -325,11 +331,10 @@ def _read_parquet(file: Any, shown: str, key: str | None, key_where: str) -> Tab
             collected.names += ["" if name is None else str(name) for name in named]
         parts = [batch.column(batch.schema.get_field_index(schema.names[place])) for place in columns.values]
         if kinds[columns.values[0]].kind != "vector":
+            collected.count(np.full(len(batch), len(parts)))
             collected.add(np.stack([ListColumn.flat(part) for part in parts], axis=1))
             continue
-        values = ListColumn.dense(parts[0], schema.field(columns.values[0]))
-        if values is None:
-            collected.add_uneven(ListColumn.sizes(parts[0]))
-        else:
+        collected.count(ListColumn.sizes(parts[0]))
+        if (values := ListColumn.dense(parts[0], schema.field(columns.values[0]))) is not None:
             collected.add(values)
     return Table(shown, collected.all("numbers"), collected.names if columns.name is not None else None, columns.remark)

@@ -29,6 +29,7 @@ _DEFLATED = 1032
 _LARGEST_FILE = 1 << 50
 _LONGEST_HEADER = 10_000
 _SHOWN_NAMES = 10
+_LONGEST_REASON = 300  # zipfile's messages quote the bytes of a damaged header
 
 # Errors of zipfile, zlib and NumPy's header parser on damaged files.
 DAMAGE = (
@@ -92,8 +93,8 @@ def existing_file(path: str, where: str, expected: str) -> pathlib.Path:
     return file
 
 
-def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """Name → (shape, type) of the arrays of numbers or text in a .npz file, from their headers.
+def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], np.dtype] | None]:
+    """Name → (shape, type) of the arrays in a .npz file, from their headers; None of those that cannot be read.
 
     Args:
         path: The file.
@@ -102,11 +103,12 @@ def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], 
     Raises:
         RequestError: No such file, or it is damaged.
     """
-    file, found = existing_file(path, where, ".npz"), {}
+    file = existing_file(path, where, ".npz")
+    found: dict[str, tuple[tuple[int, ...], np.dtype] | None] = {}
     try:
         with open_regular(file, _LARGEST_FILE) as opened, zipfile.ZipFile(opened) as archive:
             for name, member in _members(archive).items():
-                # Python objects, or a damaged header: `read_array` says so where that array is needed.
+                found[name] = None  # Python objects, or a damaged header: `read_array` says so where it is needed
                 with contextlib.suppress(ValueError), archive.open(member) as unpacked:
                     shape, _, kind = _header(unpacked)
                     found[name] = shape, kind
@@ -117,7 +119,8 @@ def described_arrays(path: str, where: str) -> dict[str, tuple[tuple[int, ...], 
 
 def damage(error: BaseException) -> str:
     """What is wrong with a file, in one line."""
-    return " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+    words = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return printable(words[:_LONGEST_REASON]) or type(error).__name__
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
