@@ -132,7 +132,7 @@ def refuse_bad(bad: Mapping[int, str], total: int, pairing: Pairing) -> None:
 
 
 def _not_finite(path: str, names: Sequence[str]) -> str:
-    return f"{_rows(len(names))} of '{path}' hold NaN, infinity or no number: {_listed(names)}"
+    return f"{_rows(len(names))} of '{path}' hold{'s' * (len(names) == 1)} NaN, infinity or no number: {_listed(names)}"
 
 
 def _rows(count: int) -> str:
