@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.files import atomic_file, memory_budget, open_regular, read_regular
+from common.files import memory_budget, open_regular, read_regular, write_atomically
 
 CACHE_FOLDER = Path(".cache/sources")
 _MAGIC = b"retrace index 1\n"
@@ -35,7 +35,7 @@ def cached_index(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
         return found
     made = make()
     with contextlib.suppress(OSError):  # a full disk or a folder without permission: it is made again next time
-        _save(path, made)
+        write_atomically(path, packed(made))
     return made
 
 
@@ -62,34 +62,35 @@ def key_of(names: Sequence[str], paths: Sequence[Path], settings: object = None)
     return digest.hexdigest()[:32]
 
 
-def _save(path: Path, arrays: Arrays) -> None:
+def packed(arrays: Arrays) -> bytes:
+    """Arrays of uint8 and int64 as bytes, with a checksum."""
     header = json.dumps({name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()})
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    with atomic_file(path) as temporary, open(temporary, "wb") as file:
-        for piece in (_MAGIC, f"{header}\n".encode(), *(array.tobytes() for array in arrays.values())):
-            file.write(piece)
-            digest.update(piece)
-        file.write(digest.digest())
+    body = b"".join([_MAGIC, f"{header}\n".encode(), *(array.tobytes() for array in arrays.values())])
+    return body + hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of `packed`. Raises ValueError where a byte is damaged or missing."""
+    whole = memoryview(content)
+    body, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:]
+    if bytes(body[: len(_MAGIC)]) != _MAGIC or hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest:
+        raise ValueError("no index, or a damaged one")
+    end = content.index(b"\n", len(_MAGIC))
+    arrays, at = {}, end + 1
+    for name, (kind, shape) in json.loads(content[len(_MAGIC) : end]).items():
+        if kind not in _TYPES:
+            raise ValueError(f"an index has no {kind}")
+        arrays[name] = np.frombuffer(body, kind, math.prod(shape), at).reshape(shape)
+        at += arrays[name].nbytes
+    return arrays
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:
     """An index; None where it is missing or damaged."""
     try:
-        content = memoryview(read_regular(path, memory_budget()))
-        body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-        if bytes(body[: len(_MAGIC)]) != _MAGIC or hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest:
-            return None
-        end = bytes(body[: len(_MAGIC) + 4096]).index(b"\n", len(_MAGIC))
-        arrays, at = {}, end + 1
-        for name, (kind, shape) in json.loads(bytes(body[len(_MAGIC) : end])).items():
-            count = math.prod(shape)
-            if kind not in _TYPES:
-                return None
-            arrays[name] = np.frombuffer(body, kind, count, at).reshape(shape)
-            at += arrays[name].nbytes
-    except (OSError, ValueError, TypeError, AttributeError):
+        return unpacked(read_regular(path, memory_budget()))
+    except (OSError, ValueError):
         return None
-    return arrays if at == len(body) else None
 
 
 def names_array(names: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pieces of files, by position."""
+"""Pieces of files by position, at random or one after the other."""
 
 import os
 from collections.abc import Sequence
@@ -10,8 +10,32 @@ from builders.images import BadImageError
 from common.files import memory_budget, open_regular
 
 _OPEN_FILES = 128
+_WINDOW = 1 << 14
 # As many threads as decode images may hold a piece each.
 _READERS = 16
+
+
+class Windows:
+    """Reads a file from its beginning to its end; what is near is read with one system call.
+
+    Args:
+        opened: The file.
+
+    Attributes:
+        size: Its size in bytes.
+    """
+
+    def __init__(self, opened: BufferedReader):
+        self._handle = opened.fileno()
+        self.size = os.fstat(self._handle).st_size
+        self._start, self._held = 0, b""
+
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes at a position; fewer only at the end of the file."""
+        place = at - self._start
+        if not 0 <= place <= len(self._held) - size:
+            self._start, self._held, place = at, os.pread(self._handle, max(size, _WINDOW), at), 0
+        return self._held[place : place + size]
 
 
 class Pieces:

@@ -3,7 +3,6 @@
 Python's tarfile holds a kilobyte of memory for each file and reads ten times as slowly.
 """
 
-import os
 import posixpath
 import struct
 from array import array
@@ -15,9 +14,9 @@ import numpy as np
 
 from builders.archives.index_file import Arrays, names_array
 from builders.archives.members import DamagedArchiveError, check_entries, inside
+from builders.archives.pieces import Windows
 
 BLOCK = 512
-_WINDOW = 32 * BLOCK
 _LONGEST_EXTENSION = 1 << 20
 _MOST_LINKS = 8
 _CHECKED = 1 << 14
@@ -41,28 +40,13 @@ class Header(NamedTuple):
     target: str
 
 
-class _Windows:
-    """Reads headers; nearby ones with one system call."""
-
-    def __init__(self, opened: BufferedReader):
-        self._handle = opened.fileno()
-        self.size = os.fstat(self._handle).st_size
-        self._start, self._held = 0, b""
-
-    def read(self, at: int, size: int) -> bytes:
-        place = at - self._start
-        if not 0 <= place <= len(self._held) - size:
-            self._start, self._held, place = at, os.pread(self._handle, max(size, _WINDOW), at), 0
-        return self._held[place : place + size]
-
-
 def headers(opened: BufferedReader) -> Iterator[Header]:
     """The members of a tar, in their order.
 
     Raises:
         DamagedArchiveError: It is no tar, damaged or cut short.
     """
-    file = _Windows(opened)
+    file = Windows(opened)
     at = count = lengths = 0
     shared: dict[str, str] = {}
     own: dict[str, str] = {}
@@ -190,7 +174,7 @@ def _name(block: bytes) -> str:
     return f"{prefix}/{name}" if prefix else name
 
 
-def _extension(file: _Windows, body: int, size: int, at: int) -> bytes:
+def _extension(file: Windows, body: int, size: int, at: int) -> bytes:
     """The content of a member that describes the next one."""
     content = file.read(body, size) if size <= _LONGEST_EXTENSION else b""
     if len(content) < size:
@@ -214,7 +198,7 @@ def _pax(content: bytes, at: int) -> dict[str, str]:
     return found
 
 
-def _behind_maps(file: _Windows, block: bytes, body: int) -> int:
+def _behind_maps(file: Windows, block: bytes, body: int) -> int:
     """Where the bytes of a sparse file begin, behind the blocks that say where its holes are."""
     more = block[482]
     while more:

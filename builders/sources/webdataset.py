@@ -9,6 +9,7 @@ from builders.archives.index_file import cached_index, key_of, names_of
 from builders.archives.pieces import Pieces
 from builders.archives.samples import index_of
 from builders.archives.shards import find_shards, shard_names
+from builders.sources.class_labels import numbered
 from builders.sources.sharded_images import ShardedImages
 from builders.sources.source import checked_range
 from common.errors import RequestError
@@ -16,7 +17,6 @@ from common.formatting import printable
 from common.registry import SOURCES
 
 _WHERE = "dataset.source.webdataset"
-_MOST_CLASSES = 1_000_000
 
 
 @SOURCES.register("webdataset")
@@ -64,7 +64,8 @@ class Webdataset(ShardedImages):
         self._names = [
             f"{shards[shard].name}/{name}" for shard, name in zip(table[:, 0].tolist(), names_of(index["names"]))
         ]
-        self._labels, self.class_names = _classes(names_of(index["words"]), table[:, 3], class_names)
+        words = names_of(index["words"])
+        self._labels, self.class_names = numbered(words, table[:, 3], class_names, f"{_WHERE}.class_names")
         without = int(index["without"][0])
         if without:
             are = "sample is" if without == 1 else "samples are"
@@ -95,28 +96,3 @@ class Webdataset(ShardedImages):
         digest.update(repr((self.class_names, self.value_range)).encode("utf-8", "surrogateescape"))
         self.add_samples(digest)
         return digest.hexdigest()
-
-
-def _classes(words: list[str], places: np.ndarray, names: list[str] | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """int64 [images], and the names of the classes: numbers stay as they are, words are numbered in sorted order."""
-    if all(word.isascii() and word.isdecimal() and len(word) < 16 for word in words):
-        numbers = np.array([*map(int, words), -1], np.int64)
-        count = int(numbers.max()) + 1
-        known = list(map(str, range(min(count, _MOST_CLASSES)))) if names is None else names
-        if count > _MOST_CLASSES:
-            raise RequestError(f"{_WHERE}.path: expected class numbers below {_MOST_CLASSES:,}, got {count - 1}")
-    else:
-        known = sorted(words) if names is None else names
-        ranks = {word: number for number, word in enumerate(known)}
-        unknown = next((word for word in words if word not in ranks), None)
-        if unknown is not None:
-            raise RequestError(
-                f"{_WHERE}.class_names: '{printable(unknown)}' is a label in the shards, and not among them; add it"
-            )
-        numbers = np.array([*(ranks[word] for word in words), -1], np.int64)
-        count = len(known)
-    if count > len(known):
-        raise RequestError(
-            f"{_WHERE}.class_names: there are {len(known)}, and the shards have labels up to {count - 1}; name all"
-        )
-    return numbers[places], tuple(printable(name) for name in known)

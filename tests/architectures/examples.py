@@ -1,6 +1,7 @@
 """Example constructor arguments, read off a constructor's signature, so that a new entry is tested without an edit."""
 
 import inspect
+import io
 import pathlib
 import shutil
 import typing
@@ -103,6 +104,9 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     if name in ("zip", "tar"):
         source_arguments("folder", directory)
         return {"path": shutil.make_archive(str(directory / "photos"), name, directory)}
+    if name == "parquet":
+        write_parquet(directory, pixels)
+        return {"path": str(directory)}
     if name == "webdataset":
         write_webdataset(directory, pixels)
         return {"path": str(directory)}
@@ -131,6 +135,21 @@ def write_tiny_imagenet(directory: pathlib.Path, pixels: np.ndarray) -> None:
     (directory / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
     (directory / "wnids.txt").write_text("\n".join(names) + "\n")
     (directory / "words.txt").write_text("\n".join(f"{name}\tfish" for name in names) + "\n")
+
+
+def write_parquet(directory: pathlib.Path, pixels: np.ndarray) -> None:
+    """A training and a test file, one of which is compressed."""
+    import pyarrow
+    import pyarrow.parquet
+
+    for part, images, compression in (("train", pixels[:4], "none"), ("test", pixels[4:], "snappy")):
+        encoded = [io.BytesIO() for _ in images]
+        for image, file in zip(images, encoded):
+            PIL.Image.fromarray(image).save(file, "PNG")
+        rows = [{"bytes": file.getvalue(), "path": f"{part}{number}.png"} for number, file in enumerate(encoded)]
+        table = pyarrow.table({"image": rows, "label": [number % 2 for number in range(len(images))]})
+        path = directory / f"{part}-00000-of-00001.parquet"
+        pyarrow.parquet.write_table(table, path, compression=compression, use_dictionary=False)
 
 
 def write_webdataset(directory: pathlib.Path, pixels: np.ndarray) -> None:
