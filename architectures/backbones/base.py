@@ -57,6 +57,7 @@ class Backbone(ABC):
         channels: Channels of the images that it takes, 1 or 3.
         input_size: (height, width) of the only images that it takes; None where sizes may differ.
         differentiable: Whether its taps have gradients, which a loss or a discriminator needs.
+        export_format: The only format that an export can hold it in; None where TensorFlow computes it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Backbone(ABC):
     channels: int = 3
     input_size: tuple[int, int] | None = None
     differentiable: bool = True
+    export_format: str | None = None
 
     @abstractmethod
     def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:

@@ -35,6 +35,7 @@ class Onnx(Backbone):
     name = "onnx"
     minimum_size = 1
     differentiable = False
+    export_format = "onnx"
 
     def __init__(self, path: str):
         self.path = path

@@ -42,7 +42,11 @@ _FLAG = (lambda value: isinstance(value, bool), "True or False")
 _OPTIONAL_WORDS = (_words, "a tuple of words, or nothing")
 # Kind → class attributes that checks need: whether a value suits, and what suits.
 _FACTS: Mapping[str, Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "backbone": {"minimum_size": (_count, "a whole number above 0"), "differentiable": _FLAG},
+    "backbone": {
+        "minimum_size": (_count, "a whole number above 0"),
+        "differentiable": _FLAG,
+        "export_format": (lambda value: isinstance(value, str), "the name of an export format, or nothing"),
+    },
     "weights": {"backbone": (lambda value: isinstance(value, str), "the name of a backbone")},
     "discriminator": {"reads": (lambda value: value in ("image", "taps"), "'image' or 'taps'")},
     "metric": {

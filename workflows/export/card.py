@@ -89,7 +89,10 @@ def _what(content: Mapping[str, Any]) -> str:
     lines = [_KINDS.get(content["reconstructor"], "Rebuilds images from a code.")]
     if encoder["kind"] == "backbone":
         taps = ", ".join(f"`{tap}`" for tap in encoder["taps"])
-        lines.append(f"The network is {encoder['backbone']} (weights: {encoder['weights']}), read at {taps}.")
+        words = f"{encoder['backbone']} (weights: {encoder['weights']})"
+        if "file" in encoder:
+            words = f"`{encoder['file']}` ({encoder['backbone']})"
+        lines.append(f"The network is {words}, read at {taps}.")
     if encoder["kind"] == "embeddings":
         lines.append(f"What goes in is an embedding as `{encoder['file']}` stores it; scaling is inside.")
     kept = math.prod(code["shape"]) / math.prod(image["shape"])

@@ -157,11 +157,11 @@ def main():
     folder = Path(sys.argv[1])
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     hide(request["hidden"])
-    form, batches = read_format(request["format"]), request["batches"]
+    batches = request["batches"]
     calls: dict = {}
     result: dict = {"parts": {}}
     for part in request["parts"]:
-        call = calls[part["name"]] = form.load(part["path"])
+        call = calls[part["name"]] = read_format(part["format"]).load(part["path"])
         checked = {
             signature["name"]: check_signature(folder, call, signature, batches, request["seconds"])
             for signature in part["signatures"]

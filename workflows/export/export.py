@@ -59,7 +59,6 @@ def export(target: Target, console: Console) -> Exported:
         RequestError: The format cannot hold a part, or the images that it is proven with are missing.
         ExportFailed: An exported model's outputs differ from the run's.
     """
-    form = format_called(target.format)
     restored = restore(target.run, target.checkpoint)
     for line in filter(None, (target.remark, *restored.remarks)):
         console.print(line)
@@ -71,16 +70,19 @@ def export(target: Target, console: Console) -> Exported:
         kept = target.keep(folder)
         with placed(restored.loaded):
             for part in parts:
-                if part.searches and not form.HOLDS_SEARCH:
+                if part.searches and not format_called(target.format).HOLDS_SEARCH:
                     raise refuse_search(part, target.format)
             samples = gather_samples(restored, model)
             for part in parts:
-                console.print(f"writing {target.location(part.name)}")
+                form, _ = target.form(part.name)
+                why = "" if form == target.format else f": {target.format} cannot hold its network"
+                console.print(f"writing {target.location(part.name)}{why}")
                 _write(part, target, folder, restored, model, samples)
         images = images_text(samples.split, len(samples.images), samples.distinct)
         console.print(f"comparing with the run on {images}, without Keras")
         paths = {part.name: folder / target.location(part.name) for part in parts}
-        proof = prove(parts, paths, target.format, target.precision, samples, BatchedModel(model))
+        forms = {part.name: target.form(part.name) for part in parts}
+        proof = prove(parts, paths, forms, samples, BatchedModel(model))
         content = _describe_run(target, restored, model, samples)
         content["pictures"] = _draw_pictures(folder, samples, restored.spec)
         written = [_describe_model(part, target, folder, proof) for part in parts]
@@ -102,16 +104,18 @@ def _write(
     if part.name == "decoder" and target.precision == "int8":
         inputs = samples.calibration_code
     name = part.main.inputs[0].name
+    form, precision = target.form(part.name)
     calibration = [{name: inputs[index : index + 1]} for index in range(len(inputs))]
     try:
         with captured(1, 2):
-            format_called(target.format).write(part, path, target.precision, calibration)
+            format_called(form).write(part, path, precision, calibration)
     except (ModuleNotFoundError, OSError):
         raise
     except Exception as error:  # converters raise errors of any type
-        if format_called(target.format).HOLDS_SEARCH:  # such a format takes every layer
+        if format_called(form).HOLDS_SEARCH:  # such a format takes every layer
             raise
-        raise refuse(part, target.format, model, restored.spec, error) from error
+        alone = target.own_format is not None and part.name != "decoder"
+        raise refuse(part, form, model, restored.spec, error, alone) from error
     for empty in [inside for inside in path.glob("*") if inside.is_dir() and not any(inside.iterdir())]:
         empty.rmdir()  # neither git nor the Hub keeps empty folders
 
@@ -200,7 +204,9 @@ def _plain(encoder: Encoder) -> dict[str, Any]:
     weights = encoder.weights
     if not is_address(weights):
         weights = Path(weights).name  # without the folder, which may reveal a user's name
-    return {"kind": "backbone", "backbone": encoder.backbone.name, "weights": weights, "taps": list(encoder.taps)}
+    file = encoder.backbone.arguments.get("path")
+    own = {"file": Path(file).name} if isinstance(file, str) else {}
+    return {"kind": "backbone", "backbone": encoder.backbone.name, **own, "weights": weights, "taps": [*encoder.taps]}
 
 
 def _weights(model: Reconstructor) -> dict[str, str]:
@@ -225,7 +231,8 @@ def _precision(restored: Restored, model: Reconstructor, samples: Samples) -> di
 
 def _describe_model(part: Part, target: Target, folder: Path, proof: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest's entry of a proven model."""
-    form, path = format_called(target.format), folder / target.location(part.name)
+    name, precision = target.form(part.name)
+    form, path = format_called(name), folder / target.location(part.name)
     files = sorted(file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
     signatures = [signature.as_json() for signature in part.signatures if form.HOLDS_BYTES or not signature.takes_bytes]
     for signature in signatures:
@@ -234,8 +241,8 @@ def _describe_model(part: Part, target: Target, folder: Path, proof: Mapping[str
             output["name"] = form.output_name(output["name"], names)
     return {
         "part": part.name,
-        "format": target.format,
-        "precision": target.precision,
+        "format": name,
+        "precision": precision,
         "path": target.location(part.name),
         "files": [file.relative_to(folder).as_posix() for file in files],
         "size": sum(file.stat().st_size for file in files),

@@ -189,8 +189,7 @@ class ExportFailed(WorkFailed):
 def prove(
     parts: Sequence[Part],
     paths: Mapping[str, Path],
-    format: str,
-    precision: str,
+    forms: Mapping[str, tuple[str, str]],
     samples: Samples,
     batched: BatchedModel,
 ) -> dict[str, Any]:
@@ -199,8 +198,7 @@ def prove(
     Args:
         parts: The parts.
         paths: Part → its path.
-        format: Their format.
-        precision: Of their weights.
+        forms: Part → its format, and the precision of its weights.
         samples: Images, and the run's outputs.
         batched: The run's model, which decodes the codes of encoders whose weights were rounded.
 
@@ -210,26 +208,26 @@ def prove(
     Raises:
         ExportFailed: A part cannot be opened or called, or differs more than its format may.
     """
-    allowed = format_called(format).PRECISIONS[precision]
+    tolerances = {part: format_called(form).PRECISIONS[precision] for part, (form, precision) in forms.items()}
     with tempfile.TemporaryDirectory(prefix="retrace-proof-") as place:
         folder = Path(place)
         request = {
-            "format": str(format_file(format).absolute()),
             "hidden": HIDDEN,
             "batches": samples.batches,
             "seconds": SECONDS,
-            "parts": [_request(part, paths[part.name], format, samples, folder) for part in parts],
+            "parts": [_request(part, paths[part.name], forms[part.name][0], samples, folder) for part in parts],
         }
         if {part.name for part in parts} == {"encoder", "decoder", "full"}:
             main = next(part.main for part in parts if part.name == "full")
             request["composition"] = {"inputs": _inputs(main, samples, folder)}
         result = _run(folder, request)
         for part in parts:
-            measured = result["parts"][part.name]
+            measured, allowed = result["parts"][part.name], tolerances[part.name]
             loss = _loss(part, folder, samples, batched) if "loss" in allowed else None
             result["parts"][part.name] = _judge(part, measured, loss, allowed, samples)
     composition = result.get("composition")
-    if composition is not None and composition > allowed.get("difference", math.inf):
+    largest = max(allowed.get("difference", math.inf) for allowed in tolerances.values())
+    if composition is not None and composition > largest:
         raise ExportFailed(f"encoder and decoder one after the other differ from full by {composition:.2g}")
     return {"parts": result["parts"], "composition": composition}
 
@@ -251,7 +249,8 @@ def _request(part: Part, path: Path, format: str, samples: Samples, folder: Path
         alone = not part.searches or any(tensor.kind == "option" for tensor in signature.inputs)
         described.append({"name": signature.name, "inputs": inputs, "outputs": outputs, "alone": alone})
     # Absolute, because the checking process runs in another folder.
-    return {"name": part.name, "path": str(path.absolute()), "signatures": described}
+    file = str(format_file(format).absolute())
+    return {"name": part.name, "format": file, "path": str(path.absolute()), "signatures": described}
 
 
 def _expected(part: Part, signature: Signature, samples: Samples) -> Mapping[str, np.ndarray]:

@@ -21,7 +21,9 @@ _PLACED = re.compile(r"(encoder|code|decoder)_(\d+)_")
 _MOST = 300  # characters of a converter's message
 
 
-def refuse(part: Part, format: str, model: Reconstructor, spec: Spec, error: Exception) -> RequestError:
+def refuse(
+    part: Part, format: str, model: Reconstructor, spec: Spec, error: Exception, alone: bool = False
+) -> RequestError:
     """The error for a part that a format cannot hold: converts its layers one by one until one fails.
 
     Args:
@@ -30,14 +32,16 @@ def refuse(part: Part, format: str, model: Reconstructor, spec: Spec, error: Exc
         model: The reconstructor.
         spec: Its spec.
         error: The converter's error.
+        alone: Whether no other format can hold the part.
     """
+    other = "export --part decoder alone" if alone else "use --format savedmodel"
     for stack, layer in _layers(part, model):
         reason = _failure(layer, format)
         if reason is not None:
             place, advice = _place(stack, layer, spec), format_called(format).advice(layer) or "replace it"
             refusal = f"{place}: {format} cannot hold it in the {part.name} ({reason})"
-            return RequestError(f"{refusal}; {advice}, or use --format savedmodel")
-    return RequestError(f"{part.name}: {format} cannot hold it ({_first_line(error)}); use --format savedmodel")
+            return RequestError(f"{refusal}; {advice}, or {other}")
+    return RequestError(f"{part.name}: {format} cannot hold it ({_first_line(error)}); {other}")
 
 
 def refuse_search(part: Part, format: str) -> RequestError:

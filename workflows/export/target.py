@@ -15,6 +15,7 @@ import filelock
 from safetensors import SafetensorError, safe_open
 
 from builders.spec import Spec
+from builders.spec.catalogue import load_catalogue
 from common.errors import RequestError
 from common.formatting import printable
 from common.program import installed
@@ -42,6 +43,7 @@ class Target:
         origin: Hashes of the spec and the checkpoint.
         previous: The manifest of an existing export of the same origin, which the new models are added to.
         others: Paths in the existing export that no export wrote; they are kept.
+        own_format: The only format that can hold the encoder, where there is such a one.
         remark: Why the checkpoint is another than requested, where that one is damaged.
     """
 
@@ -55,15 +57,21 @@ class Target:
     previous: Mapping[str, Any] | None
     others: tuple[str, ...] = ()
     remark: str = ""
+    own_format: str | None = None
 
     @property
     def folder(self) -> Path:
         """The export's folder."""
         return self.run.export_dir
 
+    def form(self, part: str) -> tuple[str, str]:
+        """Format and precision of a part."""
+        return _form(part, self.format, self.precision, self.own_format)
+
     def location(self, part: str) -> str:
         """Path of a part inside the export."""
-        return format_called(self.format).location(part, self.precision)
+        form, precision = self.form(part)
+        return format_called(form).location(part, precision)
 
     def kept_models(self) -> list[dict[str, Any]]:
         """Entries of the previous manifest that are kept."""
@@ -108,11 +116,14 @@ def choose_target(
             f"--precision {precision}: {format} offers only {', '.join(offered.PRECISIONS)}; "
             "float16 and int8 weights come with --format litert"
         )
-    if missing := [name for name in offered.PACKAGES if find_spec(name.replace("-", "_")) is None]:
-        raise RequestError(f"--format {format}: needs {', '.join(missing)}: {installed('export')}")
-    found, remark = run.hold_checkpoint(checkpoint)
     loaded = run.load_spec()
-    parts = _parts(run, loaded.spec, part)
+    own = _own_format(loaded.spec)
+    parts = _parts(run, loaded.spec, part, None if own == format else own)
+    forms = {name: _form(name, format, precision, own) for name in parts}
+    for form in dict(forms.values()):
+        if missing := [name for name in format_called(form).PACKAGES if find_spec(name.replace("-", "_")) is None]:
+            raise RequestError(f"--format {form}: needs {', '.join(missing)}: {installed('export')}")
+    found, remark = run.hold_checkpoint(checkpoint)
     origin = {"spec": hash_of(loaded.resolved), "checkpoint": _content_hash(found.path)}
     folder = run.export_dir
     try:
@@ -128,16 +139,47 @@ def choose_target(
     if manifest is not None:
         others += [name for name in problems if name not in manifest["files"]]
         if not force:
-            locations = [offered.location(name, precision) for name in parts]
+            places = {name: format_called(form).location(name, rounded) for name, (form, rounded) in forms.items()}
+            if part == "all" and own not in (None, format) and places["encoder"] in _paths(manifest):
+                # It serves decoders of every format.
+                parts = tuple(name for name in parts if name != "encoder")
+            locations = [places[name] for name in parts]
             _check_addition(folder, manifest, problems, origin, locations)
         if _damaged(manifest, problems) or manifest.get("origin") != origin:
             manifest = None
     others = list(dict.fromkeys(others))
-    return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(others), remark)
+    return Target(run, found, checkpoint, parts, format, precision, origin, manifest, tuple(others), remark, own)
 
 
-def _parts(run: Run, spec: Spec, part: str) -> tuple[str, ...]:
-    """Names of the parts to write. Raises RequestError where the run lacks the one requested."""
+def _own_format(spec: Spec) -> str | None:
+    """The only format that can hold a spec's encoder; None where every format may."""
+    backbone = spec.encoder.backbone
+    entry = None if backbone is None else load_catalogue().entry("backbone", backbone.name)
+    return None if entry is None else entry.facts.get("export_format")
+
+
+def _form(part: str, format: str, precision: str, own: str | None) -> tuple[str, str]:
+    """Format and precision of a part, where only `own` can hold the encoder."""
+    return (format, precision) if own in (None, format) or part == "decoder" else (own, "float32")
+
+
+def _paths(manifest: Mapping[str, Any]) -> list[str]:
+    return [model["path"] for model in manifest["models"]]
+
+
+def _parts(run: Run, spec: Spec, part: str, apart: str | None) -> tuple[str, ...]:
+    """Names of the parts to write; `apart` is a format of the encoder that others cannot be joined with.
+
+    Raises:
+        RequestError: The run lacks the part requested.
+    """
+    if apart is not None:
+        if part == "full":
+            raise RequestError(
+                f"--part full: only {apart} can hold its {spec.encoder.kind}; use --format {apart}, or export encoder "
+                "and decoder"
+            )
+        return ("encoder", "decoder") if part == "all" else (part,)
     if spec.encoder.embeddings is None:
         return PARTS if part == "all" else (part,)
     if part not in ("all", "decoder"):
@@ -179,8 +221,7 @@ def _check_addition(
     if damaged := _damaged(manifest, problems):
         what = f"{printable(folder / damaged[0])}: {problems[damaged[0]]}"
         raise RequestError(f"{what}, so nothing can be added; replace all with --force")
-    models = [model["path"] for model in manifest["models"]]
-    if there := [place for place in locations if place in models]:
+    if there := [place for place in locations if place in _paths(manifest)]:
         raise RequestError(f"{folder / there[0]}: was exported already; replace it with --force")
     edited = [name for name, words in problems.items() if name in manifest["files"] and words.startswith(CHANGED)]
     # A user's own file is in the way of a model: at its path, above it or inside it.

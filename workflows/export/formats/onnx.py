@@ -24,16 +24,14 @@ def output_name(name, inputs):
 def write(part, path, precision, calibration=()):
     """Converts the signature that takes arrays."""
     import onnx
-    import tf2onnx
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    from workflows.export.onnx_networks import converted
     from workflows.export.parts import traced
 
     frozen = convert_variables_to_constants_v2(traced(part.main))
     inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (frozen.inputs, frozen.outputs))
-    model, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(), part.name, input_names=inputs, output_names=outputs, opset=_OPSET
-    )
+    model = converted(frozen.graph.as_graph_def(), part.name, inputs, outputs, _OPSET)
     # tf2onnx cannot rename an input to the name of a node. A graph's outputs are sorted by name.
     wanted = [tensor.name for tensor in part.main.inputs]
     results = [output_name(name, wanted) for name in sorted(tensor.name for tensor in part.main.outputs)]
