@@ -29,6 +29,7 @@ class Pairing:
     Args:
         table: The rows.
         places: int64 [images]: the row of each image in the table; -1 where there is none.
+        match: `order` or `name`: what paired them.
         bad: Index of an image without a usable row → why.
         remarks: Sentences that a user should read before training.
         name_of: Index of an image → its name, for errors.
@@ -36,6 +37,7 @@ class Pairing:
 
     table: Table
     places: np.ndarray
+    match: str
     bad: Mapping[int, str]
     remarks: tuple[str, ...] = ()
     name_of: Callable[[int], str] = field(default=str)
@@ -108,7 +110,7 @@ def pair(embeddings: Embeddings, source: Source) -> Pairing:
             remarks.append(f"'{table.path}': {_rows(surplus)} of no image: {_listed(some, surplus)}")
     bad = {int(index): f"has no row in '{table.path}'" for index in np.flatnonzero(places == _NO_ROW)}
     bad |= dict.fromkeys(_unusable(table, places), f"its row in '{table.path}' is not finite")
-    return Pairing(table, places, bad, tuple(remarks), source.name_of)
+    return Pairing(table, places, match, bad, tuple(remarks), source.name_of)
 
 
 def refuse_bad(bad: Mapping[int, str], total: int, pairing: Pairing) -> None:

@@ -125,6 +125,11 @@ def _besides(data: ImageData) -> list[str]:
     """What no remark says: counts, and that nothing was found where something could have been."""
     used = sum(len(part.indices) for part in data.parts.values())
     lines = [f"{len(data.source):,} images in the source, {used:,} in splits"]
+    if (pairing := data.embeddings) is not None:
+        sides = "×".join(map(str, pairing.shape))
+        lines.append(
+            f"embeddings: {sides} numbers for each image, from '{pairing.table.path}', paired by {pairing.match}"
+        )
     if data.drawn_classes:
         shown = ", ".join(data.drawn_classes[:10])
         more = f" and {len(data.drawn_classes) - 10} more" if len(data.drawn_classes) > 10 else ""
