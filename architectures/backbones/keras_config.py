@@ -140,9 +140,12 @@ def _tables() -> dict[str, dict[str, type]]:
         module = importlib.import_module(f"keras.src.ops.{name}")
         own = public(module, keras.Operation)
         operations |= {key: cls for key, cls in own.items() if cls.__module__ == module.__name__}
+    published = importlib.import_module("keras.src.applications.convnext")
     return {
         "models": {"Functional": keras.Model, "Model": keras.Model, "Sequential": keras.Sequential},
         "layers": public(keras.layers, keras.layers.Layer, (*LOADS_CODE, *_READS_FILES)),
+        # Layers that networks of keras.applications have and Keras does not export.
+        "applications": {"LayerScale": published.LayerScale},
         "initializers": public(keras.initializers, keras.initializers.Initializer),
         "regularizers": public(keras.regularizers, keras.regularizers.Regularizer),
         "constraints": public(keras.constraints, keras.constraints.Constraint),
@@ -179,17 +182,23 @@ def _kinds(module: str | None, config: Mapping[str, Any], layer: bool) -> tuple[
     if module is not None and module.startswith("keras.src.ops."):
         return ("operations",)
     if module is not None:
+        if module.startswith("keras.src.applications."):
+            return ("applications",)
         return ("layers",) if "layers" in module else ("models",) if _OF_MODELS.search(module) else ()
     if not layer:  # an argument of a layer, which may be a layer as well
         return ("initializers", "regularizers", "constraints", "layers")
     # Before Keras 3 an entry had no module; an operation has no settings of a layer.
-    return ("models", "operations", "layers") if set(config) == {"name"} else ("models", "layers", "operations")
+    return (
+        ("models", "operations", "layers")
+        if set(config) == {"name"}
+        else ("models", "layers", "applications", "operations")
+    )
 
 
 def _address(kind: str, name: str, cls: type) -> tuple[str, str, str | None]:
     if kind == "models":
         return ("keras", "Sequential", None) if name == "Sequential" else (_FUNCTIONAL, "Functional", "Functional")
-    if kind == "operations":
+    if kind in ("operations", "applications"):
         return cls.__module__, name, name
     return f"keras.{kind}", name, None
 
