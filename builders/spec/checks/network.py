@@ -72,6 +72,12 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
         yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
     elif taps is not None and entry.facts.get("taps"):
         yield from _taps(view, (*path, "taps"), name, entry.facts["taps"], taps)
+    if path[0] in ("loss", "discriminator") and entry.facts.get("differentiable") is False:
+        message = (
+            f"{name} gives no gradients, and {'a loss' if path[0] == 'loss' else 'a discriminator'} needs them; "
+            "convert the network to a .keras file or a SavedModel"
+        )
+        yield view.problem((*path, "backbone"), message)
     yield from _weights(view, path, name)
     yield from _size(view, path, name, entry.facts.get("minimum_size"))
 

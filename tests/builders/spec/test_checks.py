@@ -188,6 +188,10 @@ WRONG = {
         "encoder: {backbone: resnet50, taps: [conv2_block3_out], weights: hed_bsds500}",
         "encoder.weights: weights 'hed_bsds500' are for vgg16, not for resnet50; give pretrained, imagenet or none",
     ),
+    "gradients of a network without": (
+        "loss: {perceptual: {backbone: {onnx: {path: net.onnx}}, taps: [a]}}",
+        "loss.perceptual.backbone: onnx gives no gradients, and a loss needs them; convert the network to a .keras file",
+    ),
     "misspelt weights": ("encoder: {weights: imagnet}", "unknown weights 'imagnet'; did you mean 'imagenet'?"),
     "weights that run code": ("encoder: {weights: model.pkl}", "encoder.weights: unknown weights 'model.pkl'"),
     "weights by address": (
