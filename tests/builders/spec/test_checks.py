@@ -190,7 +190,7 @@ WRONG = {
     ),
     "gradients of a network without": (
         "loss: {perceptual: {backbone: {onnx: {path: net.onnx}}, taps: [a]}}",
-        "loss.perceptual.backbone: onnx gives no gradients, and a loss needs them; convert the network to a .keras file",
+        "loss.perceptual.backbone: onnx gives no gradients, and a loss needs them",
     ),
     "misspelt weights": ("encoder: {weights: imagnet}", "unknown weights 'imagnet'; did you mean 'imagenet'?"),
     "weights that run code": ("encoder: {weights: model.pkl}", "encoder.weights: unknown weights 'model.pkl'"),
