@@ -1,4 +1,4 @@
-"""Reads the pickles in PyTorch files as data: an interpreter of some thirty opcodes that calls nothing.
+"""Reads pickles, such as those in PyTorch files, as data: an interpreter of some forty opcodes that calls nothing.
 
 Python's own unpickler, even with restricted names, sets attributes, and allocates as much as a hostile length demands.
 Here a name in the pickle becomes a `Name` and a call becomes a `Call`; other opcodes are refused.
@@ -30,12 +30,13 @@ class Name:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Call:
-    """A call that the pickle requests; it is never made."""
+    """A call that the pickle requests; it is never made. `state` is what it would give the result."""
 
     function: Name
     arguments: tuple
+    state: Any = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,16 +59,16 @@ def read_pickle(stream: io.BytesIO, references: list[Reference] | None = None, m
         limit, so a caller must not print, hash or compare unchecked data.
 
     Raises:
-        PickleError: It is damaged, too long, or uses an opcode that weights do not need.
+        PickleError: It is damaged, too long, or uses an opcode that plain data do not need.
     """
     machine = _Machine([] if references is None else references)
     try:
         for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if step + machine.copied > most_steps:
-                raise PickleError("the pickle has too many steps for a file of weights")
+                raise PickleError("the pickle has too many steps")
             action = getattr(machine, f"do_{opcode.name}", None)
             if action is None:
-                raise PickleError(f"the pickle uses {opcode.name}, which no file of weights needs")
+                raise PickleError(f"the pickle uses {opcode.name}, which no plain data need")
             action(argument)
         return machine.pop()
     except PickleError:
@@ -135,6 +136,7 @@ class _Machine:
     do_INT = do_BININT = do_BININT1 = do_BININT2 = do_LONG = do_LONG1 = push
     do_BINFLOAT = do_FLOAT = do_BINUNICODE = do_SHORT_BINUNICODE = do_UNICODE = push
     do_BINSTRING = do_SHORT_BINSTRING = do_STRING = do_BINBYTES = do_SHORT_BINBYTES = push
+    do_BINUNICODE8 = do_BINBYTES8 = do_BYTEARRAY8 = push
 
     def do_EMPTY_TUPLE(self, _) -> None:
         self.push(())
@@ -225,15 +227,17 @@ class _Machine:
             self.push(Call(function, arguments))
 
     def do_BUILD(self, _) -> None:
-        # PyTorch sets a `_metadata` attribute on its dictionary of weights; it is not needed.
-        self.pop()
-        self.top(dict)
+        state = self.pop()
+        if self.stack and isinstance(self.stack[-1], Call):
+            self.stack[-1].state = state
+        else:
+            self.top(dict)  # PyTorch sets a `_metadata` attribute on its dictionary of weights; it is not needed
 
 
 def _add(target: dict, items: list) -> dict:
     """Adds alternating keys and values to a dictionary. Keys must be plain values that are not in it yet."""
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, str | int | float | bool | None):
+        if not isinstance(key, str | bytes | int | float | bool | None):
             raise PickleError("the pickle is damaged (a dictionary's key is not a plain value)")
         if isinstance(key, int) and abs(key) >= _LARGEST_KEY:
             raise PickleError("a dictionary's key is a number of more than 60 bits")

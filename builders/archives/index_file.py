@@ -5,12 +5,20 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from common.files import memory_budget, open_regular, read_regular, write_atomically
+from common.files import (
+    atomic_file,
+    memory_budget,
+    open_regular,
+    read_regular,
+    remove_unfinished,
+    write_atomically,
+)
 
 CACHE_FOLDER = Path(".cache/sources")
 _MAGIC = b"retrace index 1\n"
@@ -37,6 +45,40 @@ def cached_index(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     with contextlib.suppress(OSError):  # a full disk or a folder without permission: it is made again next time
         write_atomically(path, packed(made))
     return made
+
+
+def cached_copy(kind: str, key: str, make: Callable[[Path], Arrays]) -> tuple[Path, Arrays]:
+    """A large file that is made of others, and its index; both from the cache, or made and kept.
+
+    Args:
+        kind: What made it, part of the file's name.
+        key: Digest of what it is made of.
+        make: Writes the file to a path, and returns its index.
+
+    Returns:
+        The file, and its index.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    copy, index = CACHE_FOLDER / f"{kind}-{key}.copy", CACHE_FOLDER / f"{kind}-{key}.index"
+    found = _load(index)
+    # One that was cut or removed is made again.
+    if found is not None and copy.is_file() and [copy.stat().st_size] == found["size"].tolist():
+        return copy, found
+    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(CACHE_FOLDER)
+    with atomic_file(copy) as temporary:
+        made = make(temporary)
+        made = {**made, "size": np.array([temporary.stat().st_size], np.int64)}
+    write_atomically(index, packed(made))
+    return copy, made
+
+
+def half_free_disk() -> int:
+    """Bytes that a copy in the cache may take: half of what is free."""
+    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(CACHE_FOLDER).free // 2
 
 
 def key_of(names: Sequence[str], paths: Sequence[Path], settings: object = None) -> str:

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from builders.archives.index_file import CACHE_FOLDER, Arrays, cached_index, unpacked
+from builders.archives.index_file import CACHE_FOLDER, Arrays, cached_copy, cached_index, half_free_disk, unpacked
 from common.errors import RequestError
-from common.files import atomic_file, memory_budget, remove_unfinished
+from common.files import memory_budget
 from common.formatting import printable
 from common.program import ROOT, installed
 
@@ -65,37 +64,27 @@ def copy_images(
     Raises:
         RequestError: The disk is too full, or a file is damaged.
     """
-    copy = CACHE_FOLDER / f"parquet-{key}.images"
 
-    def make() -> Arrays:
-        CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(CACHE_FOLDER)
-        limit = shutil.disk_usage(CACHE_FOLDER).free // 2
+    def make(path: Path) -> Arrays:
+        limit = half_free_disk()
         if size > limit:
             raise RequestError(
                 f"{where}: the images are compressed once more in the Parquet files, and are copied for random access; "
                 f"it takes {size / 1e9:.1f} GB in {CACHE_FOLDER}, where half of the free disk is {limit / 1e9:.1f} GB; "
                 "make room, or write the files again with compression='none'"
             )
-        with atomic_file(copy) as temporary:
-            request = {
-                "paths": list(map(os.fspath, paths)),
-                "copy": os.fspath(temporary),
-                "bytes": column,
-                "limit": limit,
-            }
-            return _read(request, where, lambda done: progress and progress(done, count))
+        request = {"paths": list(map(os.fspath, paths)), "copy": os.fspath(path), "bytes": column, "limit": limit}
+        return _read(request, where, lambda done: progress and progress(done, count))
 
     try:
-        for _ in range(2):
-            places = cached_index("parquet-copy", key, make)["places"]
-            end = int((places[:, 0] + np.maximum(places[:, 1], 0)).max(initial=0))
-            if len(places) == count and copy.is_file() and copy.stat().st_size == end:
-                return copy, places
-            (CACHE_FOLDER / f"parquet-copy-{key}.index").unlink(missing_ok=True)  # the copy was removed or cut
+        copy, index = cached_copy("parquet-images", key, make)
     except OSError as error:
-        raise RequestError(f"{where}: cannot write {copy}: {error.strerror or error}") from None
-    raise RequestError(f"{where}: the files hold {len(places)} images, and promise {count}; copy them again")
+        raise RequestError(f"{where}: cannot write into {CACHE_FOLDER}: {error.strerror or error}") from None
+    if len(index["places"]) != count:
+        raise RequestError(
+            f"{where}: the files hold {len(index['places'])} images, and promise {count}; copy them again"
+        )
+    return copy, index["places"]
 
 
 def _read(request: dict[str, Any], where: str, progress: Callable[[int], Any] | None = None) -> Arrays:

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import PIL.Image
 
+from tests.builders.sources.cifar_files import write_cifar
+
 
 def parameters(entry: Any) -> list[inspect.Parameter]:
     """The arguments an entry's constructor takes from a spec, annotations resolved."""
@@ -104,6 +106,9 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     if name in ("zip", "tar"):
         source_arguments("folder", directory)
         return {"path": shutil.make_archive(str(directory / "photos"), name, directory)}
+    if name == "cifar":
+        write_cifar(directory, "cifar-100-python")
+        return {"path": str(directory)}
     if name == "parquet":
         write_parquet(directory, pixels)
         return {"path": str(directory)}

@@ -215,8 +215,8 @@ def test_a_copy_is_made_once_and_again_when_it_was_cut(tmp_path, images, monkeyp
     source = Parquet("a.parquet")
     source.prepare(lambda *progress: done.append(progress))
     assert done[-1] == (12, 12)
-    [copy] = (tmp_path / ".cache/sources").glob("*.images")
-    [index] = (tmp_path / ".cache/sources").glob("parquet-copy*")
+    [copy] = (tmp_path / ".cache/sources").glob("*.copy")
+    [index] = (tmp_path / ".cache/sources").glob("parquet-images*.index")
     for damage in (lambda: os.truncate(copy, 9), copy.unlink, lambda: index.write_bytes(index.read_bytes()[:-1])):
         damage()
         assert_reads(Parquet("a.parquet"), images)
@@ -228,7 +228,7 @@ def test_a_copy_is_made_once_and_again_when_it_was_cut(tmp_path, images, monkeyp
 def test_what_lacks_room_or_a_package_gets_a_line(images, monkeypatch):
     pq.write_table(table(images), "a.parquet")
     source = Parquet("a.parquet")
-    monkeypatch.setattr(parquet_index.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 100))
+    monkeypatch.setattr(parquet_index, "half_free_disk", lambda: 50)
     with pytest.raises(
         RequestError, match=r"it takes 0\.0 GB in \.cache/sources, where half of the free disk is 0\.0 GB"
     ):
