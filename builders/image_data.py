@@ -10,7 +10,7 @@ import numpy as np
 from builders.embeddings import Pairing, pair, refuse_bad
 from builders.equal_images import equal_across, equal_groups, equal_remark, row_traces
 from builders.image_store import ImageStore, in_threads
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources import Source, open_source
 from builders.spec.types import Image, Spec
 from builders.splits import divide
@@ -104,7 +104,7 @@ def open_data(
     unpaired = _unpaired(pairing, indices, dataset.on_bad_image == "skip")
     bad, traces = _check(source, indices, stores, threads, progress)
     if bad and dataset.on_bad_image == "error":
-        raise RequestError(_bad_images_line(bad))
+        raise RequestError(_bad_images_line(source, bad))
     bad = unpaired | bad
     parts = {}
     for name, members in indices.items():
@@ -218,8 +218,12 @@ def _read_row(source: Source, indices: np.ndarray, image: Image, shape: tuple[in
         raise UnreadableError(source.name_of(index), str(error)) from None
 
 
-def _bad_images_line(bad: Mapping[int, str]) -> str:
-    shown = "; ".join(bad[index] for index in sorted(bad)[:5])
+def _bad_images_line(source: Source, bad: Mapping[int, str]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for index in sorted(bad)[:5]:
+        name = source.name_of(index)
+        reasons.setdefault(bad[index].removeprefix(f"{name}: "), []).append(name)
+    shown = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
     more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
     plural = "image" if len(bad) == 1 else "images"
     return (

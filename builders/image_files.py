@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builders.images import SUFFIXES
 from common.errors import RequestError
 from common.formatting import printable
+from common.picture_formats import SUFFIXES
 
 # Files and folders of operating systems. Names that begin with a dot are left out as well.
 _SYSTEM_NAMES = {

@@ -1,41 +1,22 @@
 """Image files → uint8 arrays → the one shape of a dataset. Pillow and NumPy only."""
 
-import io
 import math
 import os
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, cast
 
 import numpy as np
 from PIL import Image as Pillow
-from PIL import PngImagePlugin
 
+from builders import tiff
+from builders.picture_files import check_room, opened_image
+from builders.pixel_values import BadImageError, ValueRange, to_8_bits, to_uint8, usual_range, value_ends
 from builders.spec import types
-from common.files import memory_budget, open_regular
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 FILE_SOURCES = ("folder", "zip", "tar", "webdataset", "parquet")
 """The sources whose `value_range` is that of image files."""
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
 # A JPEG is decoded at a half, quarter or eighth only while it stays this many times larger than the result, so that
 # the antialiasing filter dominates; below, the decoder's own box filter would be visible.
 _DRAFT_GAP = 3.0
-
-# Pillow refuses PNGs with more than one megabyte of compressed text or colour profile, which some programs write. More
-# is allowed here, but not so much that sixteen threads fill the memory.
-PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
-PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
-
-_LARGEST_FILE = 4 << 30
-_LARGE_PIXELS = 32_000_000
-_ONE_LARGE = threading.RLock()
-
-ValueRange = tuple[float, float]
-"""The values of black and white."""
 
 _TURNS = {  # EXIF orientation → what undoes it
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -48,18 +29,15 @@ _TURNS = {  # EXIF orientation → what undoes it
 }
 
 
-class BadImageError(Exception):
-    """An image that cannot be used. The message does not contain its name."""
-
-
 def open_image(
     source: str | os.PathLike | bytes, longest: int | None = None, value_range: ValueRange | None = None
 ) -> np.ndarray:
-    """Decodes a JPEG, PNG, WebP, BMP or GIF (its first frame).
+    """Decodes a picture: of a GIF or another film its first frame, of a TIFF its first page.
 
     EXIF orientation is applied. Transparent pixels are blended with black, as `fit: pad` pads with black. Palettes,
     CMYK and bilevel images become RGB or grey; 16-bit values keep their upper 8 bits, as in `skimage.img_as_ubyte`,
-    unless there is a value range. Colour profiles are not applied.
+    unless there is a value range. Numbers of other types, which TIFF files may have, mean what they mean in arrays
+    (`pixel_values.to_uint8`). Colour profiles are not applied.
 
     Args:
         source: Path of a file, or its bytes.
@@ -72,12 +50,12 @@ def open_image(
         uint8 [height, width, 1] of a grey image, [height, width, 3] of any other.
 
     Raises:
-        BadImageError: Not an image of these formats, or damaged or cut short.
+        BadImageError: Not an image of a known format, damaged, cut short, or its values need a value range.
     """
-    with opened_image(source) as image:
+    with opened_image(source, deep=value_range is not None) as image:
         _check_depth(image, value_range)
-        if longest is None:
-            _check_room(image)
+        if longest is None or image.format == "TIFF":
+            check_room(image)
         orientation = _orientation(image)
         reduced = image if longest is None else _reduced(image, longest)
         return _array(_upright(_plain(reduced, value_range), orientation))
@@ -100,9 +78,9 @@ def open_fitted(
     Raises:
         BadImageError: As `open_image`.
     """
-    with opened_image(source) as opened:
+    with opened_image(source, deep=value_range is not None) as opened:
         _check_depth(opened, value_range)
-        _check_room(opened)
+        check_room(opened)
         orientation = _orientation(opened)
         extent = _draft(opened, orientation, image, size) if opened.format == "JPEG" else None
         upright = _upright(_plain(opened, value_range), orientation)
@@ -115,37 +93,29 @@ def file_value_range(dataset: types.Dataset) -> ValueRange | None:
     return None if found is None else (float(found[0]), float(found[1]))
 
 
-def value_ends(values: np.ndarray, trimmed: bool = False) -> tuple[float, float]:
-    """The lowest and the highest value.
-
-    Args:
-        values: Of any shape, not empty.
-        trimmed: Whether to ignore a thousandth at either end, at least three values: dead pixels and a camera's marks.
-    """
-    if not trimmed:
-        return float(values.min()), float(values.max())
-    left_out = min(max(3, values.size // 1000), (values.size - 1) // 2)
-    ends = left_out, values.size - 1 - left_out
-    ordered = np.partition(values.reshape(-1), ends)
-    return float(ordered[ends[0]]), float(ordered[ends[1]])
-
-
-def file_values(source: str | os.PathLike | bytes, trimmed: bool = False) -> tuple[float, float, int]:
-    """(lowest, highest, white) of the values in a file; white is 65535 in files of 16 bits, else 255.
+def file_values(
+    source: str | os.PathLike | bytes, trimmed: bool = False, deep: bool = False
+) -> tuple[float, float, float]:
+    """(lowest, highest, white) of the values in a file; white is 65535 in files of 16 bits, 1 in floating point.
 
     Args:
         source: Path of a file, or its bytes.
         trimmed: As `value_ends` takes it.
+        deep: Whether to read all bits of colours, as with a value range, and not 8 of them.
 
     Raises:
         BadImageError: As `open_image`.
     """
-    with opened_image(source) as image:
-        deep = _has_16_bits(image)
-        values = np.asarray(image if image.mode.startswith("I") else _plain(image))
-        if deep and not image.mode.startswith("I"):  # colours, of which Pillow keeps the upper 8 bits
+    with opened_image(source, deep) as image:
+        check_room(image)
+        has_16_bits = _has_16_bits(image)
+        values = _deep_values(image)
+        if values is not None:
+            return *value_ends(values, trimmed), (tiff.grey_range(image) or usual_range(values.dtype))[1]
+        values = np.asarray(_flat(image))
+        if has_16_bits:  # colours, of which Pillow keeps the upper 8 bits
             values = values.astype(np.int64) * 257
-        return *value_ends(values, trimmed), 65535 if deep else 255
+        return *value_ends(values, trimmed), 65535 if has_16_bits else 255
 
 
 def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
@@ -161,60 +131,9 @@ def file_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
         return (width, height) if known and 5 <= _orientation(image) <= 8 else (height, width)
 
 
-def open_file(source: str | os.PathLike | bytes) -> io.BufferedIOBase:
-    """Opens an untrusted file, or its bytes. Raises BadImageError where it is missing, or not a regular file."""
-    try:
-        return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source, _LARGEST_FILE)
-    except OSError as error:
-        raise BadImageError(error.strerror or str(error)) from None
-
-
-@contextmanager
-def opened_image(source: str | os.PathLike | bytes | io.BufferedIOBase) -> Iterator[Pillow.Image]:
-    """Opens a file or its bytes with Pillow; all errors of Pillow become BadImageError."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns above 89 megapixels, which a panorama may have, and refuses twice as many.
-            warnings.simplefilter("ignore")
-            file = source if isinstance(source, io.BufferedIOBase) else open_file(source)
-            with file, Pillow.open(cast(IO[bytes], file), formats=FORMATS) as image, _turn(image):
-                yield image
-    except Pillow.UnidentifiedImageError:
-        raise BadImageError("not a JPEG, PNG, WebP, BMP or GIF image") from None
-    except BadImageError:
-        raise
-    except (OSError, Pillow.DecompressionBombError) as error:
-        raise BadImageError(getattr(error, "strerror", None) or str(error)) from None
-    except Exception as error:  # Pillow's parsers raise errors of any type on damaged files
-        if "MAX_TEXT" in str(error):
-            limit = PngImagePlugin.MAX_TEXT_CHUNK >> 20
-            raise BadImageError(f"more than {limit} MB of text or colour profile beside the picture") from None
-        raise BadImageError(f"damaged file ({' '.join(str(error).split()) or type(error).__name__})") from None
-
-
-def _turn(image: Pillow.Image) -> AbstractContextManager:
-    """Large images are opened one after the other, because sixteen threads could fill the memory.
-
-    JPEGs are excepted: most are decoded at a reduced size.
-    """
-    return _ONE_LARGE if image.format != "JPEG" and image.width * image.height > _LARGE_PIXELS else nullcontext()
-
-
-def _check_room(image: Pillow.Image) -> None:
-    """Refuses an image that takes more than `files.memory_budget`. Raises BadImageError."""
-    if image.width * image.height <= _LARGE_PIXELS:
-        return
-    # Pillow stores a colour in four bytes, and blending transparency with black takes three more images.
-    needed = image.width * image.height * (8 if image.mode in ("1", "L", "RGB", "CMYK") else 16)
-    budget = memory_budget()
-    if needed > budget:
-        raise BadImageError(
-            f"{image.width}×{image.height} pixels take {needed / 1e9:.1f} GB to decode, and RETRACE_MEMORY_BUDGET "
-            f"allows {budget / 1e9:.1f} GB"
-        )
-
-
 def _orientation(image: Pillow.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns it while decoding
+        return image.orientation if isinstance(image, tiff.WideTiff) else 1
     try:
         return image.getexif().get(0x0112, 1)
     except Exception:  # a damaged EXIF block does not affect the picture
@@ -225,47 +144,51 @@ def _upright(image: Pillow.Image, orientation: int) -> Pillow.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def to_8_bits(values: np.ndarray, value_range: ValueRange) -> np.ndarray:
-    """Numbers → uint8 of the same shape: the range becomes 0 to 255, values outside are clipped."""
-    black, white = value_range
-    return np.rint(np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255).astype(np.uint8)
-
-
 def _has_16_bits(image: Pillow.Image) -> bool:
     """Whether a file has 16 bits per value; it must not be decoded yet."""
-    return image.mode.startswith("I") or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    if image.format == "TIFF":
+        return tiff.is_deep(image)
+    return image.mode[0] == "I" or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _check_depth(image: Pillow.Image, value_range: ValueRange | None) -> None:
     """Refuses a value range for 16-bit files that Pillow reads with 8 bits. Raises BadImageError."""
-    if value_range is not None and not image.mode.startswith("I") and _has_16_bits(image):
+    if value_range is not None and image.format != "TIFF" and image.mode[0] != "I" and _has_16_bits(image):
         raise BadImageError(
             "16 bits with colour or transparency, of which 8 are read; value_range needs grey, or 8 bits"
         )
 
 
+def _deep_values(image: Pillow.Image) -> np.ndarray | None:
+    """[height, width] or [height, width, 3] values of more than 8 bits, as the file has them; None of other files."""
+    if isinstance(image, tiff.WideTiff):
+        return image.values()
+    if image.mode[0] not in "IF":
+        return None
+    return tiff.grey_values(image) if image.format == "TIFF" else np.asarray(image).astype(np.uint16)
+
+
 def _plain(image: Pillow.Image, value_range: ValueRange | None = None) -> Pillow.Image:
     """The image in mode L or RGB, its values in 8 bits."""
-    if value_range is None:
-        return _flat(image)
-    if image.mode.startswith("I"):
-        return Pillow.fromarray(to_8_bits(np.asarray(image), value_range))
+    values = _deep_values(image)
+    if values is not None:
+        return Pillow.fromarray(to_uint8(values, value_range or tiff.grey_range(image)))
     flat = _flat(image)
-    return flat if image.mode == "1" else flat.point(to_8_bits(np.arange(256), value_range).tolist() * len(flat.mode))
+    if value_range is None or flat.mode == "1":
+        return flat.convert("L") if flat.mode == "1" else flat
+    return flat.point(to_8_bits(np.arange(256), value_range).tolist() * len(flat.mode))
 
 
 def _flat(image: Pillow.Image) -> Pillow.Image:
     image.load()
     mode = image.mode
-    if mode.startswith("I"):  # 16-bit grey; Pillow's own conversion to 8 bits would clip it at 255
-        return Pillow.fromarray(np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8))
     if mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         opaque = Pillow.new("RGBA", image.size, (0, 0, 0, 255))
         opaque.alpha_composite(image.convert("RGBA"))
         return opaque.convert("L" if mode in ("1", "L", "LA") else "RGB")
-    if mode == "1":
-        return image.convert("L")
-    return image if mode in ("L", "RGB") else image.convert("RGB")
+    if mode == "LAB":
+        raise BadImageError("colours in CIELAB, expected RGB, CMYK or grey; save it as RGB")
+    return image if mode in ("1", "L", "RGB") else image.convert("RGB")
 
 
 def _reduced(image: Pillow.Image, longest: int) -> Pillow.Image:
@@ -273,7 +196,7 @@ def _reduced(image: Pillow.Image, longest: int) -> Pillow.Image:
     if image.format == "JPEG":
         image.draft(None, (longest, longest))  # decodes no more than this takes
     factor = max(image.size) // longest
-    if factor < 2 or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+    if factor < 2 or isinstance(image, tiff.WideTiff) or image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return image  # indices of a palette have no mean
     image.load()
     return image.reduce(factor)

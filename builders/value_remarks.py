@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from builders.image_store import in_threads, thread_count
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.source import Source, Values
 from common.errors import RequestError
 

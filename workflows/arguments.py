@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from builders.image_files import list_images
-from builders.images import SUFFIXES
 from builders.spec import load_spec
 from common.errors import RequestError
+from common.picture_formats import SUFFIXES
 from run_directory.record import repair_if_idle
 from run_directory.run import Run, is_run, newest
 from workflows.command_line import complain

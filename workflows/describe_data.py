@@ -9,7 +9,7 @@ from rich.console import Console
 
 from builders.image_data import ImageData, Part, open_data
 from builders.image_store import MEMORY_SHARE, free_memory, in_threads, thread_count
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.source import Values
 from builders.spec import Spec, load_spec
 from builders.value_remarks import sampled_values

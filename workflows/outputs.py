@@ -21,11 +21,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from builders.images import SUFFIXES
 from builders.spec import Choice, Features, Spec
 from common.errors import RequestError
 from common.files import atomic_file, open_regular
 from common.formatting import printable
+from common.picture_formats import SUFFIXES
 from common.program import installed
 from run_directory.run import Run
 

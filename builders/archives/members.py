@@ -8,11 +8,11 @@ from io import BufferedReader
 from shlex import quote
 
 from builders.image_files import Found, is_left_out
-from builders.images import SUFFIXES
 from builders.sources.source import relative_to, source_path
 from common.errors import RequestError
 from common.files import memory_budget, open_regular
 from common.formatting import printable
+from common.picture_formats import SUFFIXES
 
 # What an entry of an archive takes in memory beside its name, measured.
 _ENTRY_BYTES = 400

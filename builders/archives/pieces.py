@@ -6,7 +6,7 @@ from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from common.files import memory_budget, open_regular
 
 _OPEN_FILES = 128

@@ -13,10 +13,11 @@ from builders.archives.members import DamagedArchiveError, check_entries, check_
 from builders.archives.pieces import Pieces
 from builders.archives.shards import Shard
 from builders.archives.tar_headers import headers
-from builders.images import SUFFIXES, BadImageError
+from builders.pixel_values import BadImageError
 from common.errors import RequestError
 from common.files import open_regular
 from common.formatting import printable
+from common.picture_formats import SUFFIXES
 
 # As webdataset divides names: the extension begins at the first dot of the file's own name.
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)

@@ -14,7 +14,7 @@ import numpy as np
 
 from builders.archives.members import DamagedArchiveError, check_entries
 from builders.archives.pieces import Pieces
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")

@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 
 from builders.equal_images import row_traces
-from builders.images import BadImageError, fit_image, to_8_bits, value_ends
+from builders.images import fit_image
+from builders.pixel_values import to_uint8, usual_range, value_ends
 from builders.sources.array_file import read_array
 from builders.sources.source import Source, Values, checked_range
 from builders.spec.types import Image
@@ -82,7 +83,7 @@ class Arrays(Source):
 
     def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
         """One row as uint8, fitted; see `Source.read`."""
-        return fit_image(_to_uint8(self._row(index), self.value_range), image, size)
+        return fit_image(to_uint8(self._row(index), self.value_range), image, size)
 
     def name_of(self, index: int) -> str:
         """The file's role and the row, such as `test_images[17]`."""
@@ -104,7 +105,7 @@ class Arrays(Source):
 
     def check(self, index: int) -> int | None:
         """Looks for values that have no place between black and white."""
-        _to_uint8(self._row(index), self.value_range)
+        to_uint8(self._row(index), self.value_range)
         return None
 
     def traces(self, indices: np.ndarray) -> np.ndarray:
@@ -123,7 +124,7 @@ class Arrays(Source):
     def values_of(self, index: int, trimmed: bool = False) -> Values:
         """The values in the file; see `Source.values_of`."""
         row = self._row(index)
-        black, white = self.value_range or _usual_range(row.dtype)
+        black, white = self.value_range or usual_range(row.dtype)
         return Values(*value_ends(row, trimmed), black, white)
 
     def fingerprint(self) -> str:
@@ -222,27 +223,3 @@ def _number(labels: list[np.ndarray | None], counts: list[int]) -> tuple[np.ndar
         names = tuple(str(number) for number in range(1 + max(int(block.max()) for block in given)))
     filled = [np.full(count, -1, np.int64) if block is None else block for block, count in zip(labels, counts)]
     return np.concatenate(filled), names
-
-
-def _usual_range(kind: np.dtype) -> tuple[float, float]:
-    """What means black and white in arrays of a type."""
-    return (0, 1) if kind.kind in "fb" else (0, 65535) if kind == np.uint16 else (0, 255)
-
-
-def _to_uint8(row: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    if value_range is not None:
-        if row.dtype.kind == "f" and not np.isfinite(row).all():
-            raise BadImageError("values that are not finite")
-        return to_8_bits(row, value_range)
-    if row.dtype == np.uint8:
-        return row
-    if row.dtype == np.uint16:
-        return (row >> 8).astype(np.uint8)
-    black, white = _usual_range(row.dtype)
-    # A hair outside comes from arithmetic in float32 and is no mistake.
-    hair = (white - black) * 1e-3
-    if not (row.min() >= black - hair and row.max() <= white + hair):  # false for NaN as well
-        raise BadImageError(
-            f"values from {row.min():g} to {row.max():g}, expected {black:g} to {white:g}; set value_range"
-        )
-    return to_8_bits(row, (black, white))

@@ -14,7 +14,7 @@ _WHERE = "dataset.source.folder"
 
 @SOURCES.register("folder")
 class Folder(NamedImages):
-    """All JPEG, PNG, WebP, BMP and GIF files under a folder, however deep, sorted by path.
+    """All pictures under a folder, however deep, sorted by path.
 
     Hidden files and those of the system are ignored. Parts: every sub-folder by its path, such as `train` or
     `train/cats`. Folders named train, validation (valid, val, dev, eval) and test (holdout) are the default splits,
@@ -23,8 +23,9 @@ class Folder(NamedImages):
 
     Args:
         path: The folder, relative to the working directory.
-        value_range: The values of black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or [0, 1] for masks.
-            Values outside are clipped. Unset: the full range of files of 8 or 16 bits.
+        value_range: The values of black and white, such as [0, 4095] for 12 bits in a 16-bit PNG or TIFF, or [0, 1]
+            for masks. Values outside are clipped. Unset: the full range of files of 8 or 16 bits, and 0 to 1 of
+            floating point.
 
     Example:
         folder: {path: data/photos}

@@ -11,6 +11,7 @@ from builders.sources.folder_structure import structure_of
 from builders.sources.source import EncodedSource
 from common.errors import RequestError
 from common.formatting import printable
+from common.picture_formats import named_formats
 
 _SHOWN = 6
 
@@ -76,7 +77,7 @@ class NamedImages(EncodedSource):
         if not self._names:
             others = f": {_by_suffix(found)}" if found.others else ""
             raise RequestError(
-                f"{where}: '{shown}' holds no JPEG, PNG, WebP, BMP or GIF image, nor do its "
+                f"{where}: '{shown}' holds no {named_formats('or')} image, nor do its "
                 f"sub-folders; {found.others.total()} other files were found{others}; name {kind} with images"
             )
         # There are few folders with many images each.
@@ -100,7 +101,7 @@ def _left_out(found: Found) -> Iterator[str]:
     if found.others:
         count = found.others.total()
         yield (
-            f"{count} {'file is' if count == 1 else 'files are'} left out, for only JPEG, PNG, WebP, BMP and GIF can "
+            f"{count} {'file is' if count == 1 else 'files are'} left out, for only {named_formats('and')} can "
             f"be read: {_by_suffix(found)}"
         )
     if found.loops:

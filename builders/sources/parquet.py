@@ -12,7 +12,7 @@ from builders.archives.index_file import key_of, names_of
 from builders.archives.parquet_index import copy_images, find_images
 from builders.archives.pieces import Pieces
 from builders.archives.shards import find_shards, shard_names
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.class_labels import numbered
 from builders.sources.sharded_images import ShardedImages
 from builders.sources.source import checked_range

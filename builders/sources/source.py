@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from builders.images import BadImageError, ValueRange, file_size, file_values, open_file, open_fitted, opened_image
+from builders.images import file_size, file_values, open_fitted
+from builders.picture_files import check_end, open_file, opened_image
+from builders.pixel_values import BadImageError, ValueRange
 from builders.spec.types import Image
 from common.errors import RequestError
 from common.formatting import printable
@@ -156,7 +158,7 @@ class Source(ABC):
 
 
 class EncodedSource(Source):
-    """A source whose images are JPEG, PNG, WebP, BMP or GIF files, on disk or in memory."""
+    """A source whose images are files of pictures, on disk or in memory."""
 
     can_fail = True
 
@@ -178,7 +180,7 @@ class EncodedSource(Source):
 
     def values_of(self, index: int, trimmed: bool = False) -> Values | None:
         """The values in the decoded file; see `Source.values_of`."""
-        lowest, highest, white = file_values(self.file(index), trimmed)
+        lowest, highest, white = file_values(self.file(index), trimmed, self.value_range is not None)
         return Values(lowest, highest, *(self.value_range or (0.0, float(white))))
 
     def add_samples(self, digest: Any) -> None:
@@ -206,15 +208,7 @@ def check_file(source: str | os.PathLike | bytes) -> int:
     with open_file(source) as file:
         size, tail = _end(file)
         with opened_image(file) as image:
-            if image.format == "PNG":
-                image.verify()
-            elif image.format == "WEBP":
-                file.seek(4)
-                if size < int.from_bytes(file.read(4), "little") + 8:
-                    raise BadImageError("cut short: the file is smaller than its header says")
-            elif image.format in ("BMP", "GIF") or (image.format == "JPEG" and b"\xff\xd9" not in tail):
-                # Only decoding distinguishes a JPEG that is cut short from one with a camera's data after its end.
-                image.load()
+            check_end(image, file, size, tail)
     digest = hashlib.blake2b(tail, digest_size=8, key=size.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little")
 

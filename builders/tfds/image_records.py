@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.tfds.folder import WHERE, Prepared
 from builders.tfds.records import DamagedRecordsError, read_features, read_tfrecords
 from common.errors import RequestError

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
-from builders import images
-from builders.images import BadImageError, file_size, file_values, fit_image, open_fitted, open_image, to_float
+from builders import images, picture_files
+from builders.images import file_size, file_values, fit_image, open_fitted, open_image, to_float
+from builders.pixel_values import BadImageError
 from builders.sources.source import check_file
 from builders.spec.types import Image
+from common.picture_formats import FORMATS
 
 
 def encoded(image, form, **options):
@@ -165,7 +167,7 @@ def test_channels_and_range():
     assert to_float(np.array([0, 255], np.uint8)).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_files_cut_short_and_other_files_are_refused(form, tmp_path):
     whole = encoded(Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), form)
     path = tmp_path / "cut"
@@ -173,7 +175,7 @@ def test_files_cut_short_and_other_files_are_refused(form, tmp_path):
     with pytest.raises(BadImageError):
         open_image(path)
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(BadImageError, match="not a JPEG, PNG, WebP, BMP or GIF image"):
+    with pytest.raises(BadImageError, match="not a JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC image"):
         open_image(path)
     with pytest.raises(BadImageError, match="No such file"):
         open_image(tmp_path / "gone.png")
@@ -257,7 +259,7 @@ def test_sizes_are_those_of_the_upright_picture():
 
 
 def test_large_images_are_decoded_one_at_a_time_and_within_the_budget(monkeypatch):
-    monkeypatch.setattr(images, "_LARGE_PIXELS", 1000)
+    monkeypatch.setattr(picture_files, "_LARGE_PIXELS", 1000)
     inside, most, flat = [], [], images._flat
 
     def slowly(image):

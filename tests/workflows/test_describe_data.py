@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 
 import cli
 from common.errors import RequestError
+from common.picture_formats import named_formats
 from workflows.console import new_console
 from workflows.describe_data import describe_data
 
@@ -41,7 +42,7 @@ def spec(tmp_path):
                 Pillow.fromarray(values).save(folder / f"{number}.png")
     images = tmp_path / "images"
     (images / "test" / "cat" / "same.png").write_bytes((images / "train" / "cat" / "0.png").read_bytes())
-    (images / "train" / "cat" / "IMG.HEIC").write_bytes(b"x")
+    (images / "train" / "cat" / "IMG.SVG").write_bytes(b"x")
     (images / "val" / "cat" / "bad.png").write_bytes(b"x")
     os.rename(images / "val" / "cat" / "1.png", os.fsencode(images / "val" / "cat") + b"/caf\xe9.png")
     (tmp_path / "a.yaml").write_text(SPEC % images)
@@ -64,7 +65,7 @@ def test_splits_sizes_values_and_what_is_left_out_are_said(spec):
     assert rows["train"][-1] == "0–65535" and rows["train"][-2].split("–")[1] in ("4095", "4094", "4093")
     for line in (
         "24 images in the source, 21 in splits",
-        "1 file is left out, for only JPEG, PNG, WebP, BMP and GIF can be read: 1 .heic",
+        f"1 file is left out, for only {named_formats('and')} can be read: 1 .svg",
         "no split uses the images of 'extra' (2)",
         "set dataset.source.folder.value_range, such as [0, 4095]",
         "1 image is in several splits (1 in train and test), such as test/cat/same.png (test)",

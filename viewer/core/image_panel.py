@@ -11,6 +11,7 @@ import numpy as np
 
 from common.formatting import printable
 from common.metric_words import metric_text
+from common.picture_formats import SUFFIXES
 from viewer.core.drawing import Picture, View, mosaic
 from viewer.core.image_choice import GALLERY_ORDERS, VIDEO_SUFFIXES, ImageChoice
 from viewer.core.items import Part, add_combo, set_text
@@ -137,7 +138,6 @@ class GalleryView(Part[ImageChoice]):
 _WIDTH = 236
 _DIALOG_SIZE, _DIALOG_AT = (760, 460), 60
 _NAMES_AT_ONCE = 20
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
 class ImageSide(Part[AppState]):
@@ -174,8 +174,8 @@ class ImageSide(Part[AppState]):
             self._gallery = GalleryView(images, self._screen)
         with dpg.file_dialog(tag="image dialog", show=False, callback=self._opened, label="Open an image or a video"):
             for title, suffixes in (
-                ("Pictures", _SUFFIXES + VIDEO_SUFFIXES),
-                ("Images", _SUFFIXES),
+                ("Pictures", SUFFIXES + VIDEO_SUFFIXES),
+                ("Images", SUFFIXES),
                 ("Videos", VIDEO_SUFFIXES),
             ):
                 dpg.add_file_extension(title + "{" + ",".join(suffixes) + "}")

@@ -13,16 +13,9 @@ from PIL import Image as Pillow
 
 from architectures.reconstructors.latent_decoder import LatentDecoder
 from builders.image_store import free_memory
-from builders.images import (
-    FORMATS,
-    BadImageError,
-    ValueRange,
-    file_value_range,
-    fit_image,
-    open_image,
-    shrunk,
-    to_float,
-)
+from builders.images import file_value_range, fit_image, open_image, shrunk, to_float
+from builders.picture_files import opened_image
+from builders.pixel_values import BadImageError, ValueRange
 from builders.spec import Image
 from common.errors import RequestError
 from common.registry import METRICS
@@ -127,9 +120,9 @@ def _open(path: Path, value_range: ValueRange | None) -> np.ndarray:
 
 def _refuse_more_than_memory(path: str | os.PathLike) -> None:
     try:
-        with Pillow.open(path, formats=FORMATS) as image:
+        with opened_image(path) as image:
             (width, height), mode = image.size, image.mode
-    except Exception:  # `open_image` reports what is wrong with the file
+    except BadImageError:  # `open_image` reports what is wrong with the file
         return
     needed, free = width * height * _BYTES.get(mode, _MOST_BYTES), free_memory()
     if needed > free:

@@ -9,10 +9,10 @@ import numpy as np
 
 from builders.embedding_files import Table, read_table, stored_names
 from builders.embeddings import match_names
-from builders.images import SUFFIXES
 from builders.spec import Spec
 from common.errors import RequestError
 from common.formatting import printable
+from common.picture_formats import SUFFIXES
 from run_directory.run import Run
 from workflows.arguments import find_images
 from workflows.outputs import check_reconstructions, unique_names

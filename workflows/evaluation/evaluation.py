@@ -13,7 +13,8 @@ from rich.console import Console
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
-from builders.images import BadImageError, file_value_range, fit_image, open_image, to_float
+from builders.images import file_value_range, fit_image, open_image, to_float
+from builders.pixel_values import BadImageError
 from builders.spec import Dataset
 from common.errors import RequestError
 from common.files import atomic_file

@@ -17,7 +17,8 @@ from builders.dataset_builder import image_shape
 from builders.embeddings import image_names
 from builders.feature_builder import build_features
 from builders.image_store import in_threads, thread_count
-from builders.images import BadImageError, to_float
+from builders.images import to_float
+from builders.pixel_values import BadImageError
 from builders.sources import open_source
 from builders.spec import LoadedSpec, Spec
 from common.errors import RequestError

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from builders.images import ValueRange, to_8_bits
+from builders.pixel_values import ValueRange, to_8_bits
 from builders.spec.types import Image
 
 # ITU-R 601 luma in 16-bit fixed point, as Pillow computes it.
@@ -34,7 +34,8 @@ def images_of(
     """Decodes image files and fits them to one shape.
 
     Args:
-        files: string [batch], the content of JPEG, PNG, WebP, BMP or GIF files of any size.
+        files: string [batch], the content of JPEG, PNG, WebP, BMP or GIF files of any size. TensorFlow decodes no
+            other of the formats that data sets may have.
         image: How images are fitted.
         shape: (height, width, channels) of the result.
         value_range: The values, as files hold them, that become 0 and 1; as `builders.images.open_image` takes it.

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from PIL import Image as Pillow
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.folder import Folder
 from builders.spec.types import Image
 from common.errors import RequestError

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.arrays import Arrays
 from builders.spec.types import Image
 from common.errors import RequestError

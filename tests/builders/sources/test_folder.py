@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.folder import Folder
 from builders.sources.folder_structure import structure_of
 from builders.spec.types import Image
 from common.errors import RequestError
+from common.picture_formats import named_formats
 
 
 def fill(root, *names, side=12):
@@ -85,7 +86,7 @@ def test_the_fingerprint_follows_content_and_names_and_not_the_place(tmp_path):
     [
         (lambda root: root / "gone", "no such folder: '.*gone'; paths are relative"),
         (lambda root: fill(root, "a.png") / "a.png", "is a file, expected a folder"),
-        (lambda root: root, "holds no JPEG, PNG, WebP, BMP or GIF image, nor do its sub-folders; 0 other files"),
+        (lambda root: root, f"holds no {named_formats('or')} image, nor do its sub-folders; 0 other files"),
     ],
 )
 def test_wrong_paths_get_one_clear_line(tmp_path, make, message):
@@ -219,13 +220,13 @@ def test_a_class_called_train_is_a_class(tmp_path):
 def test_files_of_other_kinds_are_counted_and_said(tmp_path):
     fill(tmp_path, "a.jpg", "b.jpg")
     for number in range(40):
-        (tmp_path / f"{number}.HEIC").write_bytes(b"x")
+        (tmp_path / f"{number}.CR2").write_bytes(b"x")
     (tmp_path / "labels.csv").write_text("x")
     [said] = Folder(str(tmp_path)).remarks
-    assert said.startswith("41 files are left out") and said.endswith(": 40 .heic, 1 .csv")
+    assert said.startswith("41 files are left out") and said.endswith(": 40 .cr2, 1 .csv")
     for path in tmp_path.glob("*.jpg"):
         path.unlink()
-    with pytest.raises(RequestError, match=r"41 other files were found: 40 \.heic, 1 \.csv; name a folder"):
+    with pytest.raises(RequestError, match=r"41 other files were found: 40 \.cr2, 1 \.csv; name a folder"):
         Folder(str(tmp_path))
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from builders.archives import parquet_index, parquet_reader
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.parquet import Parquet
 from common.errors import RequestError
 from tests.builders.sources.packing import FITTED, folder_of_images, read_damaged

@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from builders.archives import tar_headers
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.tar import Tar
 from common.errors import RequestError
 from tests.builders.sources.packing import FITTED, assert_same_as_folder, folder_of_images, read_damaged

@@ -15,7 +15,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from builders.dataset_builder import DatasetBuilder
-from builders.images import BadImageError, fit_image
+from builders.images import fit_image
+from builders.pixel_values import BadImageError
 from builders.sources.tfds import Tfds
 from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
 from builders.tfds import image_records

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.tiny_imagenet import TinyImagenet
 from builders.spec.types import Image
 from common.errors import RequestError

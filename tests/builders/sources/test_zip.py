@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from builders.images import BadImageError
+from builders.pixel_values import BadImageError
 from builders.sources.zip import Zip
 from common.errors import RequestError
 from tests.builders.sources.packing import FITTED, assert_same_as_folder, folder_of_images, read_damaged
