@@ -64,7 +64,9 @@ class Pieces:
         """
         self.check_size(size)
         try:
-            return os.pread(self._file(number).fileno(), size, offset)
+            # Held by its name: one that leaves the cache meanwhile would close, and its number belong to another file.
+            file = self._file(number)
+            return os.pread(file.fileno(), size, offset)
         except (OSError, OverflowError) as error:
             raise BadImageError(getattr(error, "strerror", None) or str(error)) from None
 
