@@ -37,7 +37,8 @@ _OF_KERAS_2: Mapping[str, Mapping[str, Any]] = {
     "SimpleRNN": {"time_major": False},
 }
 _DEEPEST = 60
-_MOST_ENTRIES = 200_000
+_MOST_VALUES = 2_000_000
+_MOST_LAYERS, _MOST_CALLS = 5_000, 20_000
 _WAY_OUT = "load the plugin that has it (--plugin FILE.py), or export the network as a SavedModel and use saved_model"
 
 
@@ -67,14 +68,14 @@ class _Checker:
     """Rewrites a configuration; counts what it has seen."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.seen = self.layers = self.calls = 0
 
     def value(self, value: Any, layer: bool = False, depth: int = 0) -> Any:
         """Any part of a configuration; `layer` says whether entries in it are layers."""
         self.seen += 1
         if depth > _DEEPEST:
             raise Refused(f"its configuration is nested more than {_DEEPEST} levels deep")
-        if self.seen > 50 * _MOST_ENTRIES:
+        if self.seen > _MOST_VALUES:
             raise Refused("its configuration is too large")
         if isinstance(value, list):
             return [self.value(item, layer, depth + 1) for item in value]
@@ -99,6 +100,11 @@ class _Checker:
             raise Refused(f"has a {_shown(name)} without a configuration")
         place, registered = _resolve(entry, name, config, layer)
         config = dict(config)
+        self.layers += place not in ("initializers", "regularizers", "constraints")
+        nodes = entry.get("inbound_nodes")
+        self.calls += len(nodes) if isinstance(nodes, list) else 0
+        if self.layers > _MOST_LAYERS or self.calls > _MOST_CALLS:
+            raise Refused(f"has more than {_MOST_LAYERS:,} layers, or more than {_MOST_CALLS:,} calls of layers")
         if place != "operations":
             _without_precision(name, config)
         config = {key: self.value(item, key in _LAYER_KEYS, depth + 1) for key, item in config.items()}

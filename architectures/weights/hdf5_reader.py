@@ -20,6 +20,8 @@ import numpy as np
 
 # The interpreter with h5py takes 120 MB of addresses.
 _MEMORY = 512 << 20
+# What .keras files of Keras 2.12 call the group that is now `layers`.
+_OLD_LAYERS = "_layer_checkpoint_dependencies"
 # Seconds of the processor for the interpreter's start and for the file's structure.
 _SECONDS = 5
 _BYTES_PER_SECOND = 20 << 20
@@ -179,6 +181,8 @@ def _by_path(file: h5py.File, request: dict[str, Any]) -> dict[str, list[h5py.Da
     for layer in request["layers"]:
         for variable in layer["variables"] if layer["name"] in request["wanted"] else ():
             path, expected = request["paths"][variable], tuple(request["shapes"][variable])
+            if _OLD_LAYERS in file:
+                path = path.replace("layers", _OLD_LAYERS, 1)
             found = _dataset(file, path) if path in file else None
             if found is None or found.shape != expected:
                 raise Mismatch(
