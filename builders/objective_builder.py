@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from architectures.backbones.base import ArgumentError
 from architectures.losses.adversarial import Adversarial
 from architectures.metrics.metric import Metric
 from architectures.reconstructors.terms import WeightedLoss
@@ -39,7 +40,7 @@ def build_terms(spec: Spec, images: Mapping[str, keras.KerasTensor], steps_per_e
         except Exception as error:
             raise RequestError(f"{where}: {reason(error)}") from error
         if not isinstance(loss, Adversarial):  # that one looks at logits
-            _try_on(loss.call, images[term.output].shape[1:], where)
+            _try_on(loss.call, images[term.output].shape[1:], where, term.loss)
         terms.append(WeightedLoss(name, loss, term.weight, term.start.steps(steps_per_epoch), term.output))
     return terms
 
@@ -58,7 +59,7 @@ def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict
                 metric = METRICS.get(choice.name)(**_arguments(choice, weights))
             except Exception as error:
                 raise RequestError(f"{where}: {reason(error)}") from error
-            _try_on(metric, image_shape, where)
+            _try_on(metric, image_shape, where, choice)
             metrics[choice.name] = metric
     return metrics
 
@@ -71,9 +72,13 @@ def _arguments(choice: Choice, weights: bool) -> dict:
     return arguments
 
 
-def _try_on(measure: Callable, shape: Sequence[int], where: str) -> None:
+def _try_on(measure: Callable, shape: Sequence[int], where: str, choice: Choice) -> None:
     """Calls a loss or metric once, so that images it cannot take are found before training."""
     try:
         measure(tf.zeros((1, *shape)), tf.zeros((1, *shape)))
+    except ArgumentError as error:  # of the network inside, whose name is the only key
+        raise RequestError(
+            f"{where}.backbone.{next(iter(choice.arguments['backbone']))}.{error.argument}: {error}"
+        ) from error
     except Exception as error:  # of Keras or TensorFlow, as well as our own
         raise RequestError(f"{where}: {reason(error)}") from error

@@ -1,11 +1,19 @@
 """Networks of one's own through the shell: listed, trained with and without a cache, validated, exported and proven."""
 
 import csv
+import re
+import shutil
+from pathlib import Path
 
 import keras
 import pytest
 
+from builders.model_builder import ModelBuilder
+from builders.spec import load_spec
+from common.errors import RequestError
 from tests.test_end_to_end import ROOT, call, cli
+from workflows.outputs import files_read_by
+from workflows.training.feature_cache import by_content
 
 SPEC = """
 dataset:
@@ -33,6 +41,38 @@ def save_network(folder):
     folder.mkdir()
     network.save(folder / "net.keras")
     network.save(folder / "net.h5")
+
+
+@pytest.mark.parametrize(
+    ("setting", "place"),
+    [
+        ("encoder.backbone.keras_file.path=no.keras", "encoder.backbone.keras_file.path"),
+        ("loss.perceptual.backbone.keras_file.path=no.keras", "loss.perceptual.backbone.keras_file.path"),
+        (
+            "metrics=[{perceptual: {backbone: {keras_file: {path: no.keras}}, taps: [first]}}]",
+            "metrics.0.perceptual.backbone.keras_file.path",
+        ),
+    ],
+)
+def test_a_missing_file_is_named_with_its_place(setting, place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_network(tmp_path / "my nets")
+    (tmp_path / "tiny.yaml").write_text(SPEC % ("net.keras", "net.keras"))
+    spec = load_spec("tiny.yaml", [setting]).spec
+    with pytest.raises(RequestError, match=rf"^{re.escape(place)}: no such file: no.keras; paths are relative"):
+        ModelBuilder(spec, (28, 28, 1), weights=False).build()
+
+
+def test_files_of_networks_are_protected_and_identified_by_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_network(tmp_path / "my nets")
+    (tmp_path / "tiny.yaml").write_text(SPEC % ("net.keras", "net.h5"))
+    spec = load_spec("tiny.yaml").spec
+    assert files_read_by(spec) == [Path("my nets/net.keras"), Path("my nets/net.h5")]
+    arguments = spec.encoder.backbone.arguments
+    before = by_content(arguments)
+    shutil.copy("my nets/net.keras", "other.keras")
+    assert by_content({"path": "other.keras"}) == before != by_content({"path": "my nets/net.h5"})
 
 
 def test_keras_files_are_inverted(tmp_path):

@@ -206,7 +206,7 @@ class _CacheWriter:
         depends = {
             "pixels": pixels.hexdigest(),
             "shape": self.splits.image_shape,
-            "backbone": [encoder.backbone.name, _by_content(encoder.backbone.arguments)],
+            "backbone": [encoder.backbone.name, by_content(encoder.backbone.arguments)],
             "taps": list(encoder.taps),
             "input_size": encoder.input_size,
             "preprocessing": to_plain(encoder.preprocessing),
@@ -217,7 +217,7 @@ class _CacheWriter:
         return [CACHE_FOLDER / f"{key}-{number}.raw" for number in range(len(self.shapes))]
 
 
-def _by_content(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def by_content(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A backbone's arguments, with a hash of the content in place of the path of its file or folder."""
     if not isinstance(arguments.get("path"), str):
         return dict(arguments)

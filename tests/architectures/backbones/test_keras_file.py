@@ -367,6 +367,10 @@ def test_sizes_are_bounded(tmp_path, monkeypatch):
     grey().save(tmp_path / "n.keras")
     rewritten(tmp_path / "n.keras", lambda config: config["config"]["layers"][-1]["config"].update(units=10**10))
     assert "RETRACE_MEMORY_BUDGET" in refused(tmp_path / "n.keras")
+    many = [{"class_name": "ReLU", "module": "keras.layers", "config": {}}] * 6000
+    grey().save(tmp_path / "n.keras")
+    rewritten(tmp_path / "n.keras", lambda config: config["config"]["layers"].extend(many))
+    assert "has more than 5,000 layers" in refused(tmp_path / "n.keras")
     deep = []
     for _ in range(900):
         deep = [deep]
