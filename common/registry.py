@@ -187,6 +187,7 @@ DISCRIMINATORS: Registry = Registry("discriminator", "architectures.discriminato
 LOSSES: Registry = Registry("loss", "architectures.losses", serializable=True)
 METRICS: Registry = Registry("metric", "architectures.metrics")
 OPTIMIZERS: Registry = Registry("optimizer", "architectures.optimizers")
+TRACKERS: Registry = Registry("tracker", "workflows.training.trackers")
 
 # Kind in the catalogue of a spec → registry.
 REGISTRIES: Mapping[str, Registry] = {
@@ -200,4 +201,5 @@ REGISTRIES: Mapping[str, Registry] = {
     "loss": LOSSES,
     "metric": METRICS,
     "optimizer": OPTIMIZERS,
+    "tracker": TRACKERS,
 }

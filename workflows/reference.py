@@ -59,6 +59,7 @@ _PAGES = {
         "optimizer",
         "`training.optimizer`, and the `optimizer` of code, discriminator, latents.",
     ),
+    "tracker": ("trackers", "tracker", "`logging.trackers`: where trainings are logged."),
 }
 _COMMON = ("name", "trainable", "dtype")
 _MANY_WORDS = 12

@@ -351,8 +351,11 @@ class Every:
 
 @dataclass(frozen=True)
 class Logging:
-    """Logs in TensorBoard and the run directory besides scalars."""
+    """What is logged of a training besides scalars, and where."""
 
+    trackers: Annotated[
+        tuple[Annotated[Choice, Named("tracker")], ...], Doc("Where a training is logged; `[]` is nowhere.")
+    ] = (Choice("tensorboard"),)
     samples: Annotated[Every | None, Doc("Grids of originals and reconstructions.")] = Every()
     histograms: Annotated[Every | None, Doc("Histograms of weights.")] = None
     gradient_norms: Annotated[Every | None, Doc("The norm of each variable's gradient.")] = None

@@ -17,7 +17,7 @@ from tests.builders.sources.cifar_files import write_cifar
 
 def parameters(entry: Any) -> list[inspect.Parameter]:
     """The arguments an entry's constructor takes from a spec, annotations resolved."""
-    ours = [cls for cls in entry.__mro__ if cls.__module__.split(".")[0] in ("architectures", "builders")]
+    ours = [cls for cls in entry.__mro__ if cls.__module__.split(".")[0] in ("architectures", "builders", "workflows")]
     if not any("__init__" in vars(cls) for cls in ours):
         return []
     hints = typing.get_type_hints(entry.__init__)

@@ -20,12 +20,24 @@ from common.registry import (
     METRICS,
     OPTIMIZERS,
     SOURCES,
+    TRACKERS,
     WEIGHTS,
 )
 from tests.architectures.examples import backbone_arguments, choices, parameters, required_arguments, source_arguments
 
 # A family of backbones shares a file; everything else is found under its own name.
-ONE_FILE_EACH = (LOSSES, METRICS, LAYERS, AUGMENTATIONS, ARCHITECTURES, DISCRIMINATORS, WEIGHTS, OPTIMIZERS, SOURCES)
+ONE_FILE_EACH = (
+    LOSSES,
+    METRICS,
+    LAYERS,
+    AUGMENTATIONS,
+    ARCHITECTURES,
+    DISCRIMINATORS,
+    WEIGHTS,
+    OPTIMIZERS,
+    SOURCES,
+    TRACKERS,
+)
 REGISTRIES = (*ONE_FILE_EACH, BACKBONES)
 
 

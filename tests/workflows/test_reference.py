@@ -28,6 +28,7 @@ _PLACES = {
         discriminator=_JUDGE if "adversarial" in item else None,
     ),
     "metric": lambda spec, item: spec.update(metrics=[item]),
+    "tracker": lambda spec, item: spec.update(logging={"trackers": [item]}),
     "source": lambda spec, item: spec["dataset"].update(source=item),
     "augmentation": lambda spec, item: spec["dataset"].update(augment=[item]),
     "backbone": lambda spec, item: spec.update(encoder={"backbone": item, "weights": "none", "taps": _taps(item)}),

@@ -18,6 +18,7 @@ from run_directory.run import Run
 from workflows.sweep.results import SweepProgress
 from workflows.sweep.study import Taken, Trials
 from workflows.training.stopping import Interrupted, caught
+from workflows.training.trackers.tracker import GROUP
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_HISTORIES = 1.0
@@ -56,6 +57,7 @@ class TrainingProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, GROUP: run.path.parent.name},
             )
         return cls(psutil.Process(child.pid), child)
 

@@ -27,7 +27,7 @@ from workflows.evaluation.latent_pictures import (
 )
 from workflows.evaluation.latent_space import neighbour_accuracy
 from workflows.plotting.style import attempt
-from workflows.training.tensorboard_log import TensorBoardLog
+from workflows.training.tracking import Tracking
 
 _COLUMNS = 8
 _GAP = 2
@@ -38,17 +38,17 @@ _BLOCK = 256
 
 
 class EpochMeasures:
-    """Measures a model that trains, and shows the results in the run's folder and in TensorBoard.
+    """Measures a model that trains, and shows the results in the run's folder and in its trackers.
 
     Args:
         run: The run.
         spec: Its spec.
         model: Its model; `make_test_function` has been called.
         splits: Its data.
-        board: TensorBoard's log.
+        board: Where it is logged.
     """
 
-    def __init__(self, run: Run, spec: Spec, model: Reconstructor, splits: Splits, board: TensorBoardLog):
+    def __init__(self, run: Run, spec: Spec, model: Reconstructor, splits: Splits, board: Tracking):
         self._run, self._spec, self._model, self._splits, self._board = run, spec, model, splits, board
         self._train = splits["train"]
         self._gradients: tuple[int, dict[str, np.ndarray]] = (0, {})
@@ -66,7 +66,7 @@ class EpochMeasures:
             return {}  # no search can start there; the checkpoint that follows ends the run
         figures: dict[str, float] = {}
         if self._due(logging.gradient_norms, epoch):
-            # Each variable's own norm goes to TensorBoard.
+            # Each variable's own norm goes to the trackers.
             norms = {name: float(np.linalg.norm(value)) for name, value in self._gradients_of(epoch).items()}
             self._board.scalars({f"gradient_norm/{name}": norm for name, norm in norms.items()}, step)
             figures["gradient_norm"] = float(np.linalg.norm(list(norms.values())))
@@ -81,7 +81,7 @@ class EpochMeasures:
         return figures
 
     def log(self, epoch: int, step: int, row: Mapping[str, Any]) -> None:
-        """Writes an epoch's row of history to TensorBoard, and histograms where due."""
+        """Writes an epoch's row of history to the trackers, and histograms where due."""
         self._board.scalars({name: value for name, value in row.items() if name not in ("epoch", "step")}, step)
         if self._due(self._spec.logging.histograms, epoch, at_end=False):
             self._board.histograms({v.path: v.numpy() for v in self._model.trained_variables}, step)

@@ -4,7 +4,7 @@
         for every step:            train_step; on a signal save and stop; where due, a checkpoint
         validate                   under averaged weights where the optimizer keeps them
         samples                    originals over reconstructions
-        history.csv, TensorBoard   the epoch exists from here on
+        history.csv, trackers      the epoch exists from here on
         checkpoint                 if it is the best, or due
         early stopping             if the monitored figure has not improved for long enough
 
@@ -48,7 +48,7 @@ from workflows.training.monitor import Monitor
 from workflows.training.progress import TrainingProgress
 from workflows.training.restore import resume
 from workflows.training.stopping import StopRequest
-from workflows.training.tensorboard_log import TensorBoardLog
+from workflows.training.tracking import Tracking, check_trackers
 
 # Enough to distinguish a part that never learns from one that a single image happens to miss.
 _TRIED_IMAGES = 4
@@ -87,6 +87,7 @@ class Trainer:
             raise RequestError(f"training.strategy: '{training.strategy}' cannot train in this version; use single")
         if training.jit_compile is not True:
             tf.config.experimental.enable_op_determinism()
+        check_trackers(self.spec)
         with Counting("checking images", 0, self.verbose) as counting:
             self.splits: Splits = DatasetBuilder(self.spec, progress=counting.at).build()
         self.train_split = training_split(self.splits)
@@ -137,7 +138,7 @@ class Trainer:
         try:
             with self.stop.listening():
                 lines = self._start()
-                with TensorBoardLog(run, self.step) as board:
+                with Tracking(run, self._loaded, self.step) as board:
                     self._loop(board, lines)
         except KeyboardInterrupt as stopped:
             run.update_state(status="interrupted", message=str(stopped) or "stopped at once by a second Ctrl-C")
@@ -208,7 +209,7 @@ class Trainer:
         """Time spent on this run so far, over all sessions."""
         return self._seconds_before + time.monotonic() - self._began
 
-    def _loop(self, board: TensorBoardLog, lines: list[str]) -> None:
+    def _loop(self, board: Tracking, lines: list[str]) -> None:
         """Trains to the last epoch, or until early stopping or a signal."""
         run, training, per_epoch, split = self.run, self.spec.training, self.steps_per_epoch, self.train_split
         measures = EpochMeasures(run, self.spec, self.model, self.splits, board)

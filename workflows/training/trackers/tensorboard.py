@@ -11,34 +11,34 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
 from common.files import atomic_file
+from common.registry import TRACKERS
 from run_directory.checkpoints import is_regular
-from run_directory.run import Run
+from workflows.training.trackers.tracker import Session, Tracker
 
 _LENGTH = struct.Struct("<Q")
 _FRAME = 16  # bytes around a record
 _MOST_BYTES = 256 << 20  # of a record
 
 
-class TensorBoardLog:
-    """Writes event files under the run's `tensorboard/`.
+@TRACKERS.register("tensorboard")
+class TensorBoard(Tracker):
+    """TensorBoard's event files, in the run's folder `tensorboard`.
 
-    Args:
-        run: The run.
-        step: The steps it has finished. Events of later steps, from an earlier session, are removed, because those
-            steps are done again.
+    Events of steps that are done again are removed.
     """
 
-    def __init__(self, run: Run, step: int = 0):
-        folder = run.tensorboard_dir
+    erases = True
+
+    def start(self, session: Session) -> None:
+        """See Tracker."""
+        folder = session.run.tensorboard_dir
         for path in sorted(folder.glob("events.out.tfevents.*")):
             if is_regular(path):
-                _remove_later(path, step)
+                _remove_later(path, session.step)
         self._writer = tf.summary.create_file_writer(os.fsencode(folder))  # a path need not be UTF-8
 
-    def __enter__(self) -> "TensorBoardLog":
-        return self
-
-    def __exit__(self, *_) -> None:
+    def finish(self, status: str, results: Mapping[str, str]) -> None:
+        """See Tracker."""
         self._writer.close()
 
     def scalars(self, figures: Mapping[str, float], step: int) -> None:
