@@ -276,10 +276,11 @@ def reconstruct(
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
     files, stored = requested(run, images[named:], out, codes, arrays, force)
     import_tensorflow()
-    from workflows.evaluation import reconstruct as work
+    from workflows.evaluation.reconstruct import print_reconstructed
+    from workflows.evaluation.reconstruct import reconstruct as work
 
-    result = work.reconstruct(run, files, out, arrays, checkpoint, console, force, stored)
-    work.print_reconstructed(result, console)
+    result = work(run, files, out, arrays, checkpoint, console, force, stored)
+    print_reconstructed(result, console)
     for line in result.failed:
         say(line, err=True)
     return FAILED if result.failed else DONE
@@ -302,6 +303,7 @@ def features(target: str, images: Sequence[str], out: str, force: bool, override
     run, console = Run.open(target) if means_run(target) else None, new_console()
     if run is not None:
         run.require_plugins()
+    # Mistakes should not wait for TensorFlow.
     loaded = load_encoder(run.spec_path if run else target, overrides, with_source=not images)
     files = find_images(images) if images else []
     check_features(loaded.spec, files, out, force)

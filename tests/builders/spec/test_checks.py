@@ -206,34 +206,6 @@ WRONG = {
         "encoder: {latents: {dimensions: 2}, layers: [Flatten]}",
         "encoder has 'layers' and 'latents'; keep exactly one of backbone, layers, latents or embeddings",
     ),
-    "embeddings of changing images": (
-        "encoder: {embeddings: a.npy}\ndataset: {augment: [random_flip]}",
-        "dataset.augment: changes images in every epoch, and stored embeddings belong to unchanged images; remove it",
-    ),
-    "a cache of embeddings": (
-        "encoder: {embeddings: a.npy}\ntraining: {feature_cache: memory}",
-        "training.feature_cache: 'memory' keeps a frozen network's features, and embeddings are computed already",
-    ),
-    "embeddings with taps": (
-        "encoder: {embeddings: a.npy, taps: [x]}",
-        "encoder.taps: goes with 'backbone', and encoder has 'embeddings'",
-    ),
-    "another file of embeddings": (
-        "encoder: {embeddings: {path: a.pkl}}",
-        "encoder.embeddings.path: expected a file that ends in .npy, .npz, .parquet, .pq, .csv or .tsv, got 'a.pkl'",
-    ),
-    "embeddings from an address": (
-        "encoder: {embeddings: {path: 'https://x.example/a.npy'}}",
-        "encoder.embeddings.path: expected a file, got the address",
-    ),
-    "names in an array": (
-        "encoder: {embeddings: {path: a.npy, match: name}}",
-        "encoder.embeddings.match: a .npy file holds no names; use order, or a .npz, .parquet or .csv file",
-    ),
-    "a key of one array": (
-        "encoder: {embeddings: {path: a.npy, key: x}}",
-        "encoder.embeddings.key: a .npy file holds one array, which has no name; remove it",
-    ),
     "taps without a backbone": (
         "encoder: {layers: [Flatten], taps: [a]}",
         "encoder.taps: goes with 'backbone', and encoder has 'layers'",

@@ -24,7 +24,7 @@ from common.source_code import SourceError, SourceFile
 
 OWN = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 FACTS = {
-    "backbone": ("minimum_size",),
+    "backbone": ("minimum_size", "differentiable", "export_format"),
     "weights": ("backbone",),
     "discriminator": ("reads",),
     "metric": ("in_training", "every_step", "direction", "window", "unit", "label"),
@@ -60,7 +60,7 @@ def inspected(kind, entry):
         arguments[item.name] = argument(shape, docs.get(item.name, ""), *default)
     if kind == "layer":
         arguments |= base_layer_arguments(arguments)
-    facts = {name: getattr(entry, name) for name in FACTS.get(kind, ())}
+    facts = {name: getattr(entry, name) for name in FACTS.get(kind, ()) if getattr(entry, name) is not None}
     if kind == "source":
         facts = source_facts(entry)
     if kind in ("loss", "layer"):
@@ -70,7 +70,7 @@ def inspected(kind, entry):
 
 
 def shape_in(kind, entry, item, hints, looks):
-    if looks and item.name in ("backbone", "weights", "taps", "input_size"):
+    if looks and item.name in ("backbone", "weights", "preprocessing", "taps", "input_size"):
         shape = record_of(Features).fields[item.name].shape
         given = [option for option in options_of(shape) if not isinstance(option, Nothing)]
         return either(*given) if item.default is item.empty else shape
@@ -122,7 +122,8 @@ def test_backbones_list_their_taps_and_sizes():
     catalogue = load_catalogue().data()
     assert "block2_conv2" in catalogue["backbone"]["vgg16"]["taps"]
     hint = "run `python cli.py schema --keras --write`"
-    assert all(entry["minimum_size"] > 0 and entry.get("taps") for entry in catalogue["backbone"].values()), hint
+    networks = {name: entry for name, entry in catalogue["backbone"].items() if "path" not in entry["arguments"]}
+    assert all(entry["minimum_size"] > 0 and entry.get("taps") for entry in networks.values()), hint
     assert catalogue["weights"]["hed_bsds500"]["backbone"] == "vgg16"
     assert catalogue["source"]["photos"]["labelled"] is False
 

@@ -116,9 +116,8 @@ def test_wandb_offline_has_the_history_also_after_a_resume(tmp_path):
     figures = [row for row in rows if "val_loss" in row]
     assert [row["step"] for row in figures] == history["step"]
     np.testing.assert_allclose([row["val_loss"] for row in figures], history["val_loss"], rtol=1e-6)
-    # A picture and a histogram are several items each, such as reconstructions._type.
-    assert sum("reconstructions" in {key.split(".")[0] for key in row} for row in rows) == 3
-    assert sum("histogram" in map(str, row.values()) for row in rows) == 6
+    assert sum("reconstructions" in row for row in rows) == 3
+    assert any(isinstance(value, dict) and value.get("_type") == "histogram" for row in rows for value in row.values())
 
 
 def test_a_tracker_that_fails_is_a_line_and_the_training_goes_on(tmp_path, monkeypatch, capsys):
