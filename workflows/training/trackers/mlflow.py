@@ -23,7 +23,7 @@ class MLflow(Tracker):
     """MLflow: figures, pictures and histograms of each run of an experiment.
 
     Example:
-        logging: {trackers: [tensorboard, mlflow: {uri: "sqlite:///mlflow.db"}]}
+        mlflow: {uri: "sqlite:///mlflow.db"}
 
     Args:
         uri: The store: `sqlite:///mlflow.db`, `file:./mlruns`, or a server's address. Unset: what MLFLOW_TRACKING_URI

@@ -16,7 +16,7 @@ class WeightsAndBiases(Tracker):
     """Weights & Biases: figures, pictures and histograms of each run of a project.
 
     Example:
-        logging: {trackers: [tensorboard, wandb: {project: faces, mode: offline}]}
+        wandb: {project: faces, mode: offline}
 
     Args:
         project: Its name.
