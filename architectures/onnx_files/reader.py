@@ -25,42 +25,51 @@ _BYTES_PER_SECOND = 10 << 20
 def main() -> None:
     """Carries out the request on standard input."""
     request = json.load(sys.stdin)
-    size = os.stat(request["path"]).st_size
+    bound(os.stat(request["path"]).st_size, request["limit"])
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no part of the answer
+    found, model = answer(request)
+    stream.write(json.dumps(found).encode() + b"\n" + model)
+    stream.close()
+
+
+def bound(size: int, memory: int) -> None:
+    """Limits the time and memory of this process.
+
+    Args:
+        size: Of the file, in bytes.
+        memory: Bytes that its network may take.
+    """
     for kind, limit in (
         (resource.RLIMIT_CPU, _SECONDS + size // _BYTES_PER_SECOND),
-        (resource.RLIMIT_AS, _MEMORY + request["limit"]),
+        (resource.RLIMIT_AS, _MEMORY + memory),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
     ):
         hard = resource.getrlimit(kind)[1]
         if hard == resource.RLIM_INFINITY or limit < hard:
             resource.setrlimit(kind, (limit, hard))
-    stream = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no part of the answer
-    answer, model = _answer(request)
-    stream.write(json.dumps(answer).encode() + b"\n" + model)
-    stream.close()
 
 
-def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """What is found for a request, and the cut network; `refused` with the reason where there is none."""
     from architectures.onnx_files.network_file import NetworkFile, Refused
 
     try:
         file = NetworkFile(Path(request["path"]), request["limit"])
-        answer = {key: getattr(file, key) for key in ("channels", "size", "dtype", "digest")}
+        found = {key: getattr(file, key) for key in ("channels", "size", "dtype", "digest")}
         if request.get("size") is None:
-            return answer, b""
+            return found, b""
         from architectures.onnx_files.cut import Network, depending_on_image
 
         known = depending_on_image(file)
         if unknown := [name for name in request["taps"] or () if name not in known]:
-            return {**answer, "unknown": unknown[0], "known": list(known)}, b""
+            return {**found, "unknown": unknown[0], "known": list(known)}, b""
         network = Network(file, request["size"], request["taps"], request.get("seed"))
         if request["taps"] is None:
-            return {**answer, "taps": network.taps()}, b""
-        found = network.cut()
-        model = found.pop("model")
-        return {**answer, **found}, model
+            return {**found, "taps": network.taps()}, b""
+        cut = network.cut()
+        model = cut.pop("model")
+        return {**found, **cut}, model
     except Refused as error:
         return {"refused": str(error)}, b""
     except OSError as error:

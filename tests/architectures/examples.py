@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import PIL.Image
+import tensorflow as tf
 
 from tests.builders.sources.cifar_files import write_cifar
 
@@ -81,6 +82,13 @@ def backbone_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
 
     Only a backbone that reads a network of the user's needs an entry.
     """
+    if name == "saved_model":
+        module = tf.Module()
+        module.kernel = tf.Variable(np.random.default_rng(0).normal(size=(3, 3, 3, 6)).astype(np.float32))
+        shape = tf.TensorSpec((None, None, None, 3))
+        call = tf.function(lambda image: tf.nn.relu(tf.nn.conv2d(image, module.kernel, 2, "SAME")))
+        tf.saved_model.save(module, str(directory / "network"), signatures=call.get_concrete_function(shape))
+        return {"path": str(directory / "network")}
     if name == "onnx":
         return {"path": str(NETWORKS / "convolutional_dynamo.onnx")}
     if name == "keras_file":

@@ -1,6 +1,10 @@
 """Networks in .onnx files: activations equal those of their framework, and what cannot be used is a line."""
 
+import json
+import pathlib
 import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -297,3 +301,30 @@ def test_unknown_taps_get_the_nearest_and_losses_a_reason():
         total = tf.reduce_sum(first(model, image))
     with pytest.raises(ValueError, match=r"no gradients"):
         tape.gradient(total, image)
+
+
+def outcomes(path, tap, folder):
+    """What came of 300 damaged copies of a network."""
+    script = pathlib.Path(__file__).with_name("network_mutants.py")
+    done = subprocess.run(
+        [sys.executable, script, path, tap], cwd=folder, capture_output=True, text=True, check=True, timeout=300
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert sum(found.values()) == 300
+    return found
+
+
+@pytest.mark.parametrize("name", ["convolutional_dynamo", pytest.param("transformer_script", marks=pytest.mark.slow)])
+def test_300_damaged_copies(name, tmp_path):
+    """In the limited process, whose end by a signal is a line as well."""
+    found = outcomes(NETWORKS / f"{name}.onnx", list(TAPS[name])[-1], tmp_path)
+    assert set(found) - {f"signal {number}" for number in (6, 9, 11, 24)} == {"values", "line"}, found
+
+
+@pytest.mark.parametrize(("number", "line"), [(6, "is damaged"), (11, "is damaged"), (24, "takes too long")])
+def test_a_process_that_breaks_down_is_a_line(number, line, monkeypatch):
+    run = subprocess.run
+    script = f"import os; os.kill(os.getpid(), {number})"
+    monkeypatch.setattr(subprocess, "run", lambda _, **options: run([sys.executable, "-c", script], **options))
+    with pytest.raises(ArgumentError, match=line):
+        _ = Onnx(str(NETWORKS / "transformer_script.onnx")).channels
