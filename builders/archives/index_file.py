@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -137,9 +138,30 @@ def _load(path: Path) -> dict[str, np.ndarray] | None:
 
 def names_array(names: Sequence[str]) -> np.ndarray:
     """Names as uint8 [bytes], for an index; they contain no NUL."""
-    return np.frombuffer("\0".join(names).encode("utf-8", "surrogateescape"), np.uint8)
+    return np.frombuffer("".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape"), np.uint8)
 
 
-def names_of(array: np.ndarray) -> list[str]:
-    """The names in an array of `names_array`."""
-    return array.tobytes().decode("utf-8", "surrogateescape").split("\0") if len(array) else []
+class Names(Sequence[str]):
+    """The names in an array of `names_array`; a list of a million takes ten times the memory.
+
+    Args:
+        array: uint8 [bytes].
+    """
+
+    def __init__(self, array: np.ndarray):
+        self._bytes = array
+        self._ends = np.flatnonzero(array == 0)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        start = int(self._ends[number - 1]) + 1 if number else 0
+        return self._bytes[start : self._ends[number]].tobytes().decode("utf-8", "surrogateescape")

@@ -17,6 +17,7 @@ from common.picture_formats import SUFFIXES
 # What an entry of an archive takes in memory beside its name, measured.
 _ENTRY_BYTES = 400
 _SHOWN = 3
+_TAR_MAGIC = 257  # where it is
 
 _COMPRESSED = {
     b"\x1f\x8b": ("gzip", "gzip -dk"),
@@ -61,8 +62,10 @@ def open_archive(path: str, kind: str, where: str) -> Iterator[BufferedReader]:
 
 def check_kind(opened: BufferedReader, kind: str, path: str | os.PathLike, where: str) -> None:
     """Refuses archives of other kinds, with what to do. Raises RequestError."""
-    start = os.pread(opened.fileno(), 8, 0)
+    start = os.pread(opened.fileno(), _TAR_MAGIC + 5, 0)
     shown = printable(os.fspath(path))
+    if kind != "tar" and start[_TAR_MAGIC:] == b"ustar":
+        raise RequestError(f"{where}: '{shown}' is a tar; write `tar: {{path: …}}`")
     if kind != "zip" and start.startswith((b"PK\3\4", b"PK\5\6")):
         raise RequestError(f"{where}: '{shown}' is a zip; write `zip: {{path: …}}`")
     for magic, name in _OTHERS.items():

@@ -22,6 +22,8 @@ from common.files import memory_budget, open_regular
 from common.formatting import printable
 from common.registry import did_you_mean
 
+# What the interpreter with PyArrow takes, with room.
+_MEMORY = 512 << 20
 _SECONDS = 120
 _BYTES_PER_SECOND = 4 << 20
 # Of images at a time, and of rows.
@@ -50,7 +52,7 @@ def main() -> None:
     size = sum(os.path.getsize(path) for path in request["paths"])
     for kind, limit in (
         (resource.RLIMIT_CPU, _SECONDS + size // _BYTES_PER_SECOND),
-        (resource.RLIMIT_DATA, memory_budget()),
+        (resource.RLIMIT_DATA, _MEMORY + memory_budget()),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]

@@ -52,7 +52,8 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
 
     Returns:
         `table`, int64 [images, 4]: shard, offset, size, and the place of the label in `words` or -1; `names` of the
-        images; `words`, the different labels; `without`, int64 [1]: number of samples without an image.
+        images, behind those of their shards; `words`, the different labels; `without`, int64 [1]: number of samples
+        without an image.
 
     Raises:
         RequestError: A shard is damaged, or no sample has an image.
@@ -70,7 +71,7 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
                         files = samples.setdefault(found[1], {})
                         files.setdefault(found[2], (header.offset, header.size))
                 for key, files in samples.items():
-                    _add(collected, number, key, files, image_key, label_key, pieces)
+                    _add(collected, number, f"{shard.name}/{key}", files, image_key, label_key, pieces)
                 check_entries(len(collected.rows), collected.lengths)
         except (DamagedArchiveError, OSError) as error:
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())

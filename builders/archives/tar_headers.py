@@ -5,6 +5,7 @@ Python's tarfile holds a kilobyte of memory for each file and reads ten times as
 
 import posixpath
 import struct
+import zlib
 from array import array
 from collections.abc import Iterator
 from io import BufferedReader
@@ -19,6 +20,7 @@ from builders.archives.pieces import Windows
 BLOCK = 512
 _LONGEST_EXTENSION = 1 << 20
 _MOST_LINKS = 8
+_ADLER_PRIME = 65521
 _CHECKED = 1 << 14
 
 FILE, LINK, OTHER = range(3)
@@ -75,7 +77,7 @@ def headers(opened: BufferedReader) -> Iterator[Header]:
             size = _decimal(extended["size"], at)
         if kind == _SPARSE:
             body = _behind_maps(file, block, body)
-        elif any(key.startswith("GNU.sparse.") for key in extended):
+        elif extended and any(key.startswith("GNU.sparse.") for key in extended):
             kind = _SPARSE
         elif kind in _BODILESS:
             size = 0
@@ -138,10 +140,12 @@ def _checked(block: bytes, at: int) -> int:
         expected, size = _number(block[148:156]), _number(block[124:136])
     except ValueError:
         expected = size = -1
-    total = sum(block) - sum(block[148:156]) + 8 * 32
-    if expected != total and size >= 0:  # some old programs added signed bytes
-        total = sum(struct.unpack("148b8x356b", block)) + 8 * 32
-    if size < 0 or expected != total:
+    # zlib adds 512 bytes in a twentieth of the time of Python's sum, modulo a prime number below 2**16.
+    total = (zlib.adler32(block) & 0xFFFF) - 1 - sum(block[148:156]) + 8 * 32
+    right = (expected - total) % _ADLER_PRIME == 0
+    if not right and size >= 0:  # some old programs added signed bytes
+        right = expected == sum(struct.unpack("148b8x356b", block)) + 8 * 32
+    if size < 0 or not right:
         what = f"it is damaged: no header at byte {at:,}" if at else "it is no tar"
         raise DamagedArchiveError(what)
     return size
@@ -151,7 +155,10 @@ def _number(field: bytes) -> int:
     """Octal digits, or a binary number for what they cannot hold."""
     if field[0] & 0x80:
         return int.from_bytes(field[1:], "big") if field[0] == 0x80 else -1
-    return int(field.split(b"\0")[0].strip() or b"0", 8)
+    try:
+        return int(field.rstrip(b"\0 "), 8)
+    except ValueError:  # nothing, or rubbish behind the end
+        return int(field.split(b"\0")[0].strip() or b"0", 8)
 
 
 def _decimal(text: str, at: int) -> int:
@@ -184,7 +191,10 @@ def _extension(file: Windows, body: int, size: int, at: int) -> bytes:
 
 def _pax(content: bytes, at: int) -> dict[str, str]:
     """The records `LENGTH KEY=VALUE` of a pax header that matter here."""
-    found, place = {}, 0
+    found: dict[str, str] = {}
+    place = 0
+    if b"path=" not in content and b"size=" not in content and b"GNU.sparse." not in content:
+        return found  # most have times alone
     while place < len(content) and content[place]:
         digits, space, _ = content[place : place + 8].partition(b" ")
         length = int(digits) if space and digits.isdigit() else 0

@@ -18,7 +18,7 @@ from builders.archives.cifar_files import (
     index_of,
     layout_of,
 )
-from builders.archives.index_file import cached_copy, cached_index, key_of, names_of
+from builders.archives.index_file import Names, cached_copy, cached_index, key_of
 from builders.archives.members import DamagedArchiveError
 from builders.archives.pieces import Pieces
 from builders.images import fit_image
@@ -63,8 +63,8 @@ class Cifar(Source):
             raise RequestError(f"{_WHERE}.path: '{printable(path)}': {error}") from None
         self._places = index["table"]
         self._training = int(index["train"][0])
-        self._names = names_of(index["names"]) or None
-        numbers, classes = index[labels], names_of(index[f"{labels}_names"])
+        self._names = Names(index["names"]) if len(index["names"]) else None
+        numbers, classes = index[labels], Names(index[f"{labels}_names"])
         words = [str(number) for number in range(int(numbers.max()) + 1)]
         self._labels, self.class_names = numbered(words, numbers, classes, f"{_WHERE}.path")
         self._pieces = Pieces(paths)

@@ -14,6 +14,8 @@ from common.formatting import printable
 from common.picture_formats import named_formats
 
 _SHOWN = 6
+# Files that are shards of images for another source.
+_SHARDS = {".tar": "webdataset", ".parquet": "parquet"}
 
 
 class NamedImages(EncodedSource):
@@ -76,9 +78,11 @@ class NamedImages(EncodedSource):
         self._names = found.images
         if not self._names:
             others = f": {_by_suffix(found)}" if found.others else ""
+            shards = next((name for suffix, name in _SHARDS.items() if suffix in found.others), None)
+            advice = f"for shards, write `{shards}: {{path: …}}`" if shards else f"name {kind} with images"
             raise RequestError(
                 f"{where}: '{shown}' holds no {named_formats('or')} image, nor do its "
-                f"sub-folders; {found.others.total()} other files were found{others}; name {kind} with images"
+                f"sub-folders; {found.others.total()} other files were found{others}; {advice}"
             )
         # There are few folders with many images each.
         inside = [name.rpartition("/")[0] for name in self._names]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from builders.archives.index_file import key_of, names_of
+from builders.archives.index_file import Names, key_of
 from builders.archives.parquet_index import copy_images, find_images
 from builders.archives.pieces import Pieces
 from builders.archives.shards import find_shards, shard_names
@@ -65,17 +65,17 @@ class Parquet(ShardedImages):
         if not len(self._table):
             raise RequestError(f"{_WHERE}.path: '{printable(path)}' holds no row")
         self._divide(self._shards, index["counts"])
-        self._names = names_of(index["names"]) or None
-        classes = names_of(index["classes"]) or None
+        self._names = Names(index["names"]) if len(index["names"]) else None
+        classes = Names(index["classes"]) if len(index["classes"]) else None
         self._labels, self.class_names = numbered(
-            names_of(index["words"]), index["places"], classes, f"{_WHERE}.label_column"
+            Names(index["words"]), index["places"], classes, f"{_WHERE}.label_column"
         )
         self._copied = [number for number, row in enumerate(self._starts) if self._is_copied(number)]
         remarks = [self._info["remark"]] if self._info["remark"] else []
         if self._copied:
             remarks.append(
                 f"images are compressed once more in {len(self._copied)} of {len(self._shards)} files, and are copied "
-                f"once into .cache/sources: {self._info['size'] / 1e9:.2f} GB"
+                f"once into .cache/sources: {self._info['size'] / 1e6:,.1f} MB"
             )
         self.remarks = tuple(remarks)
         self._opening = threading.Lock()

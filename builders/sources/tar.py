@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from builders.archives.index_file import cached_index, key_of, names_of
+from builders.archives.index_file import Names, cached_index, key_of
 from builders.archives.members import Members, open_archive
 from builders.archives.pieces import Pieces
 from builders.archives.tar_headers import FILE, LINK, OTHER, index_of
@@ -37,7 +37,7 @@ class Tar(NamedImages):
         with open_archive(path, "tar", f"{_WHERE}.path") as opened:
             index = cached_index("tar", key_of([file.name], [file]), lambda: index_of(opened))
         table, members = index["table"], Members()
-        for number, (name, kind) in enumerate(zip(names_of(index["names"]), table[:, 2].tolist())):
+        for number, (name, kind) in enumerate(zip(Names(index["names"]), table[:, 2].tolist())):
             if kind == FILE:
                 members.add(name, number)
         found, places, remarks = members.finish()

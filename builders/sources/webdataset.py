@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from builders.archives.index_file import cached_index, key_of, names_of
+from builders.archives.index_file import Names, cached_index, key_of
 from builders.archives.pieces import Pieces
 from builders.archives.samples import index_of
 from builders.archives.shards import find_shards, shard_names
@@ -61,10 +61,8 @@ class Webdataset(ShardedImages):
         table = index["table"]
         self._places = np.ascontiguousarray(table[:, 1:3])
         self._divide(shards, np.bincount(table[:, 0], minlength=len(shards)))
-        self._names = [
-            f"{shards[shard].name}/{name}" for shard, name in zip(table[:, 0].tolist(), names_of(index["names"]))
-        ]
-        words = names_of(index["words"])
+        self._names = Names(index["names"])
+        words = list(Names(index["words"]))
         self._labels, self.class_names = numbered(words, table[:, 3], class_names, f"{_WHERE}.class_names")
         without = int(index["without"][0])
         if without:

@@ -125,6 +125,7 @@ def test_wrong_paths_and_kinds_get_a_line(tmp_path, image, monkeypatch):
     whole = (tmp_path / "x.zip").read_bytes() if write(tmp_path / "x.zip", {"1.png": image, "2.txt": "x"}) else b""
     (tmp_path / "cut.zip").write_bytes(whole[:-30])
     (tmp_path / "not.zip").write_bytes(b"no zip at all")
+    shutil.make_archive("a", "tar", tmp_path / "one")
     (tmp_path / "a.rar").write_bytes(b"Rar!\x1a\x07\x01\x00")
     for path, line in {
         "gone.zip": "no such file: 'gone.zip'; paths are relative",
@@ -133,6 +134,7 @@ def test_wrong_paths_and_kinds_get_a_line(tmp_path, image, monkeypatch):
         "cut.zip": "it is cut short: its end, with the list of its files, is missing",
         "not.zip": "it is no zip",
         "a.rar": "is a RAR archive; unpack it",
+        "a.tar": "is a tar; write `tar",
     }.items():
         with pytest.raises(RequestError, match=f"^dataset.source.zip.path: .*{line}"):
             Zip(path)
