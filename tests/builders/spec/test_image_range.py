@@ -24,7 +24,6 @@ REASON = (
         ("dataset: {image: {mean: [0.485, 0.456, 0.406]}}", "dataset.image.mean: unknown key"),
         ("dataset: {image: {range: [-1, 1]}}", "dataset.image.range: unknown key"),
         ("dataset: {augment: [normalization]}", "dataset.augment.0: unknown augmentation 'normalization'"),
-        ("encoder: {preprocessing: imagenet}", "encoder.preprocessing: unknown key"),
         ("loss: {mse: {normalize: imagenet}}", "loss.mse.normalize: unknown argument"),
         ("preprocess: imagenet", "preprocess: unknown key"),
     ],
