@@ -29,7 +29,7 @@ class Onnx(Backbone):
         path: The file, or hf://owner/name/file. Values in files beside it must be in its folder or below.
 
     Example:
-        encoder: {backbone: {onnx: {path: net.onnx}}, taps: [relu_2]}
+        onnx: {path: net.onnx}
     """
 
     name = "onnx"

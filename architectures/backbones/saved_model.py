@@ -29,7 +29,7 @@ class SavedModel(Backbone):
         signature: The signature that takes images.
 
     Example:
-        encoder: {backbone: {saved_model: {path: my_model}}, taps: [block4/Relu]}
+        saved_model: {path: my_model}
     """
 
     name = "saved_model"
