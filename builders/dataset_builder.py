@@ -9,7 +9,7 @@ from builders.embeddings import Pairing
 from builders.image_data import ImageData, Part, Progress, open_data, shape_of
 from builders.image_store import MEMORY_SHARE, free_memory, thread_count
 from builders.images import to_float
-from builders.order import balanced_order, epoch_order, image_seeds
+from builders.order import balanced_order, epoch_order, image_seeds, weighted_order
 from builders.sources import Source, open_source
 from builders.spec.types import Dataset, Spec
 from common.errors import RequestError
@@ -48,6 +48,7 @@ class Split:
         training = name == "train"
         self._shuffle = dataset.shuffle and training
         self._balance = dataset.balance and training
+        self._shares = source.shares() if training else None
         self._augmentations = _augmentations(dataset) if training else []
         self._load = tf.function(
             self._load_batch, input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 2], tf.int32)]
@@ -57,7 +58,7 @@ class Split:
     def epoch(self, epoch: int, start_step: int = 0) -> tf.data.Dataset:
         """The batches of one epoch, in an order drawn from (seed, epoch) and augmented from (seed, epoch, index).
 
-        Only the train split is shuffled, balanced and augmented.
+        Only the train split is shuffled, balanced, weighted and augmented.
 
         Args:
             epoch: From 0.
@@ -82,6 +83,9 @@ class Split:
 
     def order(self, epoch: int) -> np.ndarray:
         """int64 [count]: the positions of an epoch in their order."""
+        if self._shares is not None:
+            groups, weights = self._shares
+            return weighted_order(self._seed, epoch, groups[self.indices], weights, self._shuffle)
         if self._balance:
             return balanced_order(self._seed, epoch, self.labels, self._shuffle)
         return epoch_order(self._seed, epoch, self.count, self._shuffle)

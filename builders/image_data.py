@@ -10,8 +10,9 @@ import numpy as np
 from builders.embeddings import Pairing, pair, refuse_bad
 from builders.equal_images import equal_across, equal_groups, equal_remark, row_traces
 from builders.image_store import ImageStore, in_threads
+from builders.labels import open_labelled
 from builders.pixel_values import BadImageError
-from builders.sources import Source, open_source
+from builders.sources import Source
 from builders.spec.types import Image, Spec
 from builders.splits import divide
 from builders.value_remarks import value_remarks
@@ -91,10 +92,12 @@ def open_data(
         RequestError: Anything about the data that the user can fix.
     """
     dataset = spec.dataset
-    source = open_source(dataset.source)
+    source = open_labelled(dataset)
     source.prepare(progress)
     if dataset.balance and not source.class_names:
-        raise RequestError("dataset.balance: this source has no labels; leave the key out, or use class folders")
+        raise RequestError(
+            "dataset.balance: this source has no labels; leave the key out, use class folders, or set dataset.labels"
+        )
     shape = shape_of(source, dataset.image)
     together = _equal(source, dataset.image, shape, threads) if dataset.duplicates == "keep_together" else None
     division = divide(source, dataset, spec.seed, together)

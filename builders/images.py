@@ -88,9 +88,10 @@ def open_fitted(
 
 
 def file_value_range(dataset: types.Dataset) -> ValueRange | None:
-    """The `value_range` of a dataset's image files; None where they use the full range."""
-    found = dataset.source.arguments.get("value_range") if dataset.source.name in FILE_SOURCES else None
-    return None if found is None else (float(found[0]), float(found[1]))
+    """The `value_range` of a dataset's image files; None where they use the full range, or sources have several."""
+    given = [source.arguments.get("value_range") for source in dataset.sources if source.name in FILE_SOURCES]
+    found = {None if ends is None else (float(ends[0]), float(ends[1])) for ends in given}
+    return found.pop() if len(found) == 1 else None
 
 
 def file_values(

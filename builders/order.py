@@ -1,5 +1,7 @@
 """Order and seeds: all randomness of data, drawn from (seed, epoch, index)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _SPLITS, _EPOCHS = 0, 1  # what a Philox stream is for; streams of different uses never meet
@@ -40,10 +42,46 @@ def balanced_order(seed: int, epoch: int, labels: np.ndarray, shuffle: bool = Tr
     turns = -(-len(labels) // len(classes))
     rounds = np.tile(classes, (turns, 1))
     drawn = (generator.permuted(rounds, axis=1) if shuffle else rounds).reshape(-1)[: len(labels)]
-    order = np.empty(len(labels), np.int64)
-    for name in classes:
-        members = np.flatnonzero(labels == name)
-        places = np.flatnonzero(drawn == name)
+    return _members_in_turn(generator, labels, drawn, shuffle)
+
+
+def weighted_order(
+    seed: int, epoch: int, groups: np.ndarray, weights: Sequence[float], shuffle: bool = True
+) -> np.ndarray:
+    """int64 [count]: positions drawn so that groups have given shares of every epoch and of every stretch of it.
+
+    Within a group images are drawn without replacement until all have appeared; then the group begins again.
+
+    Args:
+        seed: The spec's seed.
+        epoch: From 0.
+        groups: int64 [count], the group of each position.
+        weights: The share of each group, by its number; those of absent groups do not count.
+        shuffle: False alternates over groups, each in order.
+    """
+    generator = _generator(seed, _EPOCHS, epoch)
+    present = np.unique(groups)
+    wanted = np.array([weights[group] for group in present])
+    wanted = wanted / wanted.sum() * len(groups)
+    counts = np.floor(wanted).astype(np.int64)
+    # What rounding left goes to those that it took most from.
+    counts[np.argsort(counts - wanted, kind="stable")[: len(groups) - counts.sum()]] += 1
+    # The k-th image of a group of n comes at a moment in the k-th of n equal parts of the epoch.
+    moments = [
+        (np.arange(count) + (generator.random(count) if shuffle else 0.5)) / max(1, count) for count in counts.tolist()
+    ]
+    drawn = np.repeat(present, counts)[np.argsort(np.concatenate(moments), kind="stable")]
+    return _members_in_turn(generator, groups, drawn, shuffle)
+
+
+def _members_in_turn(
+    generator: np.random.Generator, groups: np.ndarray, drawn: np.ndarray, shuffle: bool
+) -> np.ndarray:
+    """A position of each drawn group; a group's positions in turn, each time in a new order."""
+    order = np.empty(len(drawn), np.int64)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        places = np.flatnonzero(drawn == group)
         passes = -(-len(places) // len(members))
         pool = [generator.permutation(members) if shuffle else members for _ in range(passes)]
         if pool:

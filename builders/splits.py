@@ -1,10 +1,11 @@
 """Divides a source into disjoint splits by a seed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from builders.labels import listed_images
 from builders.order import draw_classes, split_order
 from builders.sources.source import Source
 from builders.spec.types import Classes, Dataset, SplitPart
@@ -65,14 +66,15 @@ def divide(source: Source, dataset: Dataset, seed: int, equal: np.ndarray | None
         requests = {name: dataset.split[name] for name in ("train", "validation", "test") if name in dataset.split}
         if source.binding_splits:
             requests = {
-                name: SplitPart(part.take, part.from_part or source.own_splits.get(name), part.per_class)
+                name: part if part.list_file or part.from_part else replace(part, from_part=source.own_splits.get(name))
                 for name, part in requests.items()
             }
-    taken, fewer = _serve(source, requests, order, labels, equal)
+    listed, unknown = _listed(source, requests)
+    taken, fewer = _serve(source, requests, listed, order, labels, equal)
     free = chosen.copy()
     for indices in taken.values():
         free[indices] = False
-    remarks = [*_doubts(source, dataset, requests), *fewer, *_unused(source, dataset, free, taken, equal)]
+    remarks = [*_doubts(source, dataset, requests), *unknown, *fewer, *_unused(source, dataset, free, taken, equal)]
     return Division(taken, classes, tuple(remarks))
 
 
@@ -84,7 +86,9 @@ def _choose_classes(
         return np.ones(len(source), bool), ()
     names = source.class_names
     if not names:
-        raise RequestError("dataset.classes: this source has no labels; leave the key out, or use class folders")
+        raise RequestError(
+            "dataset.classes: this source has no labels; leave the key out, use class folders, or set dataset.labels"
+        )
     if classes.names is not None:
         for name in classes.names:
             if str(name) not in names:
@@ -133,7 +137,7 @@ def _doubts(source: Source, dataset: Dataset, requests: Mapping[str, SplitPart])
     for split, request in requests.items():
         if request.take == 1 and not isinstance(request.take, float):
             yield f"dataset.split.{split}: 1 takes one image; 1.0 takes all"
-    mixing = next((split for split, request in requests.items() if request.from_part is None), None)
+    mixing = next((split for split, request in requests.items() if not (request.from_part or request.list_file)), None)
     if mixing is not None and len(source.own_splits) > 1:
         parts = ", ".join(f"'{printable(part)}'" for part in source.own_splits.values())
         own = printable(source.own_splits.get(mixing, source.own_splits["train"]))
@@ -173,17 +177,49 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+def _listed(source: Source, requests: Mapping[str, SplitPart]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Split → the images that its list names; and remarks on names that no image has."""
+    found: dict[str, np.ndarray] = {}
+    remarks = []
+    files = {split: request.list_file for split, request in requests.items() if request.list_file is not None}
+    for split, file in files.items():
+        found[split], remark = listed_images(file, source, split)
+        remarks += [remark] if remark else []
+        for other in found:
+            both = np.intersect1d(found[split], found[other])
+            if files[other] != file and len(both):
+                shown = ", ".join(f"'{source.name_of(int(index))}'" for index in both[:3])
+                more = f" and {len(both) - 3} more" if len(both) > 3 else ""
+                raise RequestError(
+                    f"dataset.split.{split}.list: {_images(len(both))} {_are(len(both))} also in the list of {other}: "
+                    f"{shown}{more}; no image can be in two splits, so remove them from one list"
+                )
+    return found, remarks
+
+
 def _serve(
-    source: Source, requests: Mapping[str, SplitPart], order: np.ndarray, labels: np.ndarray, equal: np.ndarray | None
+    source: Source,
+    requests: Mapping[str, SplitPart],
+    listed: Mapping[str, np.ndarray],
+    order: np.ndarray,
+    labels: np.ndarray,
+    equal: np.ndarray | None,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Split → its images; and remarks on splits that are smaller than requested."""
     free = np.ones(len(source), bool)
     taken: dict[str, np.ndarray] = {}
     fewer = []
-    parts = {split: _part_order(source, split, request.from_part, order) for split, request in requests.items()}
+    parts = {
+        split: _in_order(order, listed[split], len(source))
+        if split in listed
+        else _part_order(source, split, request.from_part, order)
+        for split, request in requests.items()
+    }
     # A `rest` with per_class is an amount like others, and may be used beside a plain `rest`.
+    # A list without an amount is all that it names; lists come first, so that others do not take from them.
     last = [split for split in _SERVED if split in requests and _is_rest(requests[split])]
-    for split in [split for split in _SERVED if split in requests and split not in last] + last:
+    amounts = [split for split in _SERVED if split in requests and split not in last]
+    for split in [*sorted(amounts, key=lambda split: split not in listed), *last]:
         request, part = requests[split], parts[split]
         if split in last and any(len(np.intersect1d(part, parts[other])) for other in last if other != split):
             raise RequestError(f"dataset.split: {' and '.join(sorted(last))} both take the rest of the same images")
@@ -228,7 +264,7 @@ def _together(available: np.ndarray, wanted: int, equal: np.ndarray) -> np.ndarr
 
 
 def _is_rest(request: SplitPart) -> bool:
-    return request.take == "rest" and request.per_class is None
+    return request.take == "rest" and request.per_class is None and request.list_file is None
 
 
 def _count(split: str, take: float | int | str, whole: int) -> int:
@@ -253,7 +289,12 @@ def _part_order(source: Source, split: str, name: str | None, order: np.ndarray)
         known = source.part_names()
         hint = did_you_mean(name, known) or (f"; known: {', '.join(known[:10])}" if known else "; it has no parts")
         raise RequestError(f"dataset.split.{split}.from: the source has no part '{name}'{hint}")
-    member = np.zeros(len(source), bool)
+    return _in_order(order, part, len(source))
+
+
+def _in_order(order: np.ndarray, part: np.ndarray, count: int) -> np.ndarray:
+    """The images of a part, in `order`."""
+    member = np.zeros(count, bool)
     member[part] = True
     return order[member[order]]
 
@@ -268,6 +309,8 @@ def _per_class(source: Source, split: str, available: np.ndarray, labels: np.nda
 
 
 def _where(request: SplitPart) -> str:
+    if request.list_file is not None:
+        return f"list '{printable(request.list_file)}'"
     return f"part '{request.from_part}'" if request.from_part else "the source"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from builders.image_store import in_threads, thread_count
 from builders.pixel_values import BadImageError
+from builders.sources.combined import Combined
 from builders.sources.source import Source, Values
 from common.errors import RequestError
 
@@ -35,6 +36,8 @@ def value_remarks(source: Source, splits: Mapping[str, tuple[np.ndarray, Pixels]
         source: The images.
         splits: Split → (int64 [n], n > 0, indices into the source; function of positions → uint8, decoded images).
     """
+    if isinstance(source, Combined):
+        return _remarks_of_members(source, splits)
     if source.value_range is not None:
         return _remarks_on_a_given_range(source, [indices for indices, _ in splits.values()])
     narrow: list[Values] = []
@@ -51,6 +54,20 @@ def value_remarks(source: Source, splits: Mapping[str, tuple[np.ndarray, Pixels]
         count = sum((one.black, one.white) == (values.black, values.white) for one in narrow)
         which = "" if everywhere else f" of {count} of {judged} sampled image{'s' * (judged != 1)} ({', '.join(names)})"
         remarks.append(_remark(source, values, which, alone=count == judged and len(names) == len(splits)))
+    return remarks
+
+
+def _remarks_of_members(source: Combined, splits: Mapping[str, tuple[np.ndarray, Pixels]]) -> list[str]:
+    """Remarks on each of several sources, whose values mean black and white on their own."""
+    remarks = []
+    for number, member in enumerate(source.members):
+        inside = {}
+        for name, (indices, pixels) in splits.items():
+            at = np.flatnonzero(source.member_of()[indices] == number)
+            if len(at):
+                places = indices[at] - source.starts[number]
+                inside[name] = places, lambda chosen, at=at, pixels=pixels: pixels(at[chosen])
+        remarks += value_remarks(member, inside) if inside else []
     return remarks
 
 

@@ -26,6 +26,7 @@ _KNOWN_MODULES = ("typing", "collections.abc", "common.registry")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
 _LARGEST_NUMBER = 10**18
 LAYERS = ("keras.Layer", "keras.layers.Layer")
+CHOICE = "builders.spec.types.Choice"
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -40,6 +41,10 @@ _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
 
 class KerasLayer:
     """Replaces `keras.layers.Layer` in annotations, which are read without Keras."""
+
+
+class OwnKind:
+    """Replaces `builders.spec.types.Choice` in annotations: an entry of the same kind as the one that takes it."""
 
 
 class SourceError(RequestError):
@@ -180,6 +185,8 @@ class SourceFile:
             raise UnreadableError
         if meaning in LAYERS:
             return KerasLayer
+        if meaning == CHOICE:
+            return OwnKind
         if module in _KNOWN_MODULES:
             return getattr(importlib.import_module(module), name)
         found = self.find(node)

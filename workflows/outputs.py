@@ -121,7 +121,10 @@ class _NothingWritten(Exception):
 
 def files_read_by(spec: Spec) -> list[Path]:
     """The files and folders that a spec's data and weights come from."""
-    named = [value for value in spec.dataset.source.arguments.values() if isinstance(value, str)]
+    named = [value for source in spec.dataset.sources for value in source.arguments.values() if isinstance(value, str)]
+    named += [part.list_file for part in (spec.dataset.split or {}).values() if part.list_file is not None]
+    if spec.dataset.labels is not None:
+        named.append(spec.dataset.labels.csv)
     networks: list[Features | Mapping[str, Any]] = [spec.encoder, *([spec.discriminator] if spec.discriminator else [])]
     for choice in [term.loss for term in spec.loss.values()] + list(spec.metrics):
         networks += [choice.arguments] if "backbone" in choice.arguments else []

@@ -70,11 +70,11 @@ def print_network(
 
 def _training_images(spec: Spec) -> int | None:
     """How many images train, found without decoding any; None where the data are not on this machine."""
-    from builders.sources import open_source
+    from builders.labels import open_labelled
     from builders.splits import divide
 
     try:
-        return len(divide(open_source(spec.dataset.source), spec.dataset, spec.seed).indices["train"])
+        return len(divide(open_labelled(spec.dataset), spec.dataset, spec.seed).indices["train"])
     except RequestError:
         return None
 

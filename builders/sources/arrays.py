@@ -27,7 +27,7 @@ class Arrays(Source):
 
     Images are [count, height, width] or [count, height, width, 1 or 3]. Values are 0 to 255 in integers, 0 to 65535 in
     uint16 and 0 to 1 in floating point, unless `value_range` says otherwise; they are rounded to 8 bits. Parts:
-    `train` and `test`, where test images are given.
+    `train`, and `validation` and `test` where images for them are given.
 
     Args:
         images: The file of the (training) images.
@@ -39,6 +39,11 @@ class Arrays(Source):
         test_images_key: Name of the test images; without `test_images`, in the file of the images.
         test_labels_key: Name of the test labels; without `test_labels`, in the file of the test images.
         value_range: The values of black and white, such as [-1, 1] or [0, 4095]. Values outside are clipped.
+        validation_images: The file of the validation images.
+        validation_labels: The file of their labels.
+        validation_images_key: Name of the validation images; without `validation_images`, in the file of the images.
+        validation_labels_key: Name of the validation labels; without `validation_labels`, in the file of the
+            validation images.
 
     Example:
         arrays: {images: data/train-images-idx3-ubyte.gz, labels: data/train-labels-idx1-ubyte.gz}
@@ -57,29 +62,50 @@ class Arrays(Source):
         test_images_key: str | None = None,
         test_labels_key: str | None = None,
         value_range: tuple[float, float] | None = None,
+        validation_images: str | None = None,
+        validation_labels: str | None = None,
+        validation_images_key: str | None = None,
+        validation_labels_key: str | None = None,
     ):
         self._given_range = value_range
         self.value_range = checked_range(self.value_range_key, value_range)
-        self._blocks = [_images("images", images, images_key)]
-        words = [_labels("labels", labels or (images if labels_key else None), labels_key, len(self._blocks[0]))]
-        if test_images or test_images_key:
-            file = test_images or images
-            self._blocks.append(_images("test_images", file, test_images_key))
-            labelled = test_labels or (file if test_labels_key else None)
-            words.append(_labels("test_labels", labelled, test_labels_key, len(self._blocks[1])))
-            self.own_splits = {"train": "train", "test": "test"}
-        elif test_labels or test_labels_key:
-            raise RequestError("dataset.source.arrays.test_labels: given without test_images; give both or neither")
-        files = zip((images, test_images or images), self._blocks)
-        self.remarks = tuple(said for path, block in files if (said := _doubt(printable(path), block.shape)))
-        self._first_test = len(self._blocks[0])
+        # Part → (prefix of its arguments, images, their key, labels, their key).
+        given = {
+            "train": ("", images, images_key, labels, labels_key),
+            "validation": (
+                *("validation_", validation_images, validation_images_key),
+                *(validation_labels, validation_labels_key),
+            ),
+            "test": ("test_", test_images, test_images_key, test_labels, test_labels_key),
+        }
+        self._blocks: list[np.ndarray] = []
+        self._roles: list[str] = []
+        parts, words, doubts = [], [], []
+        for part, (prefix, file, key, labels_file, name) in given.items():
+            if not (file or key):
+                if labels_file or name:
+                    raise RequestError(
+                        f"dataset.source.arrays.{prefix}labels: given without {prefix}images; give both or neither"
+                    )
+                continue
+            file = file or images
+            block = _images(f"{prefix}images", file, key)
+            words.append(_labels(f"{prefix}labels", labels_file or (file if name else None), name, len(block)))
+            doubts.append(_doubt(printable(file), block.shape))
+            self._blocks.append(block)
+            self._roles.append(f"{prefix}images")
+            parts.append(part)
+        if len(parts) > 1:
+            self.own_splits = {part: part for part in parts}
+        self.remarks = tuple(said for said in doubts if said)
+        self._starts = np.cumsum([0, *(len(block) for block in self._blocks)])
         self._labels, self.class_names = _number(words, [len(block) for block in self._blocks])
         sizes = {block.shape[1:3] for block in self._blocks}
         self.size = sizes.pop() if len(sizes) == 1 else None
         self.can_fail = any(block.dtype != np.uint8 for block in self._blocks) or value_range is not None
 
     def __len__(self) -> int:
-        return sum(len(block) for block in self._blocks)
+        return int(self._starts[-1])
 
     def read(self, index: int, image: Image, size: tuple[int, int]) -> np.ndarray:
         """One row as uint8, fitted; see `Source.read`."""
@@ -87,21 +113,23 @@ class Arrays(Source):
 
     def name_of(self, index: int) -> str:
         """The file's role and the row, such as `test_images[17]`."""
-        return f"images[{index}]" if index < self._first_test else f"test_images[{index - self._first_test}]"
+        block = self._block(index)
+        return f"{self._roles[block]}[{index - self._starts[block]}]"
 
     def labels(self) -> np.ndarray:
         """The given labels; -1 where none are."""
         return self._labels
 
     def part_names(self) -> list[str]:
-        """train and test, where test images are given."""
+        """train, validation and test, where images for several are given."""
         return list(self.own_splits)
 
     def part(self, name: str) -> np.ndarray | None:
-        """Rows of the images or of the test images."""
+        """Rows of the images, of the validation images or of the test images."""
         if name not in self.own_splits:
             return None
-        return np.arange(self._first_test) if name == "train" else np.arange(self._first_test, len(self))
+        block = list(self.own_splits).index(name)
+        return np.arange(self._starts[block], self._starts[block + 1])
 
     def check(self, index: int) -> int | None:
         """Looks for values that have no place between black and white."""
@@ -111,7 +139,7 @@ class Arrays(Source):
     def traces(self, indices: np.ndarray) -> np.ndarray:
         """Of the values as they are; of large images only of their middle."""
         found = np.empty(len(indices), np.uint64)
-        for block, first in zip(self._blocks, (0, self._first_test)):
+        for block, first in zip(self._blocks, self._starts):
             here = (indices >= first) & (indices < first + len(block))
             found[here] = row_traces(block, indices[here] - first)
         return found
@@ -136,8 +164,12 @@ class Arrays(Source):
                 digest.update(np.ascontiguousarray(block[row]).tobytes())
         return digest.hexdigest()
 
+    def _block(self, index: int) -> int:
+        return int(np.searchsorted(self._starts, index, "right")) - 1
+
     def _row(self, index: int) -> np.ndarray:
-        row = self._blocks[0][index] if index < self._first_test else self._blocks[1][index - self._first_test]
+        block = self._block(index)
+        row = self._blocks[block][index - self._starts[block]]
         return row[..., None] if row.ndim == 2 else row
 
 
@@ -186,6 +218,10 @@ def _labels(argument: str, path: str | None, key: str | None, count: int) -> np.
     where = f"dataset.source.arrays.{argument}"
     labels, path = read_array(path, key, where), printable(path)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim == 2 and len(labels) == count:
+        raise RequestError(
+            f"{where}: {labels.shape[1]} labels for each image in '{path}', expected one; save one column of them"
+        )
     if labels.ndim != 1 or len(labels) != count:
         raise RequestError(
             f"{where}: expected one label for each of {count} image{'s' * (count != 1)}, got shape "

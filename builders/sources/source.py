@@ -114,6 +114,10 @@ class Source(ABC):
         """int64 [count]: the class of each image, -1 where there is none."""
         return np.full(len(self), -1, np.int64)
 
+    def shares(self) -> tuple[np.ndarray, Sequence[float]] | None:
+        """int64 [count], the group of each image, and the share of each group in training; None where all are equal."""
+        return None
+
     def part_names(self) -> list[str]:
         """Names for `split: {train: {from: NAME}}`."""
         return []

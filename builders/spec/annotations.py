@@ -112,11 +112,11 @@ def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) ->
     }
     if annotation in simple:
         return simple[annotation]
-    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return record_of(annotation)
     for known, shape in objects.items():
         if isinstance(annotation, type) and issubclass(annotation, known):
             return shape
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        return record_of(annotation)
     raise TypeError(f"no spec can hold a value annotated {annotation!r}")
 
 

@@ -16,7 +16,17 @@ from builders.spec.types import Features
 from common.definitions import Definition, ForeignConstructorError, Parameter, SourceClass, definitions
 from common.formatting import printable
 from common.registry import REGISTRIES
-from common.source_code import ROOT, KerasLayer, SourceError, SourceFile, UnreadableError, opened, read_source, text_of
+from common.source_code import (
+    ROOT,
+    KerasLayer,
+    OwnKind,
+    SourceError,
+    SourceFile,
+    UnreadableError,
+    opened,
+    read_source,
+    text_of,
+)
 
 _FEATURES = ("backbone", "weights", "preprocessing", "taps", "input_size")
 _REQUIRED: Any = object()
@@ -177,7 +187,7 @@ def _shape(definition: Definition, file: SourceFile, parameter: Parameter, looks
             annotation = file.value(ast.parse(annotation, mode="eval").body)
         if parameter.name == "activation" and annotation in (str, str | None):
             annotation = Activation if annotation is str else Activation | None
-        shape = shape_of(annotation, {KerasLayer: Named("layer")})
+        shape = shape_of(annotation, {KerasLayer: Named("layer"), OwnKind: Named(definition.kind)})
         shape_to_json(shape)
         return shape
     except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):

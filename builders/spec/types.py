@@ -6,7 +6,7 @@ TensorFlow, no file access.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -75,6 +75,19 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Labels of images from a table with a row for each file."""
+
+    csv: Annotated[str, Doc("A text file with columns for files and labels; cells separated by , ; or tabs.")]
+    column: Annotated[
+        str | None, Doc("The column of the labels. Unset: `label`, `class` or the like, else the first but the files'.")
+    ] = None
+    file_column: Annotated[
+        str | None, Doc("The column of the files. Unset: `file`, `image` or the like, else the first.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class SplitPart:
     """The images of one split."""
 
@@ -85,6 +98,11 @@ class SplitPart:
         str | None, Key("from"), Doc("A part of the source by name, such as `train`, or a folder. Unset: everything.")
     ] = None
     per_class: Annotated[int | None, Doc("At most this many images of each class."), Range(minimum=1)] = None
+    list_file: Annotated[
+        str | None,
+        Key("list"),
+        Doc("A text file that names the split's images, one in each line, in place of `from`."),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,7 @@ class Dataset:
 
     source: Annotated[Choice, Named("source"), Doc("Where the images come from.")]
     image: Annotated[Image, Doc("The shape of every image.")] = Image()
+    labels: Annotated[Labels | None, Doc("Labels from a table, in place of the source's own.")] = None
     split: Annotated[
         Mapping[Literal["train", "validation", "test"], SplitPart] | None,
         Doc("Which images train, validate and test. Unset: the source's own parts, or 0.8, 0.1 and the rest."),
@@ -120,6 +139,20 @@ class Dataset:
         Literal["allow", "keep_together"],
         Doc("Images with equal pixels: may be in several splits, with a warning, or all in one. Decodes all first."),
     ] = "allow"
+
+    @property
+    def sources(self) -> tuple[Choice, ...]:
+        """The source, or those that a mixture is made of."""
+        return tuple(_unmixed(self.source))
+
+
+def _unmixed(source: Choice) -> Iterator[Choice]:
+    if source.name != "mixture":
+        yield source
+        return
+    for member in source.arguments["sources"]:
+        [(name, arguments)] = member.items()
+        yield from _unmixed(Choice(name, arguments or {}))
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,9 @@ def source_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
     if name == "webdataset":
         write_webdataset(directory, pixels)
         return {"path": str(directory)}
+    if name == "mixture":
+        places = [{"folder": source_arguments("folder", directory)}, {"photos": {}}]
+        return {"sources": places, "weights": [3.0, 1.0]}
     if name == "arrays":
         np.savez(directory / "images.npz", images=pixels, labels=np.arange(6) % 3)
         return {"images": str(directory / "images.npz"), "images_key": "images", "labels_key": "labels"}

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from builders.dataset_builder import DatasetBuilder
-from builders.embeddings import match_names
+from builders.image_names import match_names
 from builders.spec import load_spec
 from common.errors import RequestError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from builders.embedding_files import Table, read_table, stored_names
-from builders.embeddings import match_names
+from builders.image_names import match_names
 from builders.spec import Spec
 from common.errors import RequestError
 from common.formatting import printable

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from architectures.features import FeatureExtractor
 from builders.dataset_builder import image_shape
-from builders.embeddings import image_names
 from builders.feature_builder import build_features
+from builders.image_names import image_names
 from builders.image_store import in_threads, thread_count
 from builders.images import to_float
 from builders.pixel_values import BadImageError

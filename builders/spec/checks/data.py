@@ -13,6 +13,7 @@ def data_checks(view: View) -> Iterator[Problem]:
     """Problems of the dataset."""
     yield from _splits(view)
     yield from _labels(view)
+    yield from _weights(view)
     yield from _value_range(view)
     if view.get("dataset", "image", "margin", kind=float) and view.get("dataset", "image", "fit") in ("stretch", "pad"):
         fit = view.get("dataset", "image", "fit")
@@ -29,6 +30,13 @@ def _splits(view: View) -> Iterator[Problem]:
     facts = view.facts("source", view.source)
     groups: dict[str | None, list[str]] = {}
     for name in written:
+        list_file = view.get("dataset", "split", name, "list", kind=str)
+        if list_file is not None:
+            if view.is_given("dataset", "split", name, "from"):
+                path = ("dataset", "split", name, "from")
+                yield view.problem(path, "'list' names the images already; remove one of the two")
+            groups.setdefault(f"list {shown(list_file)}", []).append(name)
+            continue
         part = view.get("dataset", "split", name, "from", kind=str)
         parts = facts.get("parts")
         if part is not None and parts is not None and part not in parts:
@@ -37,14 +45,14 @@ def _splits(view: View) -> Iterator[Problem]:
             yield view.problem(("dataset", "split", name, "from"), message, value=True)
         if part is None and facts.get("binding"):
             part = facts["own_splits"].get(name)
-        groups.setdefault(part, []).append(name)
+        groups.setdefault(part and f"part '{part}'", []).append(name)
     for part, names in groups.items():
         yield from _shares(view, part, names)
 
 
 def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]:
     """Splits of one part: shares of at most the whole, and one split that takes the rest."""
-    of = f"part '{part}'" if part else "the source"
+    of = part or "the source"
     total, rest = 0.0, []
     counted = next((name for name in names if view.get("dataset", "split", name, "take", kind=int)), None)
     for name in names:
@@ -71,7 +79,7 @@ def _shares(view: View, part: str | None, names: list[str]) -> Iterator[Problem]
 
 def _labels(view: View) -> Iterator[Problem]:
     entry = view.catalogue.entry("source", view.source)
-    if entry is None:
+    if entry is None or view.is_given("dataset", "labels"):
         return
     given = any(view.is_given("dataset", "source", view.source, key) for key in ("labels", "labels_key"))
     if entry.facts.get("labelled") is not False and ("labels" not in entry.arguments.fields or given):
@@ -88,9 +96,39 @@ def _labels(view: View) -> Iterator[Problem]:
         )
 
 
+def _weights(view: View) -> Iterator[Problem]:
+    """Weights of a mixture: one for each source, and not beside `balance`."""
+    for arguments, name in _sources(view, ("dataset", "source")):
+        weights = view.get(*arguments, "weights", kind=list) if name == "mixture" else None
+        sources = view.node(*arguments, "sources")
+        if weights is None or sources is None or not sources.is_list:
+            continue
+        if len(weights) != len(sources.value):
+            message = f"expected one for each of {len(sources.value)} sources, got {len(weights)}"
+            yield view.problem((*arguments, "weights"), message, value=True)
+        if view.get("dataset", "balance", kind=bool):
+            message = "weights of sources decide already how often images are drawn; remove one of the two"
+            yield view.problem(("dataset", "balance"), message)
+
+
+def _sources(view: View, path: Path) -> Iterator[tuple[Path, str]]:
+    """(path of the arguments, name) of the source, and of those inside a mixture."""
+    names = view.keys(*path)
+    if len(names) != 1:
+        return
+    arguments: Path = (*path, names[0])
+    yield arguments, names[0]
+    inside = view.node(*arguments, "sources")
+    for place in range(len(inside.value) if inside is not None and inside.is_list else 0):
+        yield from _sources(view, (*arguments, "sources", place))
+
+
 def _value_range(view: View) -> Iterator[Problem]:
-    path: Path = ("dataset", "source", view.source, "value_range")
-    given = view.get(*path, kind=list)
-    if given and given[0] >= given[1]:
-        message = f"expected the value that means black and then the one that means white, a larger one, got {given}"
-        yield view.problem(path, message, value=True)
+    for arguments, _ in _sources(view, ("dataset", "source")):
+        path: Path = (*arguments, "value_range")
+        given = view.get(*path, kind=list)
+        if given and given[0] >= given[1]:
+            message = (
+                f"expected the value that means black and then the one that means white, a larger one, got {given}"
+            )
+            yield view.problem(path, message, value=True)

@@ -205,3 +205,29 @@ def test_a_pipe_in_place_of_a_file_is_no_regular_file(tmp_path):
     os.mkfifo(tmp_path / "x.npy")
     with pytest.raises(RequestError, match=r"images: is no regular file, expected a \.npy"):
         Arrays(str(tmp_path / "x.npy"))
+
+
+def test_the_layout_of_medmnist_has_its_own_validation_and_test_images(tmp_path):
+    arrays = {f"{part}_images": PIXELS[at] for part, at in (("train", slice(0, 3)), ("val", [3]), ("test", [4, 5]))}
+    labels = {
+        f"{part}_labels": LABELS[at, None] for part, at in (("train", slice(0, 3)), ("val", [3]), ("test", [4, 5]))
+    }
+    np.savez_compressed(tmp_path / "bloodmnist.npz", **arrays, **labels)
+    keys = {"images_key": "train_images", "labels_key": "train_labels"}
+    keys |= {"validation_images_key": "val_images", "validation_labels_key": "val_labels"}
+    keys |= {"test_images_key": "test_images", "test_labels_key": "test_labels"}
+    source = Arrays(str(tmp_path / "bloodmnist.npz"), **keys)
+    np.testing.assert_array_equal(rows(source), PIXELS)
+    assert source.labels().tolist() == LABELS.tolist() and source.class_names == ("0", "1", "2", "3")
+    assert source.own_splits == {"train": "train", "validation": "validation", "test": "test"}
+    assert [source.part(name).tolist() for name in source.part_names()] == [[0, 1, 2], [3], [4, 5]]
+    assert [source.name_of(index) for index in (0, 3, 5)] == ["images[0]", "validation_images[0]", "test_images[1]"]
+    # Without test images, the own validation images are a part all the same.
+    for name in ("test_images_key", "test_labels_key"):
+        keys.pop(name)
+    assert Arrays(str(tmp_path / "bloodmnist.npz"), **keys).part_names() == ["train", "validation"]
+    np.savez(tmp_path / "chestmnist.npz", train_images=PIXELS, train_labels=np.eye(6, 14, dtype=np.uint8))
+    with pytest.raises(RequestError, match=r"arrays\.labels: 14 labels for each image in .*, expected one; save one"):
+        Arrays(str(tmp_path / "chestmnist.npz"), images_key="train_images", labels_key="train_labels")
+    with pytest.raises(RequestError, match=r"arrays\.validation_labels: given without validation_images"):
+        Arrays(str(tmp_path / "chestmnist.npz"), images_key="train_images", validation_labels_key="train_labels")

@@ -17,7 +17,7 @@ from builders.spec.entries import argument, base_layer_arguments, own_definition
 from builders.spec.json_shapes import shape_from_json, shape_to_json
 from builders.spec.keras_types import Activation, Name, stated_type
 from builders.spec.shapes import Anything, Named, Nothing, either, options_of
-from builders.spec.types import Features
+from builders.spec.types import Choice, Features
 from common.definitions import definitions
 from common.registry import REGISTRIES
 from common.source_code import SourceError, SourceFile
@@ -81,7 +81,7 @@ def shape_in(kind, entry, item, hints, looks):
     annotation = hints[item.name]
     if item.name == "activation" and annotation in (str, str | None):
         annotation = Activation if annotation is str else Activation | None
-    return shape_of(annotation, {keras.layers.Layer: Named("layer")})
+    return shape_of(annotation, {keras.layers.Layer: Named("layer"), Choice: Named(kind)})
 
 
 def source_facts(entry):
