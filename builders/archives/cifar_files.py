@@ -106,7 +106,7 @@ def files_of_folder(folder: Path) -> dict[str, Place]:
 def files_of_tar(path: Path) -> dict[str, Place]:
     """The regular files in a tar, by their own names without folders. Raises DamagedArchiveError."""
     with open_regular(path) as opened:
-        members = [header for header in headers(opened) if header.type in (b"0", b"\0", b"7")]
+        members = [header for header in headers(opened) if header.is_file]
     named = [(inside(header.name) or "", header) for header in members]
     return {name.rpartition("/")[2]: Place(path, header.offset, header.size) for name, header in named}
 

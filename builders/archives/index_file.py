@@ -22,6 +22,7 @@ from common.files import (
 )
 
 CACHE_FOLDER = Path(".cache/sources")
+# The number rises when what any index contains changes.
 _MAGIC = b"retrace index 1\n"
 _TYPES = ("|u1", "<i8")
 _DIGEST_BYTES = 16

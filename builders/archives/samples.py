@@ -24,7 +24,6 @@ _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
 _LARGEST_LABEL = 1 << 20
 _LONGEST_WORD = 200
 _SHOWN = 8
-_REGULAR = b"0", b"\0", b"7"
 
 _Place = tuple[int, int]  # offset and size
 
@@ -66,7 +65,7 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
                 check_kind(opened, "tar", shard.path, where)
                 samples: dict[str, dict[str, _Place]] = {}
                 for header in headers(opened):
-                    found = _NAME.fullmatch(header.name) if header.type in _REGULAR else None
+                    found = _NAME.fullmatch(header.name) if header.is_file else None
                     if found:
                         files = samples.setdefault(found[1], {})
                         files.setdefault(found[2], (header.offset, header.size))

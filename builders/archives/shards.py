@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builders.archives.index_file import key_of
 from builders.image_files import find_images
 from builders.sources.folder_structure import SPLIT_FOLDERS
 from builders.sources.source import relative_to, source_path
@@ -15,8 +16,8 @@ from common.formatting import printable
 
 _SPLIT_WORDS = {word for words in SPLIT_FOLDERS.values() for word in words}
 _WORD = re.compile("[A-Za-z]+")
-# `train-00000-of-00005`, `part_17`: what numbers a shard.
-_NUMBER = re.compile(r"([-_.]?\d+)?([-_.]of[-_.]\d+)?$")
+# `train-00000-of-00005`, which a digest may follow, and `part_17`: what numbers a shard.
+_NUMBER = re.compile(r"[-_.]?\d+[-_.]of[-_.]\d+.*|[-_.]?\d+$")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST = 100_000
@@ -120,6 +121,13 @@ def part_of(name: str) -> str:
     return printable(_NUMBER.sub("", stem) or (folders[-1] if folders else ""))
 
 
-def shard_names(shards: Sequence[Shard]) -> list[str]:
-    """The names of shards, which identify a dataset wherever it is."""
-    return [shard.name for shard in shards]
+def key_of_shards(shards: Sequence[Shard], settings: object, where: str) -> str:
+    """A digest of shards and of what else their index depends on, for `index_file`.
+
+    Raises:
+        RequestError: A shard cannot be read.
+    """
+    try:
+        return key_of([shard.name for shard in shards], [shard.path for shard in shards], settings)
+    except OSError as error:
+        raise RequestError(f"{where}: cannot read '{printable(str(error.filename))}': {error.strerror}") from None

@@ -41,6 +41,11 @@ class Header(NamedTuple):
     size: int
     target: str
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a plain file: no link, folder, device or sparse file."""
+        return self.type in _REGULAR
+
 
 def headers(opened: BufferedReader) -> Iterator[Header]:
     """The members of a tar, in their order.
@@ -110,7 +115,7 @@ def index_of(opened: BufferedReader) -> Arrays:
             continue
         if header.type in (b"1", b"2"):
             links[len(names)] = header.target, header.type == b"2"
-        table.extend((header.offset, header.size, FILE if header.type in _REGULAR else OTHER))
+        table.extend((header.offset, header.size, FILE if header.is_file else OTHER))
         names.append(header.name)
     rows = np.array(table, np.int64).reshape(-1, 3)
     if links:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from builders.archives.index_file import Names, key_of
+from builders.archives.index_file import Names
 from builders.archives.parquet_index import copy_images, find_images
 from builders.archives.pieces import Pieces
-from builders.archives.shards import find_shards, shard_names
+from builders.archives.shards import find_shards, key_of_shards
 from builders.pixel_values import BadImageError
 from builders.sources.class_labels import numbered
 from builders.sources.sharded_images import ShardedImages
@@ -53,12 +53,7 @@ class Parquet(ShardedImages):
         self.value_range = checked_range(self.value_range_key, value_range)
         self._shards = find_shards(path, ".parquet", f"{_WHERE}.path")
         self._paths = [shard.path for shard in self._shards]
-        try:
-            self._key = key_of(shard_names(self._shards), self._paths, (image_column, label_column))
-        except OSError as error:
-            raise RequestError(
-                f"{_WHERE}.path: cannot read '{printable(str(error.filename))}': {error.strerror}"
-            ) from None
+        self._key = key_of_shards(self._shards, (image_column, label_column), f"{_WHERE}.path")
         index = find_images(self._key, self._paths, image_column, label_column, f"{_WHERE}.path")
         self._info = json.loads(index["info"].tobytes())
         self._table = index["table"]

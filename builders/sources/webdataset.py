@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from builders.archives.index_file import Names, cached_index, key_of
+from builders.archives.index_file import Names, cached_index
 from builders.archives.pieces import Pieces
 from builders.archives.samples import index_of
-from builders.archives.shards import find_shards, shard_names
+from builders.archives.shards import find_shards, key_of_shards
 from builders.sources.class_labels import numbered
 from builders.sources.sharded_images import ShardedImages
 from builders.sources.source import checked_range
-from common.errors import RequestError
 from common.formatting import printable
 from common.registry import SOURCES
 
@@ -50,13 +49,7 @@ class Webdataset(ShardedImages):
     ):
         self.value_range = checked_range(self.value_range_key, value_range)
         shards = find_shards(path, ".tar", f"{_WHERE}.path")
-        paths = [shard.path for shard in shards]
-        try:
-            key = key_of(shard_names(shards), paths, (image_key, label_key))
-        except OSError as error:
-            raise RequestError(
-                f"{_WHERE}.path: cannot read '{printable(str(error.filename))}': {error.strerror}"
-            ) from None
+        key = key_of_shards(shards, (image_key, label_key), f"{_WHERE}.path")
         index = cached_index("webdataset", key, lambda: index_of(shards, image_key, label_key, f"{_WHERE}.path"))
         table = index["table"]
         self._places = np.ascontiguousarray(table[:, 1:3])
@@ -68,7 +61,7 @@ class Webdataset(ShardedImages):
         if without:
             are = "sample is" if without == 1 else "samples are"
             self.remarks = (f"{without} {are} left out, for want of an image",)
-        self._pieces = Pieces(paths)
+        self._pieces = Pieces([shard.path for shard in shards])
 
     def file(self, index: int) -> bytes:
         """The bytes of an image's file."""

@@ -82,6 +82,8 @@ def test_a_moved_dataset_keeps_index_and_fingerprint(tmp_path, image):
         ("train/00000.tar", "train"),
         ("data/Test/shard_03.tar", "Test"),
         ("extra-00000-of-00005.tar", "extra"),
+        ("extra-00000-of-00001-5d0c4c3b.tar", "extra"),
+        ("train2017.tar", "train"),
         ("cc3m_017.tar", "cc3m"),
         ("00000.tar", None),
     ],
