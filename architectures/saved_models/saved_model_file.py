@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from architectures.saved_models.operations import ALLOWED
 from architectures.weights.files import check_values
@@ -106,7 +107,11 @@ class SavedModelFile:
             shapes = reader.get_variable_to_shape_map()
         except Exception as error:  # a damaged checkpoint raises any error in TensorFlow
             raise Refused(f"its variables cannot be read ({reason_of(error)}); save it again") from None
-        return {name: self._value(reader, shapes, self._nodes[name], keys.get(name)) for name in self.variables}
+        named = _named_keys(reader)
+        return {
+            name: self._value(reader, shapes, self._nodes[name], keys.get(name) or named.get(name))
+            for name in self.variables
+        }
 
     def _value(self, reader: Any, shapes: Mapping[str, Sequence[int]], node: Any, key: str | None) -> np.ndarray:
         shown = printable(node.name)
@@ -293,6 +298,22 @@ def _restored(nodes: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[st
             # Within a function a variable is an argument.
             keys[_node_name(arguments.get(variable, variable))] = listed[index].decode("utf-8", "replace")
     return keys
+
+
+def _named_keys(reader: Any) -> dict[str, str]:
+    """Name of a variable → its key, as the checkpoint describes its objects; names that several have are left out.
+
+    TensorFlow saves a trained Keras model with a second handle for each variable, and only that one is restored.
+    """
+    keys: dict[str, list[str]] = {}
+    try:
+        described = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    except Exception:  # a checkpoint of the first TensorFlow has none; damaged ones raise any error
+        return {}
+    for node in described.nodes:
+        for attribute in node.attributes:
+            keys.setdefault(attribute.full_name, []).append(attribute.checkpoint_key)
+    return {name: found[0] for name, found in keys.items() if name and len(set(found)) == 1}
 
 
 def reason_of(error: BaseException) -> str:

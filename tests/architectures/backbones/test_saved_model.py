@@ -111,6 +111,20 @@ def test_keras_exports(tmp_path):
     assert strides["convolution"] == strides["depthwise"] == 2
 
 
+def test_a_trained_keras_model_in_a_module(tmp_path):
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
+    network.add(keras.layers.Dense(2, name="logits"))
+    network.compile("adam", "mse")
+    network.fit(images(4, 8), np.ones((4, 2)), verbose=0)
+    module = tf.Module()
+    module.network = network  # with its optimizer, whose list of variables the checkpoint names first
+    call = tf.function(lambda image: {"logits": network(image)}, autograph=False)
+    signature = call.get_concrete_function(tf.TensorSpec((None, 8, 8, 3), tf.float32, "image"))
+    tf.saved_model.save(module, str(tmp_path), signatures=signature)
+    found = first(SavedModel(str(tmp_path)).features((8, 8, 3), ["logits"]), images(3, 8))
+    np.testing.assert_allclose(found, network.predict(images(3, 8), verbose=0), atol=1e-5)
+
+
 def test_tensorflow_1(tmp_path):
     """Reference variables or resources in the graph itself, a saver of its own, tags of TensorFlow Hub."""
     for resources, tags in ((False, ["serve"]), (True, [])):
