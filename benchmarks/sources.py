@@ -131,7 +131,7 @@ def make_cifar(folder: pathlib.Path, count: int, generator: np.random.Generator)
 def opened(name: str, arguments: dict[str, Any]) -> Any:
     """A source that is ready to be read."""
     from builders.sources import open_source
-    from builders.spec.types import Choice
+    from builders.spec.values import Choice
 
     source = open_source(Choice(name, arguments))
     source.prepare()
@@ -141,7 +141,7 @@ def opened(name: str, arguments: dict[str, Any]) -> Any:
 
 def measure_opening(name: str, arguments: dict[str, Any]) -> None:
     """Prints as JSON the seconds to open a source and the memory that it then takes, in megabytes, after some reads."""
-    from builders.spec.types import Image
+    from builders.spec.data_types import Image
 
     process = psutil.Process()
     opened("digits", {})  # what all sources import
@@ -166,7 +166,7 @@ def in_own_process(root: pathlib.Path, row: str) -> dict[str, float]:
 
 def reading_rates(rows: dict[str, tuple[str, dict[str, Any]]], rounds: int) -> dict[str, list[float]]:
     """Images a second at random single reads, a value for each round."""
-    from builders.spec.types import Image
+    from builders.spec.data_types import Image
 
     generator = np.random.default_rng(1)
     ready = {row: opened(*choice) for row, choice in rows.items()}

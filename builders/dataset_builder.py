@@ -11,7 +11,8 @@ from builders.image_store import MEMORY_SHARE, free_memory, thread_count
 from builders.images import to_float
 from builders.order import balanced_order, epoch_order, image_seeds, weighted_order
 from builders.sources import Source, open_source
-from builders.spec.types import Dataset, Spec
+from builders.spec.data_types import Dataset
+from builders.spec.types import Spec
 from common.errors import RequestError
 from common.registry import AUGMENTATIONS, UnknownEntryError
 

@@ -13,7 +13,8 @@ from builders.image_store import ImageStore, in_threads
 from builders.labels import open_labelled
 from builders.pixel_values import BadImageError
 from builders.sources import Source
-from builders.spec.types import Image, Spec
+from builders.spec.data_types import Image
+from builders.spec.types import Spec
 from builders.splits import divide
 from builders.value_remarks import value_remarks
 from common.errors import RequestError

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from builders import tiff
 from builders.picture_files import check_room, opened_image
 from builders.pixel_values import BadImageError, ValueRange, to_8_bits, to_uint8, usual_range, value_ends
-from builders.spec import types
+from builders.spec.data_types import Dataset, Image
 
 FILE_SOURCES = ("folder", "zip", "tar", "webdataset", "parquet")
 """The sources whose `value_range` is that of image files."""
@@ -62,7 +62,10 @@ def open_image(
 
 
 def open_fitted(
-    source: str | os.PathLike | bytes, image: types.Image, size: tuple[int, int], value_range: ValueRange | None = None
+    source: str | os.PathLike | bytes,
+    image: Image,
+    size: tuple[int, int],
+    value_range: ValueRange | None = None,
 ) -> np.ndarray:
     """`fit_image` of `open_image`, several times faster for JPEGs much larger than needed.
 
@@ -87,7 +90,7 @@ def open_fitted(
         return _array(_fit(upright, image, size, extent or upright.size))
 
 
-def file_value_range(dataset: types.Dataset) -> ValueRange | None:
+def file_value_range(dataset: Dataset) -> ValueRange | None:
     """The `value_range` of a dataset's image files; None where they use the full range, or sources have several."""
     given = [source.arguments.get("value_range") for source in dataset.sources if source.name in FILE_SOURCES]
     found = {None if ends is None else (float(ends[0]), float(ends[1])) for ends in given}
@@ -208,7 +211,7 @@ def _array(image: Pillow.Image) -> np.ndarray:
     return array[..., None] if array.ndim == 2 else array
 
 
-def _scaled(width: float, height: float, image: types.Image, size: tuple[int, int]) -> tuple[float, float]:
+def _scaled(width: float, height: float, image: Image, size: tuple[int, int]) -> tuple[float, float]:
     """(width, height) of the whole image after resizing, before anything is cut off or padded."""
     across, down = size[1] / (1 - image.margin) / width, size[0] / (1 - image.margin) / height
     if image.fit == "crop":
@@ -218,9 +221,7 @@ def _scaled(width: float, height: float, image: types.Image, size: tuple[int, in
     return width * across, height * down
 
 
-def _draft(
-    opened: Pillow.Image, orientation: int, image: types.Image, size: tuple[int, int]
-) -> tuple[float, float] | None:
+def _draft(opened: Pillow.Image, orientation: int, image: Image, size: tuple[int, int]) -> tuple[float, float] | None:
     """Decodes a large JPEG at a reduced size. Returns the upright image's exact (width, height) in new pixels.
 
     1541 columns at an eighth are 192.6 pixels, and Pillow returns 193; ignoring the 0.4 would move edges.
@@ -239,7 +240,7 @@ def _draft(
     return (exact_height, exact_width) if turned else (exact_width, exact_height)
 
 
-def fit_image(array: np.ndarray, image: types.Image, size: tuple[int, int]) -> np.ndarray:
+def fit_image(array: np.ndarray, image: Image, size: tuple[int, int]) -> np.ndarray:
     """Fits an image to a size and number of channels, antialiased (bicubic, support grows with the reduction).
 
     Args:
@@ -254,7 +255,7 @@ def fit_image(array: np.ndarray, image: types.Image, size: tuple[int, int]) -> n
     return _array(_fit(pillow, image, size, pillow.size))
 
 
-def _fit(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
+def _fit(pillow: Pillow.Image, image: Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
     """`extent` is the (width, height) of the picture in `pillow`, from its upper left corner."""
     height, width = size
     pillow = pillow.convert("L" if image.channels == 1 else "RGB")
@@ -271,7 +272,7 @@ def _fit(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent
     return pillow.resize((width, height), Pillow.Resampling.BICUBIC, box=box)
 
 
-def _pad(pillow: Pillow.Image, image: types.Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
+def _pad(pillow: Pillow.Image, image: Image, size: tuple[int, int], extent: tuple[float, float]) -> Pillow.Image:
     width, height = (max(1, round(side)) for side in _scaled(*extent, image, size))
     canvas = Pillow.new(pillow.mode, size[::-1])
     shown = pillow.resize((width, height), Pillow.Resampling.BICUBIC, box=(0, 0, *extent))

@@ -15,7 +15,7 @@ from builders.sources import Source, open_source
 from builders.sources.class_labels import numbered
 from builders.sources.combined import Combined
 from builders.sources.source import relative_to, source_path
-from builders.spec.types import Dataset, Labels
+from builders.spec.data_types import Dataset, Labels
 from common.errors import RequestError
 from common.files import read_regular
 from common.formatting import printable

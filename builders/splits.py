@@ -8,7 +8,7 @@ import numpy as np
 from builders.labels import listed_images
 from builders.order import draw_classes, split_order
 from builders.sources.source import Source
-from builders.spec.types import Classes, Dataset, SplitPart
+from builders.spec.data_types import Classes, Dataset, SplitPart
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import did_you_mean

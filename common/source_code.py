@@ -26,7 +26,7 @@ _KNOWN_MODULES = ("typing", "collections.abc", "common.registry")
 _KNOWN_BUILTINS = ("bool", "dict", "float", "int", "list", "str", "tuple")
 _LARGEST_NUMBER = 10**18
 LAYERS = ("keras.Layer", "keras.layers.Layer")
-CHOICE = "builders.spec.types.Choice"
+CHOICE = "builders.spec.values.Choice"
 _SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -44,7 +44,7 @@ class KerasLayer:
 
 
 class OwnKind:
-    """Replaces `builders.spec.types.Choice` in annotations: an entry of the same kind as the one that takes it."""
+    """Replaces `builders.spec.values.Choice` in annotations: an entry of the same kind as the one that takes it."""
 
 
 class SourceError(RequestError):

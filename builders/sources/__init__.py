@@ -3,7 +3,7 @@
 import inspect
 
 from builders.sources.source import Source
-from builders.spec.types import Choice
+from builders.spec.values import Choice
 from common.errors import RequestError
 from common.registry import SOURCES, UnknownEntryError
 

@@ -9,7 +9,7 @@ from builders.images import fit_image
 from builders.pixel_values import to_uint8, usual_range, value_ends
 from builders.sources.array_file import read_array
 from builders.sources.source import Source, Values, checked_range
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import SOURCES

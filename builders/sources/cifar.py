@@ -24,7 +24,7 @@ from builders.archives.pieces import Pieces
 from builders.images import fit_image
 from builders.sources.class_labels import numbered
 from builders.sources.source import Source, relative_to, source_path
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import SOURCES

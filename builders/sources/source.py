@@ -16,7 +16,7 @@ import numpy as np
 from builders.images import file_size, file_values, open_fitted
 from builders.picture_files import check_end, open_file, opened_image
 from builders.pixel_values import BadImageError, ValueRange
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from common.formatting import printable
 

@@ -1,18 +1,14 @@
 """The spec language: reading, merging, checking and typing. Imports no TensorFlow and no Keras."""
 
 from builders.spec.annotations import parse_duration
+from builders.spec.data_types import Amount, Classes, Dataset, Image, SplitPart
 from builders.spec.loader import LoadedSpec, check_spec, load_encoder, load_spec
 from builders.spec.problems import Place, Problem, SpecErrors
 from builders.spec.types import (
-    Amount,
     Checkpoints,
-    Choice,
-    Classes,
     Code,
-    Dataset,
     Decoder,
     Discriminator,
-    Duration,
     EarlyStopping,
     Embeddings,
     Encoder,
@@ -21,17 +17,15 @@ from builders.spec.types import (
     Features,
     Fuse,
     HeldOut,
-    Image,
     Latents,
     Logging,
     LossTerm,
     Spec,
-    SplitPart,
-    Stack,
     Sweep,
     SweepParameter,
     Training,
 )
+from builders.spec.values import Choice, Duration, Stack
 
 __all__ = [
     "Amount",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from builders.spec import data_types, values
 from builders.spec import types as spec_types
 from builders.spec.shapes import (
     DURATION,
@@ -32,13 +33,14 @@ from builders.spec.shapes import (
     Words,
     either,
 )
-from builders.spec.types import Duration, Spec
+from builders.spec.types import Spec
+from builders.spec.values import Duration
 from common.registry import Range
 
 # Not in the annotations: the field that a short form is short for, and the keys that exclude each other.
 SHORT_FORMS = {
-    spec_types.SplitPart: "take",
-    spec_types.Classes: "names",
+    data_types.SplitPart: "take",
+    data_types.Classes: "names",
     spec_types.LossTerm: "weight",
     spec_types.Embeddings: "path",
 }
@@ -52,7 +54,7 @@ OPTIONS = {
     ),
     spec_types.Decoder: (Option("layers", ("defaults",)), Option("architecture")),
     spec_types.Discriminator: (Option("layers", ("defaults",)), Option("architecture")),
-    spec_types.Classes: (Option("count"), Option("names")),
+    data_types.Classes: (Option("count"), Option("names")),
     spec_types.SweepParameter: (Option("values"), Option("log"), Option("linear"), Option("int")),
 }
 _AMOUNT = either(Number(above=0, maximum=1), Number(whole=True, minimum=1), Words(("rest",)))
@@ -70,14 +72,14 @@ def shape_of(annotation: Any, objects: Mapping[type, Shape] | None = None, bound
     Raises:
         TypeError: The annotation has no counterpart in a spec.
     """
-    if annotation == spec_types.Amount:
+    if annotation == data_types.Amount:
         return _AMOUNT
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         notes = {type(note): note for note in arguments[1:]}
         inner, bounds = arguments[0], notes.get(Range, bounds)
         if stated := notes.get(Named) or notes.get(Text):
-            plain = spec_types.Choice if isinstance(stated, Named) else str
+            plain = values.Choice if isinstance(stated, Named) else str
             options = typing.get_args(inner) or (inner,)
             return either(*(stated if option is plain else shape_of(option, objects) for option in options))
         return shape_of(inner, objects, bounds)
@@ -108,7 +110,7 @@ def _plain_shape(annotation: Any, objects: Mapping[type, Shape], bounds: Any) ->
         None: Nothing(),
         type(None): Nothing(),
         Any: Anything(),
-        spec_types.Duration: Length(1 if limits.get("minimum") else 0),
+        values.Duration: Length(1 if limits.get("minimum") else 0),
     }
     if annotation in simple:
         return simple[annotation]
@@ -153,9 +155,9 @@ def record_of(cls: type) -> Record:
 
 def to_plain(value: Any) -> Any:
     """A value of types.py as plain data in long form."""
-    if isinstance(value, spec_types.Choice):
+    if isinstance(value, values.Choice):
         return {value.name: to_plain(value.arguments)}
-    if isinstance(value, spec_types.Duration):
+    if isinstance(value, values.Duration):
         return f"{value.value} epoch{'s' * (value.value != 1)}" if value.unit == "epochs" else value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = record_of(type(value)).fields

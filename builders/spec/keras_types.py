@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from builders.spec.shapes import Named, Text
-from builders.spec.types import Choice, Duration
+from builders.spec.values import Choice, Duration
 from common.registry import Range
 
 Activation = Literal[

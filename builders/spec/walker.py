@@ -23,7 +23,8 @@ from builders.spec.shapes import (
     Terms,
     options_of,
 )
-from builders.spec.types import Choice, LossTerm
+from builders.spec.types import LossTerm
+from builders.spec.values import Choice
 
 # More would not help, and a hostile file could make thousands.
 MOST_PROBLEMS = 100

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from builders.layer_builder import LayerBuilder
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.registry import (
     ARCHITECTURES,
     AUGMENTATIONS,

@@ -8,7 +8,9 @@ from PIL import Image as Pillow
 from builders import dataset_builder, image_store
 from builders.dataset_builder import DatasetBuilder, image_shape
 from builders.images import fit_image
-from builders.spec.types import Choice, Classes, Dataset, Decoder, Encoder, Image, Spec, SplitPart
+from builders.spec.data_types import Classes, Dataset, Image, SplitPart
+from builders.spec.types import Decoder, Encoder, Spec
+from builders.spec.values import Choice
 from common.errors import RequestError
 
 AUGMENT = (Choice("random_flip", {"axis": "both"}), Choice("random_shift", {"pixels": 2}), Choice("random_brightness"))

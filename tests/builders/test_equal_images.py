@@ -7,7 +7,9 @@ from PIL import Image as Pillow
 from builders import dataset_builder
 from builders.dataset_builder import DatasetBuilder
 from builders.equal_images import equal_across, row_traces
-from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
+from builders.spec.data_types import Dataset, Image, SplitPart
+from builders.spec.types import Decoder, Encoder, Spec
+from builders.spec.values import Choice
 
 NAMES = ("train", "validation", "test")
 

@@ -13,7 +13,7 @@ from builders import images, picture_files
 from builders.images import file_size, file_values, fit_image, open_fitted, open_image, to_float
 from builders.pixel_values import BadImageError
 from builders.sources.source import check_file
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.picture_formats import FORMATS
 
 

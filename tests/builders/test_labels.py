@@ -6,7 +6,8 @@ from PIL import Image as Pillow
 
 from builders.image_data import open_data
 from builders.labels import open_labelled
-from builders.spec.types import Choice, Classes, Dataset, Image, Labels, SplitPart
+from builders.spec.data_types import Classes, Dataset, Image, Labels, SplitPart
+from builders.spec.values import Choice
 from builders.splits import divide
 from common.errors import RequestError
 

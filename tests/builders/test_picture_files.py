@@ -13,7 +13,7 @@ from builders.images import file_size, file_values, open_image
 from builders.pixel_values import BadImageError
 from builders.sources import open_source
 from builders.sources.source import check_file
-from builders.spec.types import Choice
+from builders.spec.values import Choice
 from common.errors import RequestError
 from common.picture_formats import FORMATS, SUFFIXES, named_formats
 
@@ -94,7 +94,7 @@ import resource, sys, time
 from builders.images import file_size, file_values, open_fitted, open_image
 from builders.pixel_values import BadImageError
 from builders.sources.source import check_file
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from tests.architectures.weights.mutants import mutant
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 data, lines = open(sys.argv[1], "rb").read(), 0

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.sources.source import Source
-from builders.spec.types import Choice, Classes, Dataset, SplitPart
+from builders.spec.data_types import Classes, Dataset, SplitPart
+from builders.spec.values import Choice
 from builders.splits import divide
 from common.errors import RequestError
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from builders.images import fit_image
 from builders.sources.source import Source
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.registry import SOURCES
 
 

@@ -13,7 +13,9 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
 import cli
-from builders.spec.types import Choice, Dataset, Decoder, Encoder, Spec
+from builders.spec.data_types import Dataset
+from builders.spec.types import Decoder, Encoder, Spec
+from builders.spec.values import Choice
 from common.errors import RequestError
 from tests.specs import AUTOENCODER, INVERTER, write_spec
 from workflows import convert_weights

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from builders.pixel_values import ValueRange, to_8_bits
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 
 # ITU-R 601 luma in 16-bit fixed point, as Pillow computes it.
 _LUMA = (19595, 38470, 7471)

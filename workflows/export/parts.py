@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
 from builders.images import file_value_range
-from builders.spec.types import Dataset
+from builders.spec.data_types import Dataset
 from workflows.export.image_bytes import images_of
 
 Kind = Literal["image", "code", "bytes", "option"]

@@ -7,7 +7,8 @@ from builders.spec.annotations import record_of
 from builders.spec.checks.view import View, size_of
 from builders.spec.nodes import Node, Path
 from builders.spec.problems import Problem, listed, problem_at, shown, suggestion
-from builders.spec.types import Decoder, Discriminator, Duration, Encoder
+from builders.spec.types import Decoder, Discriminator, Encoder
+from builders.spec.values import Duration
 from common.hub import HubError, is_address, parse_address, suggested_address
 from common.program import typed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from builders.spec.checks.view import View
 from builders.spec.nodes import Path
 from builders.spec.problems import Problem
-from builders.spec.types import Duration
+from builders.spec.values import Duration
 
 # The optimizers of a training step.
 TRAINING_OPTIMIZERS: tuple[Path, ...] = (

@@ -8,7 +8,8 @@ from builders.spec.annotations import parse_duration
 from builders.spec.catalogue import Catalogue, Entry
 from builders.spec.nodes import DEFAULT, Node, Path, find, plain
 from builders.spec.problems import Problem, problem_at
-from builders.spec.types import Duration, Spec
+from builders.spec.types import Spec
+from builders.spec.values import Duration
 
 
 class View:

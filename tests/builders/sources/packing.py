@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from builders.pixel_values import BadImageError
 from builders.sources.folder import Folder
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from tests.architectures.weights.mutants import mutant
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders.pixel_values import BadImageError
 from builders.sources.arrays import Arrays
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)

@@ -11,7 +11,7 @@ import pytest
 
 from builders.archives import cifar_files
 from builders.sources.cifar import Cifar
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from tests.builders.sources.cifar_files import COARSE, FINE, pickled, write_cifar
 from tests.builders.sources.packing import read_damaged

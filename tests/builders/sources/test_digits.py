@@ -3,7 +3,7 @@
 import numpy as np
 
 from builders.sources.digits import Digits
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 
 
 def test_five_thousand_digits():

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from builders.pixel_values import BadImageError
 from builders.sources.folder import Folder
 from builders.sources.folder_structure import structure_of
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from common.picture_formats import named_formats
 

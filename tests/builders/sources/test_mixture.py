@@ -8,7 +8,8 @@ from builders.dataset_builder import DatasetBuilder
 from builders.order import weighted_order
 from builders.sources import open_source
 from builders.spec import load_spec
-from builders.spec.types import Choice, Image
+from builders.spec.data_types import Image
+from builders.spec.values import Choice
 from common.errors import RequestError
 
 SPEC = """\

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from builders.sources.photos import PHOTOGRAPHS, Photos
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from builders.sources import open_source
-from builders.spec.types import Choice, Image
+from builders.spec.data_types import Image
+from builders.spec.values import Choice
 from common.errors import RequestError
 from common.registry import SOURCES
 

@@ -18,7 +18,9 @@ from builders.dataset_builder import DatasetBuilder
 from builders.images import fit_image
 from builders.pixel_values import BadImageError
 from builders.sources.tfds import Tfds
-from builders.spec.types import Choice, Dataset, Decoder, Encoder, Image, Spec, SplitPart
+from builders.spec.data_types import Dataset, Image, SplitPart
+from builders.spec.types import Decoder, Encoder, Spec
+from builders.spec.values import Choice
 from builders.tfds import image_records
 from common.errors import RequestError
 from tests.architectures.weights.mutants import mutant
@@ -125,7 +127,8 @@ def test_features_of_other_names_configurations_and_sizes(prepared):
 
 def test_no_tensorflow_is_needed_to_read(prepared):
     code = (
-        "import sys; from builders.sources import open_source; from builders.spec.types import Choice, Image\n"
+        "import sys; from builders.sources import open_source; from builders.spec.data_types import Image\n"
+        "from builders.spec.values import Choice\n"
         "for name in ('small_tfrecord', 'small_array_record'):\n"
         f"    source = open_source(Choice('tfds', {{'name': name, 'data_dir': {str(prepared)!r}}}))\n"
         "    source.labels(); source.read(1, Image(), (8, 8))\n"

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from builders.pixel_values import BadImageError
 from builders.sources.tiny_imagenet import TinyImagenet
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from common.errors import RequestError
 from tests.specs import write_spec
 from workflows.training.train import train

@@ -17,7 +17,8 @@ from builders.spec.entries import argument, base_layer_arguments, own_definition
 from builders.spec.json_shapes import shape_from_json, shape_to_json
 from builders.spec.keras_types import Activation, Name, stated_type
 from builders.spec.shapes import Anything, Named, Nothing, either, options_of
-from builders.spec.types import Choice, Features
+from builders.spec.types import Features
+from builders.spec.values import Choice
 from common.definitions import definitions
 from common.registry import REGISTRIES
 from common.source_code import SourceError, SourceFile

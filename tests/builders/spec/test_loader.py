@@ -132,7 +132,7 @@ def test_what_is_no_duration():
         (
             "  backbone: vgg16\n  taps: [block2_conv2]",
             "  {}",
-            "x.yaml:7:1: encoder: needs exactly one of backbone, layers or latents",
+            "x.yaml:7:1: encoder: needs exactly one of backbone, layers, latents or embeddings",
         ),
         ("loss: {l1: 0.8, ssim: 0.2}\n", "", "x.yaml:1:1: missing key 'loss': the terms of the loss, by name"),
         ("filters: 64, ", "", "x.yaml:14:7: decoder.layers.0.Conv2D: missing argument 'filters'"),

@@ -12,8 +12,7 @@ from skimage import data
 import cli
 from architectures.features import FeatureExtractor
 from builders.images import fit_image, to_float
-from builders.spec import load_encoder
-from builders.spec import types as spec_types
+from builders.spec import data_types, load_encoder
 from common.errors import RequestError
 from tests.specs import write_spec
 from workflows.evaluation import features
@@ -42,7 +41,7 @@ def pictures(tmp_path):
 
 
 def expected(images):
-    fitted = np.stack([fit_image(image, spec_types.Image(), (48, 64)) for image in images])
+    fitted = np.stack([fit_image(image, data_types.Image(), (48, 64)) for image in images])
     extractor = FeatureExtractor(
         "alexnet", ("features.5", "classifier.6", "features.2"), (48, 64, 3), weights="none", input_size=100, seed=5
     )

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from skimage import data
 
 from builders.images import fit_image, open_image, to_float
-from builders.spec.types import Image
+from builders.spec.data_types import Image
 from workflows.export.image_bytes import images_of
 
 PHOTO = data.chelsea()[:201, :307]  # odd sides, so that boxes fall between pixels
