@@ -1,7 +1,7 @@
 """The images of a spec: opened, divided into splits, checked and described, without TensorFlow."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -119,7 +119,8 @@ def open_data(
         parts[name] = Part(members[rows], rows, stores[name])
     equal = _equal_across(source, parts, traces)
     images = {name: (part.indices, part.pixels) for name, part in parts.items()}
-    remarks = [*source.remarks, *division.remarks, *value_remarks(source, images)]
+    remarks = [*source.remarks, *division.remarks, *_ignored_shares(source, indices.get("train"))]
+    remarks += value_remarks(source, images)
     if remark := equal_remark(equal or (), lambda name, position: source.name_of(int(parts[name].indices[position]))):
         remarks.append(remark)
     if pairing is not None:
@@ -137,6 +138,18 @@ def _unpaired(pairing: Pairing | None, indices: Mapping[str, np.ndarray], skip: 
     if not skip:
         refuse_bad(found, len(used), pairing)
     return {index: f"{pairing.name_of(index)}: {reason}" for index, reason in found.items()}
+
+
+def _ignored_shares(source: Source, train: np.ndarray | None) -> Iterator[str]:
+    """A remark on weights of groups without an image that trains."""
+    shares = source.shares()
+    if shares is None or train is None:
+        return
+    groups, weights = shares
+    absent = sorted(set(range(len(weights))) - set(np.unique(groups[train]).tolist()))
+    if absent:
+        numbers = ", ".join(map(str, absent))
+        yield f"no training image is of source {numbers} of the mixture, so its weight has no effect"
 
 
 def shape_of(source: Source, image: Image) -> tuple[int, int, int]:

@@ -17,12 +17,15 @@ from builders.sources.combined import Combined
 from builders.sources.source import relative_to, source_path
 from builders.spec.data_types import Dataset, Labels
 from common.errors import RequestError
-from common.files import read_regular
+from common.files import memory_budget, read_regular
 from common.formatting import printable
 from common.registry import did_you_mean
 
 _LARGEST_TABLE = 1 << 28
 _LONGEST_CELL = 1 << 16
+_BYTES_OF_A_LINE = 600
+# Rows in which the column of files is looked for, where its name does not tell.
+_TRIED = 100
 # What columns with the name of a file, and with its label, are usually called.
 _FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_id", "path", "name", "img", "id")
 _LABEL_COLUMNS = ("label", "class", "category", "target", "labels")
@@ -76,10 +79,11 @@ class Labelled(Combined):
 
 
 class _Table(NamedTuple):
-    """Names of files, and the label of each."""
+    """Names of files, the label of each, and a remark on the choice of the column."""
 
     files: list[str]
     labels: list[str]
+    remark: str
 
 
 def _classes(table: _Table, source: Source, shown: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
@@ -103,7 +107,7 @@ def _classes(table: _Table, source: Source, shown: str) -> tuple[np.ndarray, tup
     labels, class_names = numbered(words, places, None, where)
     without = np.flatnonzero(places < 0).tolist()
     unknown = np.flatnonzero(~used).tolist()
-    remarks = []
+    remarks = [table.remark] if table.remark else []
     if without:
         said = listed([names[index] for index in without[:3]], len(without))
         remarks.append(f"'{shown}' has no label for {len(without):,} of {len(names):,} images: {said}")
@@ -121,13 +125,16 @@ def _read_table(labels: Labels, source: Source) -> _Table:
     rows = _rows(_text_of(labels.csv, where), shown, where)
     if not rows:
         raise RequestError(f"{where}: '{shown}' holds no rows, expected a file and a label in each")
-    head = [cell.strip() for cell in rows[0]]
+    head, keys = [cell.strip() for cell in rows[0]], _keys_of(source)
     asked = labels.column is not None or labels.file_column is not None
-    body = rows[1:] if asked or _is_header(head, rows, source) else rows
+    body = rows[1:] if asked or _is_header(head, rows, keys) else rows
     # CelebA's list has no name above its files.
     if len(body) < len(rows) and body and len(body[0]) == len(head) + 1:
         head = ["file", *head]
-    file = _column(head, labels.file_column, "file_column", _FILE_COLUMNS, 0, shown)
+    known = (
+        place for place in range(len(head)) if any(_is_known(row[place : place + 1], keys) for row in body[:_TRIED])
+    )
+    file = _column(head, labels.file_column, "file_column", _FILE_COLUMNS, next(known, 0), shown)
     label = _column(head, labels.column, "column", _LABEL_COLUMNS, 0 if file else 1, shown)
     if len(head) < 2 or file == label:
         raise RequestError(f"{where}: '{shown}' has one column, expected a file and a label in each row")
@@ -140,16 +147,24 @@ def _read_table(labels: Labels, source: Source) -> _Table:
             f"{where}: row {wrong + 1 + len(rows) - len(body)} of '{shown}' has {len(body[wrong])} cells, expected at "
             f"least {max(file, label) + 1}"
         )
-    return _Table([row[file].strip() for row in body], [row[label].strip() for row in body])
+    remark = ""
+    if labels.column is None and len(head) > 2 and head[label].lower() not in _LABEL_COLUMNS:
+        named = f"'{printable(head[label])}'" if len(body) < len(rows) else f"number {label + 1}"
+        remark = f"labels are column {named} of {len(head)} in '{shown}'; dataset.labels.column chooses another"
+    return _Table([row[file].strip() for row in body], [row[label].strip() for row in body], remark)
 
 
-def _is_header(head: Sequence[str], rows: Sequence[Sequence[str]], source: Source) -> bool:
-    """Whether the first row has names of columns: a usual one, or a first cell that no image has."""
+def _is_header(head: Sequence[str], rows: Sequence[Sequence[str]], keys: set[str]) -> bool:
+    """Whether the first row has names of columns: a usual one, or no cell that is the name of an image."""
     if head[0].lower() in _FILE_COLUMNS or any(cell.lower() in _LABEL_COLUMNS for cell in head):
         return True
     if len(rows) > 1 and len(rows[1]) == len(head) + 1:
         return True
-    return head[0].replace("\\", "/").rpartition("/")[2] not in _keys_of(source)
+    return not any(_is_known([cell], keys) for cell in head)
+
+
+def _is_known(cells: Sequence[str], keys: set[str]) -> bool:
+    return any(cell.strip().replace("\\", "/").rpartition("/")[2] in keys for cell in cells)
 
 
 def _keys_of(source: Source) -> set[str]:
@@ -189,6 +204,8 @@ def _text_of(path: str, where: str) -> str:
         raise RequestError(f"{where}: no such file: '{shown}'; {relative_to()}") from None
     except OSError as error:
         raise RequestError(f"{where}: cannot read '{shown}': {error.strerror}") from None
+    if content.count(b"\n") * _BYTES_OF_A_LINE > memory_budget():
+        raise RequestError(f"{where}: '{shown}' has more lines than RETRACE_MEMORY_BUDGET has room for")
     if content.startswith(_UTF_16):
         return content.decode("utf-16", "replace")
     if b"\0" in content:
@@ -196,9 +213,14 @@ def _text_of(path: str, where: str) -> str:
     return content.decode("utf-8-sig", "surrogateescape")
 
 
+def _lines(text: str) -> list[str]:
+    """Lines that hold something. Only the ends of lines that text editors make count, for names may hold others."""
+    return [line for line in io.StringIO(text, newline=None) if line.strip()]
+
+
 def _rows(text: str, shown: str, where: str) -> list[list[str]]:
     """The rows of a table whose cells are separated by what its first line has most of; else by white space."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = _lines(text)
     if len(lines) > 1 and lines[0].strip().isdecimal():
         lines = lines[1:]  # CelebA's lists begin with the number of their rows
     first = lines[0] if lines else ""
@@ -228,8 +250,7 @@ def listed_images(path: str, source: Source, split: str) -> tuple[np.ndarray, st
         RequestError: The file cannot be read, or names no image.
     """
     where, shown = f"dataset.split.{split}.list", printable(path)
-    lines = [line.strip() for line in _text_of(path, where).splitlines()]
-    lines = [line for line in dict.fromkeys(lines) if line]
+    lines = list(dict.fromkeys(map(str.strip, _lines(_text_of(path, where)))))
     if not lines:
         raise RequestError(f"{where}: '{shown}' is empty, expected the name of a file in each line")
     keys = _keys_of(source)
@@ -247,6 +268,6 @@ def listed_images(path: str, source: Source, split: str) -> tuple[np.ndarray, st
 
 def _name_in(line: str, keys: set[str]) -> str:
     """The name of a file in a line: all of it, or its first column."""
-    if line.replace("\\", "/").rpartition("/")[2] in keys:
+    if _is_known([line], keys):
         return line
     return re.split(r"[\t,;]|\s+", line, maxsplit=1)[0].strip().strip('"')

@@ -216,10 +216,11 @@ def _serve(
         for split, request in requests.items()
     }
     # A `rest` with per_class is an amount like others, and may be used beside a plain `rest`.
-    # A list without an amount is all that it names; lists come first, so that others do not take from them.
+    # Lists come first, so that others do not take from them. One without an amount is all that no other took of it.
     last = [split for split in _SERVED if split in requests and _is_rest(requests[split])]
     amounts = [split for split in _SERVED if split in requests and split not in last]
-    for split in [*sorted(amounts, key=lambda split: split not in listed), *last]:
+    amounts.sort(key=lambda split: (split not in listed, split in listed and requests[split].take == "rest"))
+    for split in [*amounts, *last]:
         request, part = requests[split], parts[split]
         if split in last and any(len(np.intersect1d(part, parts[other])) for other in last if other != split):
             raise RequestError(f"dataset.split: {' and '.join(sorted(last))} both take the rest of the same images")

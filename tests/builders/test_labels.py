@@ -53,6 +53,7 @@ EXPECTED = dict(ROWS)
         "id,breed\n" + "".join(f"{file.removesuffix('.png')},{label}\n" for file, label in ROWS),  # Kaggle's
         "path,split,class\n" + "".join(f".\\{file},x,{label}\n".replace("/", "\\") for file, label in ROWS),  # Windows
         "filename,label\n" + "".join(f"/data/all/{file},{label}\n" for file, label in ROWS),
+        "".join(f"{label},{file}\n" for file, label in ROWS),  # labels first, and no header
         "x,y\n002.png,b\n003.png,a\ndog 004.png,c\ntrain/cat/001.png,a\n",  # names that are unique without folders
     ],
 )
@@ -65,7 +66,9 @@ def test_tables_of_every_kind_give_the_same_labels(folder, content):
 def test_the_lists_of_celeba(folder):
     names = [name.rpartition("/")[2] for name in NAMES[1:3]]
     attributes = "2\nSmiling Young\n" + "".join(f"{name}  {1 - 2 * at}  1\n" for at, name in enumerate(names))
-    assert labelled(folder, attributes)[0] == {NAMES[1]: "1", NAMES[2]: "-1"}
+    found, remarks = labelled(folder, attributes)
+    assert found == {NAMES[1]: "1", NAMES[2]: "-1"}
+    assert remarks[0].startswith("labels are column 'Smiling' of 3 in ") and "dataset.labels.column" in remarks[0]
     assert labelled(folder, attributes, column="Young")[0] == {NAMES[1]: "1", NAMES[2]: "1"}
     table = "image_id,Smiling,Young\n" + "".join(f"{name},1,{at}\n" for at, name in enumerate(names))
     assert labelled(folder, table, column="Young", file_column="image_id")[0] == {NAMES[1]: "0", NAMES[2]: "1"}
@@ -169,6 +172,8 @@ def test_lists_go_with_amounts_and_with_what_is_left(folder):
     found, _ = split(folder, **parts)
     assert len(found["train"]) == 3 and len(found["validation"]) == 2
     assert not set(found["train"]) & set(found["validation"])
+    found, _ = split(folder, train=parts["train"], validation=SplitPart(list_file=path))
+    assert len(found["train"]) == 3 and len(found["validation"]) == 2
 
 
 def test_a_name_in_two_lists_is_an_error(folder):
