@@ -2,6 +2,7 @@
 
 import json
 import re
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,12 +31,11 @@ _Place = tuple[int, int]  # offset and size
 
 @dataclass
 class _Collected:
-    """What is kept of all shards: rows of shard, offset, size and number of the label's word."""
+    """What is kept of all shards, in little memory: rows of shard, offset, size and the label's word, and names."""
 
-    rows: list[tuple[int, int, int, int]] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    rows: array = field(default_factory=lambda: array("q"))
+    names: bytearray = field(default_factory=bytearray)
     words: dict[str, int] = field(default_factory=dict)
-    lengths: int = 0
     without: int = 0
     extensions: Counter[str] = field(default_factory=Counter)
 
@@ -71,15 +71,15 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
                         files.setdefault(found[2], (header.offset, header.size))
                 for key, files in samples.items():
                     _add(collected, number, f"{shard.name}/{key}", files, image_key, label_key, pieces)
-                check_entries(len(collected.rows), collected.lengths)
+                check_entries(len(collected.rows) // 4, len(collected.names))
         except (DamagedArchiveError, OSError) as error:
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())
             raise RequestError(f"{where}: cannot read '{printable(shard.path)}': {reason}") from None
     if not collected.rows:
         raise RequestError(_no_image(collected, image_key, where))
     return {
-        "table": np.array(collected.rows, np.int64),
-        "names": names_array(collected.names),
+        "table": np.array(collected.rows, np.int64).reshape(-1, 4),
+        "names": np.frombuffer(collected.names, np.uint8),
         "words": names_array(list(collected.words)),
         "without": np.array([collected.without], np.int64),
     }
@@ -101,9 +101,8 @@ def _add(
         return
     word = _word(files, label_key, lambda place: pieces.read_whole(shard, *place))
     number = -1 if word is None else collected.words.setdefault(word, len(collected.words))
-    collected.rows.append((shard, *files[extension], number))
-    collected.names.append(f"{key}.{extension}")
-    collected.lengths += len(key) + len(word or "")
+    collected.rows.extend((shard, *files[extension], number))
+    collected.names += f"{key}.{extension}\0".encode("utf-8", "surrogateescape")
 
 
 def _image_extension(files: dict[str, _Place], wanted: str | None) -> str | None:
