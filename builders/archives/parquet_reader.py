@@ -4,6 +4,7 @@
 progress, `{"done": rows}`, and end with `{"error": …}` or with `{"bytes": N}` and an index of so many bytes.
 """
 
+import errno
 import json
 import os
 import resource
@@ -74,6 +75,11 @@ def respond(request: dict[str, Any], stream: BinaryIO) -> None:
     except Refused as error:
         report({"error": str(error), "argument": error.argument})
     except Exception as error:  # a damaged file can raise any error in the library
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            report(
+                {"error": f"the disk is full: cannot copy the images of '{_shown(reading.path)}'", "argument": "path"}
+            )
+            return
         text = "it takes too much memory" if isinstance(error, MemoryError) else " ".join(str(error).split())
         report({"error": text[:300] or type(error).__name__, "path": reading.path})
     else:

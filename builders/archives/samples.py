@@ -37,6 +37,7 @@ class _Collected:
     names: bytearray = field(default_factory=bytearray)
     words: dict[str, int] = field(default_factory=dict)
     without: int = 0
+    repeated: int = 0
     extensions: Counter[str] = field(default_factory=Counter)
 
 
@@ -51,8 +52,8 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
 
     Returns:
         `table`, int64 [images, 4]: shard, offset, size, and the place of the label in `words` or -1; `names` of the
-        images, behind those of their shards; `words`, the different labels; `without`, int64 [1]: number of samples
-        without an image.
+        images, behind those of their shards; `words`, the different labels; `left_out`, int64 [2]: number of
+        samples without an image, and of files whose sample has one of their extension already.
 
     Raises:
         RequestError: A shard is damaged, or no sample has an image.
@@ -68,6 +69,7 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
                     found = _NAME.fullmatch(header.name) if header.is_file else None
                     if found:
                         files = samples.setdefault(found[1], {})
+                        collected.repeated += found[2] in files
                         files.setdefault(found[2], (header.offset, header.size))
                 for key, files in samples.items():
                     _add(collected, number, f"{shard.name}/{key}", files, image_key, label_key, pieces)
@@ -81,7 +83,7 @@ def index_of(shards: Sequence[Shard], image_key: str | None, label_key: str | No
         "table": np.array(collected.rows, np.int64).reshape(-1, 4),
         "names": np.frombuffer(collected.names, np.uint8),
         "words": names_array(list(collected.words)),
-        "without": np.array([collected.without], np.int64),
+        "left_out": np.array([collected.without, collected.repeated], np.int64),
     }
 
 

@@ -1,7 +1,7 @@
 """Shards in webdataset's format."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -57,10 +57,7 @@ class Webdataset(ShardedImages):
         self._names = Names(index["names"])
         words = list(Names(index["words"]))
         self._labels, self.class_names = numbered(words, table[:, 3], class_names, f"{_WHERE}.class_names")
-        without = int(index["without"][0])
-        if without:
-            are = "sample is" if without == 1 else "samples are"
-            self.remarks = (f"{without} {are} left out, for want of an image",)
+        self.remarks = tuple(_left_out(*index["left_out"].tolist()))
         self._pieces = Pieces([shard.path for shard in shards])
 
     def file(self, index: int) -> bytes:
@@ -87,3 +84,11 @@ class Webdataset(ShardedImages):
         digest.update(repr((self.class_names, self.value_range)).encode("utf-8", "surrogateescape"))
         self.add_samples(digest)
         return digest.hexdigest()
+
+
+def _left_out(without: int, repeated: int) -> Iterator[str]:
+    if without:
+        yield f"{without} {'sample is' if without == 1 else 'samples are'} left out, for want of an image"
+    if repeated:
+        are = "file is" if repeated == 1 else "files are"
+        yield f"{repeated} {are} left out, for an earlier one in the shard has the same name; keys must differ"

@@ -183,3 +183,13 @@ def test_labels_number_every_image(image):
     write("a/train-0.tar", ("1.png", image), ("1.cls", b"1"), ("2.png", image))
     source = Webdataset("a")
     np.testing.assert_array_equal(source.labels(), [1, -1])
+
+
+def test_samples_in_pieces_are_joined_and_repeated_names_reported(tmp_path, image):
+    other = images(tmp_path, 1)[0]
+    write("a.tar", ("1.png", image), ("2.png", image), ("1.cls", b"1"), ("2.cls", b"0"), ("1.png", other))
+    source = Webdataset("a.tar")
+    assert source.labels().tolist() == [1, 0] and source.file(0) == image
+    assert source.remarks == (
+        "1 file is left out, for an earlier one in the shard has the same name; keys must differ",
+    )
