@@ -51,9 +51,16 @@ class Network:
         self.constants = _used(file, self.nodes)
         if seed is not None:
             self.constants = [_randomized(tensor, seed) for tensor in self.constants]
-        self.shapes, self.kinds = self._measure()
-        start = {file.image: "nchw" if file.channels_first else "nhwc"}
-        self.axes = follow_axes(self.nodes, start, self.shapes)
+        # What follows a tap says as much of its axes as what leads to it.
+        whole = _leading_to(file.nodes, produced)
+        try:
+            self.shapes, self.kinds = self._measure(whole, _used(file, whole))
+        except Refused:
+            if len(whole) == len(self.nodes):
+                raise
+            whole = self.nodes
+            self.shapes, self.kinds = self._measure(whole, self.constants)
+        self.axes = follow_axes(whole, {file.image: "nchw" if file.channels_first else "nhwc"}, self.shapes)
 
     def taps(self) -> list[dict[str, Any]]:
         """Tensors that depend on the image and have it as their first axis: name, shape, stride and description."""
@@ -116,13 +123,15 @@ class Network:
                 order = [axes.index(letter) for letter in "nhwc"]
         return order
 
-    def _measure(self) -> tuple[dict[str, Sequence[int]], dict[str, str]]:
+    def _measure(
+        self, nodes: Sequence[Any], constants: Sequence[TensorProto]
+    ) -> tuple[dict[str, Sequence[int]], dict[str, str]]:
         """Shape for one image, and type, of every tensor: all of them are computed once."""
         file = self.file
-        names = [name for node in self.nodes for name in node.output if name]
+        names = [name for node in nodes for name in node.output if name]
         value = helper.make_tensor_value_info(file.image, _kind(file.dtype), self._input_shape(1))
         graph = helper.make_graph(
-            self.nodes, "measured", [value], [onnx.ValueInfoProto(name=name) for name in names], self.constants
+            nodes, "measured", [value], [onnx.ValueInfoProto(name=name) for name in names], constants
         )
         model = self._wrapped(graph)
         try:
@@ -132,7 +141,7 @@ class Network:
             raise Refused(f"cannot be run on an image of {self.size[0]}×{self.size[1]} ({_reason(error)})") from None
         known = {name: result for name, result in zip(names, results) if isinstance(result, np.ndarray) and result.size}
         shapes: dict[str, Sequence[int]] = {name: result.shape for name, result in known.items()}
-        shapes |= {name: shape for name, shape in self._weights().items() if name not in shapes}
+        shapes |= {tensor.name: tuple(tensor.dims) for tensor in constants if tensor.name not in shapes}
         shapes[file.image] = self._input_shape(1)
         return shapes, {name: result.dtype.name for name, result in known.items()}
 
