@@ -134,6 +134,7 @@ class FrozenNetwork:
         found: dict[str, Output] = {}
         by_tensor: dict[str, Output] = {}
         axis = 2 if self.channels_first else 1
+        names = _short_names([operation.name for operation in self._imported.get_operations()])
         for operation in self._imported.get_operations():
             if not any(source.op.name in reached for source in operation.inputs) or operation.type in ("Shape", "Size"):
                 continue
@@ -152,10 +153,7 @@ class FrozenNetwork:
                 by_tensor[tensor.name] = output
                 if operation.type in _PASSING:
                     continue
-                whole = operation.name.removeprefix(_SCOPE)
-                short = _CALL.sub("", whole)
-                name = whole if short in found else short
-                found[f"{name}:{index}" if index else name] = output
+                found[f"{names[operation.name]}:{index}" if index else names[operation.name]] = output
         for name, tensor in self.results.items():
             if tensor in by_tensor:
                 found[name] = by_tensor[tensor]
@@ -210,6 +208,23 @@ class FrozenNetwork:
 def channels_first(file: SavedModelFile) -> bool:
     """Whether a network takes [n, c, h, w]."""
     return file.shape[1] in (1, 3) and file.shape[3] not in (1, 3)
+
+
+def _short_names(operations: Sequence[str]) -> dict[str, str]:
+    """Operation → what users call it: its name without the calls around it, and with some of them where it has a twin.
+
+    The names depend on no order, which differs between processes.
+    """
+    names, taken = {}, set()
+    for operation in sorted(operations, key=lambda name: (name.count("/"), name)):
+        name = operation.removeprefix(_SCOPE)
+        calls = _CALL.match(name)
+        outer = calls[0].rstrip("/").split("/") if calls else []
+        inner = name[len(calls[0]) :] if calls else name
+        forms = ["/".join([*outer[place:], inner]) for place in range(len(outer), -1, -1)]
+        names[operation] = next((form for form in forms if form not in taken), operation)
+        taken.add(names[operation])
+    return names
 
 
 def _random(values: np.ndarray, seed: int, name: str) -> np.ndarray:

@@ -65,6 +65,7 @@ def test_plain_tensorflow(plain):
     assert (backbone.channels, backbone.input_size, backbone.differentiable) == (3, None, True)
     taps = {tap.name: tap for tap in backbone.taps((SIDE, 32, 3))}
     assert (taps["block_relu"].shape, taps["block_relu"].stride) == ((12, 16, 8), 2)
+    assert not [name for name in taps if name.startswith("StatefulPartitionedCall/StatefulPartitionedCall")], list(taps)
     assert (taps["map"].shape, taps["map"].stride, taps["vector"].shape) == ((6, 8, 6), taps["map"].stride, (4,))
     model = backbone.features((SIDE, 32, 3), ["block_relu", "vector", "map"])
     sample = np.random.default_rng(2).random((3, SIDE, 32, 3), np.float32)
