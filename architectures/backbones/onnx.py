@@ -117,7 +117,8 @@ class Onnx(Backbone):
     def _ask(self, *request: Any) -> tuple[dict[str, Any], bytes]:
         from architectures.onnx_files.process import ask
 
+        file = self._file
         try:
-            return ask(self._file, *request)
+            return ask(file, *request)
         except ValueError as error:
             raise ArgumentError("path", f"{printable(self.path)}: {error}") from None

@@ -62,9 +62,9 @@ class SavedModel(Backbone):
             return SavedModelFile(folder, self.signature, memory_budget())
         except Refused as error:
             argument = "signature" if str(error).startswith("has no signature") else "path"
-            raise ArgumentError(argument, f"{printable(self.path)} {error}") from None
+            raise ArgumentError(argument, f"{printable(self.path)}: {error}") from None
         except OSError as error:
-            raise ArgumentError("path", f"{printable(self.path)} cannot be read: {error.strerror}") from None
+            raise ArgumentError("path", f"{printable(self.path)}: cannot be read: {error.strerror}") from None
 
     @property
     def channels(self) -> int:  # type: ignore[override]
@@ -74,7 +74,7 @@ class SavedModel(Backbone):
         if channels not in (1, 3):
             raise ArgumentError(
                 "path",
-                f"{printable(self.path)} takes images of {channels or 'an unknown number of'} channels, expected 1 or "
+                f"{printable(self.path)}: takes images of {channels or 'an unknown number of'} channels, expected 1 or "
                 "3; save it with such an input",
             )
         return channels
@@ -114,7 +114,7 @@ class SavedModel(Backbone):
         try:
             layer = network.cut([known[tap].tensor for tap in taps])
         except Refused as error:
-            raise ArgumentError("path", f"{printable(self.path)} {error}") from None
+            raise ArgumentError("path", f"{printable(self.path)}: {error}") from None
         image = keras.Input(image_shape, dtype="float32", name="image")
         usual = BYTES if self._file.dtype == "uint8" else Preprocessing()
         outputs = [
@@ -133,6 +133,6 @@ class SavedModel(Backbone):
         try:
             return FrozenNetwork(self._file, image_shape[:2], seed)
         except Refused as error:
-            raise ArgumentError("path", f"{printable(self.path)} {error}") from None
+            raise ArgumentError("path", f"{printable(self.path)}: {error}") from None
         except OSError as error:
-            raise ArgumentError("path", f"{printable(self.path)} cannot be read: {error.strerror}") from None
+            raise ArgumentError("path", f"{printable(self.path)}: cannot be read: {error.strerror}") from None
