@@ -1,6 +1,7 @@
 """Networks in .onnx files: activations equal those of their framework, and what cannot be used is a line."""
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from architectures.backbones.base import ArgumentError
 from architectures.backbones.onnx import Onnx
 from architectures.features import FeatureExtractor
+from architectures.onnx_files import process
 from tests.architectures.examples import NETWORKS
 from workflows.training.checkpoints import weights_hash
 
@@ -328,3 +330,23 @@ def test_a_process_that_breaks_down_is_a_line(number, line, monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda _, **options: run([sys.executable, "-c", script], **options))
     with pytest.raises(ArgumentError, match=line):
         _ = Onnx(str(NETWORKS / "transformer_script.onnx")).channels
+
+
+def test_missing_packages_are_a_line(monkeypatch):
+    monkeypatch.setattr(process, "find_spec", lambda name: None)
+    with pytest.raises(ArgumentError, match=r"needs onnx and onnxruntime: .*\[export\]"):
+        _ = Onnx(str(NETWORKS / "transformer_script.onnx")).channels
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "device", "huge"])
+def test_only_regular_files_of_some_size_are_opened(kind, tmp_path):
+    path = tmp_path / "net.onnx"
+    if kind == "huge":
+        path.touch()
+        os.truncate(path, 1 << 40)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(path) if kind == "fifo" else path.mkdir()
+    with pytest.raises(ArgumentError, match=r"is not a regular file|more than"):
+        _ = Onnx(str(path)).channels
