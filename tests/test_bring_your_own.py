@@ -59,9 +59,9 @@ def _cifar(folder):
     folder.mkdir()
     for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
         rows = PIXELS.transpose(0, 3, 1, 2).reshape(24, -1)
-        (folder / name).write_bytes(pickle.dumps({"data": rows, "labels": [index % 10 for index in range(24)]}, 2))
+        (folder / name).write_bytes(pickle.dumps({"data": rows, "labels": [index % 10 for index in range(24)]}, 4))
     names = [f"class {number}" for number in range(10)]
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names, "num_vis": 3072}, 2))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names, "num_vis": 3072}, 4))
 
 
 def _parquet(folder):
