@@ -201,9 +201,9 @@ def changed(folder, target, change):
 
 
 def _without_a_function(found):
+    # All that convolve: which of them the signature calls differs from one saving to the next.
     library = found.meta_graphs[0].graph_def.library
-    wanted = next(item.signature.name for item in library.function if any(n.op == "Conv2D" for n in item.node_def))
-    kept = [item for item in library.function if item.signature.name != wanted]
+    kept = [item for item in library.function if not any(node.op == "Conv2D" for node in item.node_def)]
     del library.function[:]
     library.function.extend(kept)
 
