@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tests.specs import CONVOLUTIONAL
+from tests.hub_server import WRITER
+from tests.specs import CONVOLUTIONAL, INVERTER
 from workflows.export.formats import format_names
 from workflows.export.manifest import problems_of
 
@@ -31,17 +32,24 @@ dataset: {source: {folder: {path: nowhere}}, split: {train: 8, validation: 2, te
 # What installs packages, runs this test again, or never ends by itself.
 _NOT_TYPED = ("-m pip ", "./test.sh", "./docs.sh", "tensorboard", "xvfb-run")
 # What is typed in place of a word, in some commands another thing than in the rest.
-_SPECS = {"sweep": "specs/sweep.yaml", "dataset.source.folder.path": "specs/folder.yaml"}
+_SPECS = {
+    "sweep": "specs/sweep.yaml",
+    "dataset.source.folder.path": "specs/folder.yaml",
+    "features": "specs/inverter.yaml",
+}
 _WORDS = {
     "SPEC": "specs/quickstart.yaml",
     "RUN": "{run}",
     "IMAGE": "photos/cat.jpg 'photos/a coffee.png'",
     "FILE": "network.pdf",
     "NAME": "mine",
+    "OWNER": "someone",
     "KIND": "inverter",
     "BACKBONE": "vgg16",
 }
 _FOLDERS = {"--out": "'what came back'", "--verify": "{run}/export"}
+_FILES = {"features": "vectors.npz"}
+_ANSWERS = {"push": " --yes"}  # what a user would be asked
 
 
 def commands_in(text):
@@ -63,6 +71,8 @@ def as_typed(command, run, other):
     typed = command.replace("RUN RUN…", f"{run} {other}").replace("runs/quickstart/…", "{run}").replace("…", "")
     typed = re.sub(r"(--\w+) DIR", lambda found: f"{found[1]} {_FOLDERS[found[1]]}", typed)
     typed = re.sub(r"\bSPEC\b", spec, typed)
+    name = command.partition("cli.py ")[2].partition(" ")[0]
+    typed = re.sub(r"\bFILE\b", _FILES.get(name, "FILE"), typed) + _ANSWERS.get(name, "")
     typed = re.sub(rf"(?<![\w.])({'|'.join(_WORDS)})(?![\w.])", lambda found: _WORDS[found[1]], typed)
     typed = typed.replace("{run}", str(run))
     assert not re.search(r"(?<![-\w.])[A-Z]{3,}(?![-\w.])", typed.replace("FILE.png", "")), (
@@ -97,7 +107,7 @@ def clone(tmp_path_factory):
     left = shutil.ignore_patterns(".*", "__pycache__", "runs", "data", "images")
     shutil.copytree(ROOT, clone, ignore=left, symlinks=True)
     (clone / ".venv").symlink_to(ROOT / ".venv")
-    for name, text in (("quickstart", _QUICKSTART), ("sweep", _SWEEP), ("folder", _FOLDER)):
+    for name, text in (("quickstart", _QUICKSTART), ("sweep", _SWEEP), ("folder", _FOLDER), ("inverter", INVERTER)):
         (clone / "specs" / f"{name}.yaml").write_text(text)
     (clone / "photos").mkdir()
     for number in range(12):
@@ -128,7 +138,8 @@ def runs(clone):
     return runs_in(clone)
 
 
-def test_every_command_of_the_readme_works_as_it_stands_there(clone, runs):
+def test_every_command_of_the_readme_works_as_it_stands_there(clone, runs, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", WRITER)  # of a Hub on this machine
     commands = commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
     assert {"./trainer.sh specs/quickstart.yaml", "./validator.sh", "python exporter.py [RUN]"} <= set(commands)
     newest = runs_in(clone)[-1]
@@ -137,13 +148,14 @@ def test_every_command_of_the_readme_works_as_it_stands_there(clone, runs):
         if any(words in command for words in _NOT_TYPED):
             continue
         # What may be left out is left out: the newest run is meant.
-        line = as_typed(command.replace("[RUN] ", "").replace(" [RUN]", ""), newest, runs[0])
+        line = as_typed(re.sub(r" \[[^]]+\]", "", command), newest, runs[0])
         if line not in done:
             done.add(line)
             problems.append(problem_with(shell(clone, line), line))
             newest = runs_in(clone)[-1]
     problems = [problem for problem in problems if problem]
     assert not problems, "\n\n".join(problems)
+    assert not hub.wrong and "someone/mine" in hub.repositories
 
 
 @pytest.mark.parametrize("form", format_names())

@@ -226,7 +226,7 @@ loss: {mse: 1}
 def test_images_that_show_nothing_refuse_no_network(shade, tmp_path):
     builder = ModelBuilder(loaded(tmp_path, text=NORMALISED).spec, (8, 8, 1))
     builder.build()
-    builder.try_out(np.full((4, 8, 8, 1), shade, np.float32))
+    builder.try_out({"image": np.full((4, 8, 8, 1), shade, np.float32)})
 
 
 @pytest.mark.parametrize("shade", [0.0, 0.5])
@@ -235,7 +235,7 @@ def test_images_that_show_nothing_hide_no_fault(shade, tmp_path):
     builder = ModelBuilder(loaded(tmp_path, *settings, text=NORMALISED).spec, (8, 8, 1))
     builder.build()
     with pytest.raises(RequestError, match=r"^encoder\.layers\.1\.Dense: would never learn"):
-        builder.try_out(np.full((4, 8, 8, 1), shade, np.float32))
+        builder.try_out({"image": np.full((4, 8, 8, 1), shade, np.float32)})
 
 
 FROZEN = "encoder.layers=[Flatten, {Dense: {units: 16, trainable: false}}]"
@@ -266,7 +266,7 @@ def test_trying_out_changes_no_model(tmp_path):
     builder = ModelBuilder(spec, (8, 8, 1))
     model = builder.build()
     before = [variable.numpy() for variable in model.variables]
-    builder.try_out(np.random.default_rng(0).random((4, 8, 8, 1), np.float32))
+    builder.try_out({"image": np.random.default_rng(0).random((4, 8, 8, 1), np.float32)})
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
 

@@ -2,13 +2,13 @@
 
 import keras
 
-from architectures.backbones.base import Backbone
+from architectures.backbones.base import FunctionalBackbone
 from architectures.weights.preprocessing import TORCH
 from common.registry import BACKBONES
 
 
 @BACKBONES.register("two_convolutions")
-class TwoConvolutions(Backbone):
+class TwoConvolutions(FunctionalBackbone):
     """Two strided convolutions, untrained. Taps `first` and `second`."""
 
     name = "two_convolutions"

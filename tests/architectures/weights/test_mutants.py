@@ -46,7 +46,7 @@ def test_hdf5(tmp_path, name):
         write_published(path, network, lambda layer: layer)
     else:
         network.save_weights(path)
-    found = outcomes(path, json.dumps(_request(path, network, LAYERS)))
+    found = outcomes(path, json.dumps(_request(path, network, LAYERS, None)))
     assert set(found) <= {"values", "line", "stopped"}, found
 
 

@@ -4,33 +4,66 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from builders.archives import parquet_index, parquet_reader
+from builders.archives import parquet_index
 from builders.pixel_values import BadImageError
 from builders.sources.parquet import Parquet
 from common.errors import RequestError
 from tests.builders.sources.packing import FITTED, folder_of_images, read_damaged
 
+ROOT = Path(__file__).resolve().parents[3]
+# Lends a copy of itself to each request, a working directory and two ends of pipes; answers with status and peak in KB.
+_READERS = """
+import json, os, signal, socket, struct
+import pyarrow.parquet
+from builders.archives import parquet_reader
+calls = socket.socket(fileno=0)
+while (call := socket.recv_fds(calls, 4096, 2))[0]:
+    folder, (stdin, stdout) = call[:2]
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os.chdir(folder)
+        try:
+            parquet_reader.respond(json.load(os.fdopen(stdin, "rb")), os.fdopen(stdout, "wb"))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(stdin)
+    os.close(stdout)
+    _, status, used = os.wait4(child, 0)
+    calls.send(struct.pack("ll", os.waitstatus_to_exitcode(status), used.ru_maxrss))
+"""
+
+
+@pytest.fixture(scope="module")
+def readers():
+    """Another process, from which readers are forked: starting 300 interpreters would take minutes."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen([sys.executable, "-c", _READERS], stdin=theirs, cwd=ROOT)
+    with process, ours:
+        yield ours
+        ours.shutdown(socket.SHUT_RDWR)
+
 
 class Forked:
-    """A reader's process that is a copy of this one: starting 300 interpreters would take minutes."""
+    """Stands for the `Popen` of one reader."""
 
-    def __init__(self, *_, **__):
+    def __init__(self, readers):
         request, self._request = os.pipe()
         self._answer, answer = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            try:
-                os.close(self._request)
-                with os.fdopen(request, "rb") as stdin, os.fdopen(answer, "wb") as stdout:
-                    signal.alarm(20)
-                    parquet_reader.respond(json.load(stdin), stdout)
-            finally:
-                os._exit(1)
+        self._readers = readers
+        socket.send_fds(readers, [os.getcwd().encode()], [request, answer])
         os.close(request)
         os.close(answer)
         self.stdin, self.stdout = os.fdopen(self._request, "wb"), os.fdopen(self._answer, "rb")
@@ -38,19 +71,18 @@ class Forked:
 
     def kill(self):
         """Waits instead, to learn how the child ended."""
-        _, status, used = os.wait4(self._child, 0)
-        self.returncode = os.waitstatus_to_exitcode(status)
-        assert self.returncode != -signal.SIGALRM and used.ru_maxrss < 1 << 20
+        self.returncode, kilobytes = struct.unpack("ll", self._readers.recv(16))
+        assert self.returncode != -signal.SIGALRM and kilobytes < 1 << 20
 
     def wait(self):
         """Has been done."""
 
 
 @pytest.fixture(autouse=True)
-def _working_directory(tmp_path, monkeypatch, request):
+def _working_directory(tmp_path, monkeypatch, request, readers):
     monkeypatch.chdir(tmp_path)
     if "own_process" not in request.fixturenames:
-        monkeypatch.setattr(parquet_index.subprocess, "Popen", Forked)
+        monkeypatch.setattr(parquet_index.subprocess, "Popen", lambda *_, **__: Forked(readers))
 
 
 @pytest.fixture
