@@ -244,11 +244,10 @@ def validate(target: str | None, split: str | None, checkpoint: str, samples: in
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
     check_validation(run)
     import_tensorflow()
-    from workflows.evaluation.validate import print_evaluation
-    from workflows.evaluation.validate import validate as work
+    from workflows.evaluation import validate as work
 
-    evaluation = work(run, split, checkpoint, samples, console)
-    print_evaluation(evaluation, console)
+    evaluation = work.validate(run, split, checkpoint, samples, console)
+    work.print_evaluation(evaluation, console)
     for line in evaluation.undrawn:
         say(line, err=True)
     return FAILED if evaluation.undrawn else DONE
@@ -276,11 +275,10 @@ def reconstruct(
     run.checkpoint(checkpoint)  # mistakes should not wait for TensorFlow
     files, stored = requested(run, images[named:], out, codes, arrays, force)
     import_tensorflow()
-    from workflows.evaluation.reconstruct import print_reconstructed
-    from workflows.evaluation.reconstruct import reconstruct as work
+    from workflows.evaluation import reconstruct as work
 
-    result = work(run, files, out, arrays, checkpoint, console, force, stored)
-    print_reconstructed(result, console)
+    result = work.reconstruct(run, files, out, arrays, checkpoint, console, force, stored)
+    work.print_reconstructed(result, console)
     for line in result.failed:
         say(line, err=True)
     return FAILED if result.failed else DONE
@@ -346,11 +344,10 @@ def compare(selected: Sequence[str], out: str | None, force: bool, runs_dir: str
     """Compare runs: figures, differing spec values, curves."""
     from workflows.arguments import find_run
     from workflows.console import new_console
-    from workflows.evaluation.compare import compare as work
-    from workflows.evaluation.compare import print_comparison
+    from workflows.evaluation import compare as work
 
     found = [find_run(argument, runs_dir) for argument in selected]
-    print_comparison(work(found, out or Path(runs_dir) / "comparison.png", force), new_console())
+    work.print_comparison(work.compare(found, out or Path(runs_dir) / "comparison.png", force), new_console())
 
 
 @commands.command()
