@@ -31,7 +31,8 @@ def main() -> None:
         subprocess.run([sys.executable, ROOT / "examples" / "own_networks.py"], cwd=folder, check=True)
         for name, text in zip(("network", "embeddings"), specs):
             Path(folder, f"{name}.yaml").write_text(text, encoding="utf-8")
-            subprocess.run([ROOT / "trainer.sh", f"{name}.yaml", "--verbose", "0"], cwd=folder, check=True)
+            command = [ROOT / "trainer.sh", f"{name}.yaml", "--verbose", "0"]
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
             evaluation = list_runs(Path(folder, "runs"))[0].evaluation_dir("test", "best")
             with Image.open(evaluation / "grid.png", formats=("PNG",)) as picture:
                 picture.save(PICTURES / f"{name}.png", optimize=True)
