@@ -1,5 +1,6 @@
 """The base class of backbones: their taps, and the network cut at some of them."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -249,7 +250,7 @@ class FunctionalBackbone(Backbone):
                 raise ValueError(f"weights {weights} hold nothing for {lacking[0]} of {self.name}{self._choices()}")
             return package.preprocessing, arrays
         path = local_file(weights)
-        if not path.exists():
+        if not os.path.exists(path):  # which, unlike Path's, allows names that are too long
             raise ValueError(
                 f"weights '{printable(weights)}' are neither a file nor a name known here{self._choices()}"
             )

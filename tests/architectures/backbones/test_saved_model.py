@@ -131,6 +131,7 @@ def test_tensorflow_1(tmp_path):
     for resources, tags in ((False, ["serve"]), (True, [])):
         folder = tmp_path / f"v1 {resources}"
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.compat.v1.set_random_seed(0)
             image = tf.compat.v1.placeholder(tf.float32, (None, SIDE, SIDE, 3), "image")
             training = tf.compat.v1.placeholder_with_default(False, (), "training")
             kernel = tf.compat.v1.get_variable("kernel", (3, 3, 3, 7), use_resource=resources)

@@ -116,8 +116,8 @@ def test_wandb_offline_has_the_history_also_after_a_resume(tmp_path):
     figures = [row for row in rows if "val_loss" in row]
     assert [row["step"] for row in figures] == history["step"]
     np.testing.assert_allclose([row["val_loss"] for row in figures], history["val_loss"], rtol=1e-6)
-    assert sum("reconstructions" in row for row in rows) == 3
-    assert any(isinstance(value, dict) and value.get("_type") == "histogram" for row in rows for value in row.values())
+    assert sum(row.get("reconstructions._type") == "image-file" for row in rows) == 3
+    assert any(row.get("bottleneck/kernel._type") == "histogram" for row in rows)
 
 
 def test_a_tracker_that_fails_is_a_line_and_the_training_goes_on(tmp_path, monkeypatch, capsys):
