@@ -8,6 +8,7 @@ from typing import Any
 from builders.spec.annotations import language
 from builders.spec.catalogue import Catalogue
 from builders.spec.nodes import Node, Path, plain
+from builders.spec.other_networks import other_network
 from builders.spec.problems import listed, shown, suggestion
 from builders.spec.scalars import NumberError, resolve
 from builders.spec.shapes import Flag, Length, Named, Number, Record, Shape, Text, Words, options_of
@@ -81,6 +82,8 @@ def unknown_key(noun: str, key: str, known: Sequence[str], path: Path) -> str:
     if noun == "layer" and key in _NOT_FOR_SPECS:
         return f"layer '{key}' is not allowed: {_NOT_FOR_SPECS[key]}"
     hint = range_reason(path, key) if noun == "augmentation" else ""
+    if noun == "backbone":
+        hint = other_network(key, known)
     return (
         f"unknown {noun} {shown(key)}{hint or joined_key(key) or or_plugin(noun, suggestion(key, known) or all_known)}"
     )

@@ -6,6 +6,7 @@ from builders.spec.annotations import READING, language
 from builders.spec.catalogue import Catalogue
 from builders.spec.grammar import Grammar
 from builders.spec.nodes import DEFAULT, Node, Path, from_plain, moved, plain
+from builders.spec.other_networks import other_network
 from builders.spec.problems import Place, SpecErrors, listed, path_text, problem_at, shown, suggestion
 from builders.spec.shapes import (
     MAPPINGS,
@@ -152,8 +153,9 @@ class _Setting:
     def _check_choice(self, node: Node | None, parts: list[str], shape: Named, done: Path) -> None:
         name, names = parts[0], self.catalogue.names(shape.kind)
         if name not in names:
-            hint = suggestion(name, names) or f"; known: {listed(names)}"
-            raise self.fail(done, f"unknown {shape.kind} {shown(name)}{or_plugin(shape.kind, hint)}")
+            hint = or_plugin(shape.kind, suggestion(name, names) or f"; known: {listed(names)}")
+            elsewhere = other_network(name, names) if shape.kind == "backbone" else ""
+            raise self.fail(done, f"unknown {shape.kind} {shown(name)}{elsewhere or hint}")
         current = next(iter(node.value), None) if node is not None and node.is_mapping else None
         if current != name and len(parts) > 1:
             message = f"names no {shape.kind} yet" if current is None else f"is {shown(current)}, not {shown(name)}"
