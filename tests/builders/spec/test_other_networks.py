@@ -53,5 +53,5 @@ def test_transformers_are_the_ones_there_are_or_none(name):
 def test_neither_our_names_nor_misspelt_ones_are_taken_for_others(tmp_path):
     for name in ("vgg61", "resnet5", "convnext_tinny", "efficientnet_b", "alexnett", "densenet112", "x" * 5000):
         assert other_network(name, BACKBONES.names()) == ""
-    with pytest.raises(SpecErrors, match="did you mean 'vgg16'.*--plugin"):
+    with pytest.raises(SpecErrors, match=r"did you mean 'vgg16'.*--plugin"):
         load_spec(write_spec(tmp_path, INVERTER.replace("vgg16", "vgg61")))
