@@ -11,6 +11,7 @@ import numpy as np
 from builders.images import fit_image, open_image
 from builders.sources.source import Source
 from builders.spec.data_types import Image
+from builders.wallpapers import wallpapers as installed_wallpapers
 from common.errors import RequestError
 from common.registry import SOURCES
 
@@ -51,6 +52,9 @@ class Photos(Source):
         recolor: Whether training crops get random colours, and half of them are mirrored. Six photographs have few
             colours, and a decoder trained on only those uses them for other images as well.
         seed: Decides positions, sizes and colours of the crops, which do not depend on the spec's own seed.
+        wallpapers: Whether the wallpapers that this machine has (/usr/share/backgrounds, /usr/share/wallpapers) train
+            as well. Two machines then seldom have the same data, which the fingerprint shows; the crops of the other
+            photographs stay the same.
     """
 
     own_splits = {"train": "train", "validation": "validation", "test": "test"}
@@ -63,6 +67,7 @@ class Photos(Source):
         scale: tuple[float, float] = (0.25, 1.0),
         recolor: bool = True,
         seed: int = 0,
+        wallpapers: bool = False,
     ):
         for argument, value in (("crops", crops), ("held_out_crops", held_out_crops)):
             if value < 1:
@@ -83,6 +88,11 @@ class Photos(Source):
             for name in names:
                 self._photographs += [paths[name]] * (crops if part == "train" else held_out_crops)
             self._parts[part] = np.arange(first, len(self._photographs), dtype=np.int64)
+        # Behind all others, so that each of these keeps its index, and with it its crop.
+        first = len(self._photographs)
+        self._photographs += [path for path in (installed_wallpapers() if wallpapers else ()) for _ in range(crops)]
+        added = np.arange(first, len(self._photographs), dtype=np.int64)
+        self._parts["train"] = np.concatenate([self._parts["train"], added])
 
     def __len__(self) -> int:
         return len(self._photographs)

@@ -1,8 +1,10 @@
 """Crops of the packages' photographs: seeded, never blown up, and whole photographs are held out."""
 
 import numpy as np
+import PIL.Image
 import pytest
 
+from builders import wallpapers
 from builders.sources.photos import PHOTOGRAPHS, Photos
 from builders.spec.data_types import Image
 from common.errors import RequestError
@@ -66,3 +68,29 @@ def test_only_training_crops_are_given_other_colours():
         for index in plain.part(part):
             same = np.array_equal(plain.read(index, Image(), (24, 24)), recolored.read(index, Image(), (24, 24)))
             assert same == (part != "train")
+
+
+def test_wallpapers_train_and_change_no_other_crop(tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    (tmp_path / "gnome").mkdir()
+    PIL.Image.fromarray(pixels).save(tmp_path / "gnome" / "hills.JPG", "JPEG")
+    PIL.Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    PIL.Image.fromarray(pixels[:255]).save(tmp_path / "small.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "gnome" / "hills.JPG")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    (tmp_path / "notes.txt").write_text("no picture")
+    folders = (tmp_path, tmp_path / "nothing")
+    assert wallpapers.wallpapers(folders) == [tmp_path / "gnome" / "hills.JPG"]
+
+    monkeypatch.setattr(wallpapers.wallpapers, "__defaults__", (folders,))
+    plain, more = Photos(crops=2, held_out_crops=1), Photos(crops=2, held_out_crops=1, wallpapers=True)
+    assert len(more) == len(plain) + 2 and [more.name_of(index) for index in more.part("train")][-1] == "hills 1"
+    assert more.fingerprint() != plain.fingerprint()
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(more.part(part), plain.part(part))
+    for index in range(len(plain)):
+        np.testing.assert_array_equal(more.read(index, Image(), (32, 32)), plain.read(index, Image(), (32, 32)))
+    assert more.read(len(more) - 1, Image(), (32, 32)).shape == (32, 32, 3)
+    # That of versions without the argument, so that their runs go on.
+    assert Photos().fingerprint() == "6dcb600cb3cfb572a33a9967a74855b28cc8701dcecf8fa8e19aee681aa2e756"
