@@ -3,19 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-import keras
-import tensorflow as tf
 from keras import ops
 
-from architectures.features import FeatureExtractor
 from architectures.images import float32_pair
+from architectures.network_measure import NetworkMeasure
 
 Distance = Literal["l1", "l2"]
 # Far below any activation that means something; keeps the gradient of a dead position's norm finite.
 _SMALLEST_SQUARE = 1e-8
 
 
-class PerceptualDistance:
+class PerceptualDistance(NetworkMeasure):
     """Compares activations of two batches of images, tap by tap.
 
     Args:
@@ -38,44 +36,17 @@ class PerceptualDistance:
         backbone: str | Mapping[str, Mapping[str, Any]],
         taps: Iterable[str] | Mapping[str, float],
         weights: str,
-        preprocessing: str | Mapping[str, Any] | None,
-        input_size: int | tuple[int, int] | None,
-        distance: Distance,
-        unit_channels: bool,
+        preprocessing: str | Mapping[str, Any] | None = None,
+        input_size: int | tuple[int, int] | None = None,
+        distance: Distance = "l2",
+        unit_channels: bool = True,
     ):
-        [(self.backbone, self.arguments)] = ({backbone: {}} if isinstance(backbone, str) else backbone).items()
-        self.name = name
         self.taps = {tap: float(taps[tap]) if isinstance(taps, Mapping) else 1.0 for tap in taps}
         if not self.taps or min(self.taps.values()) < 0:
             raise ValueError(f"taps: expected at least one tap, and no weight below 0, got {self.taps}")
-        self.weights = weights
-        self.preprocessing = preprocessing
-        self.input_size = input_size
+        super().__init__(name, backbone, self.taps, weights, preprocessing, input_size)
         self.distance = distance
         self.unit_channels = unit_channels
-        self._networks: dict[tuple[int, ...], keras.Model] = {}
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The networks built so far: one for each shape of images."""
-        return list(self._networks.values())
-
-    def network(self, image_shape: tuple[int, int, int]) -> keras.Model:
-        """The frozen network for images (height, width, channels), built once, in the precision then in force."""
-        if image_shape not in self._networks:
-            with tf.init_scope():  # its variables outlive the function that first asks for it
-                features = FeatureExtractor(
-                    backbone=self.backbone,
-                    arguments=self.arguments,
-                    weights=self.weights,
-                    preprocessing=self.preprocessing,
-                    taps=self.taps,
-                    input_size=self.input_size,
-                    image_shape=image_shape,
-                    name=self.name,
-                )
-            self._networks[image_shape] = features.taps_model
-        return self._networks[image_shape]
 
     def __call__(self, originals, reconstructions):
         """Float32 [batch]; the arguments are float [batch, height, width, 1 or 3] in [0, 1] of one shape."""
@@ -84,18 +55,22 @@ class PerceptualDistance:
         network = self.network((height, width, channels))
         pairs = zip(network(originals), network(reconstructions))
         return sum(
-            weight * self._of_tap(ops.stop_gradient(original), reconstruction)
-            for weight, (original, reconstruction) in zip(self.taps.values(), pairs)
+            weight * self._of_tap(tap, ops.stop_gradient(original), reconstruction)
+            for (tap, weight), (original, reconstruction) in zip(self.taps.items(), pairs)
         )
 
-    def _of_tap(self, original, reconstruction):
+    def channel_weights(self, tap: str) -> Any:
+        """What unit-length channels count in a tap's sum: float32 [channels], or a number for all."""
+        return 1.0
+
+    def _of_tap(self, tap, original, reconstruction):
         original, reconstruction = (ops.cast(tap, "float32") for tap in (original, reconstruction))
         if self.unit_channels:
             original, reconstruction = _unit(original), _unit(reconstruction)
         difference = original - reconstruction
         apart = ops.abs(difference) if self.distance == "l1" else ops.square(difference)
         if self.unit_channels:
-            apart = ops.sum(apart, axis=-1, keepdims=True)
+            apart = ops.sum(apart * self.channel_weights(tap), axis=-1, keepdims=True)
         return ops.mean(apart, axis=tuple(range(1, len(apart.shape))))
 
 

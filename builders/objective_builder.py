@@ -67,7 +67,7 @@ def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict
 def _arguments(choice: Choice, weights: bool) -> dict:
     """The choice's arguments; where no weights are to be loaded, those of a network inside are random."""
     arguments = dict(choice.arguments)
-    if "backbone" in arguments and not weights:
+    if isinstance(arguments.get("weights"), str) and not weights:
         arguments["weights"] = "none"
     return arguments
 

@@ -1,7 +1,8 @@
 """The base class of metrics."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -48,3 +49,10 @@ class Metric(ABC):
             A positive number; 1 for a metric that needs no such scale.
         """
         return 1.0
+
+    def recipe(self) -> Mapping[str, Any]:
+        """What two figures must have in common to be compared, such as a network and the digest of its weights.
+
+        Asked for after the last image; evaluation writes it beside the figure. Plain data of one line each.
+        """
+        return {}

@@ -52,5 +52,9 @@ class Perceptual(Metric):
         """The pretrained network, once a first image was seen."""
         return self.measure.frozen_parts
 
+    def recipe(self) -> dict[str, Any]:
+        """See Metric."""
+        return self.measure.recipe()
+
     def __call__(self, originals, reconstructions):
         return self.measure(originals, reconstructions)

@@ -32,13 +32,19 @@ def parameters(entry: Any) -> list[inspect.Parameter]:
 # Networks as PyTorch exports them, with `make_networks.py`, which wrote them.
 NETWORKS = pathlib.Path(__file__).parent / "backbones" / "networks"
 # For whatever looks into a network: the shallowest place of the smallest one, with random weights.
-_FEATURES = {"backbone": "vgg16", "weights": "none", "taps": ["block1_conv1", "block1_conv2"]}
+_FEATURES = {
+    "backbone": "vgg16",
+    "weights": "none",
+    "taps": ["block1_conv1", "block1_conv2"],
+    "network": "alexnet",
+}
 
 
 def required_arguments(entry: Any) -> dict[str, Any]:
     """A value for every argument without a default, made up from its annotation."""
-    if any(parameter.name == "backbone" for parameter in parameters(entry)):
-        return dict(_FEATURES)
+    names = [parameter.name for parameter in parameters(entry)]
+    if "weights" in names:
+        return {name: value for name, value in _FEATURES.items() if name in names}
     return {
         parameter.name: example_of(parameter.annotation)
         for parameter in parameters(entry)

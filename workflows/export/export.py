@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from architectures.reconstructors.base import Reconstructor
+from architectures.weights.digest import weights_hash
 from builders.model_builder import ModelBuilder
 from builders.spec import Spec
 from builders.spec.types import Encoder
@@ -26,7 +27,6 @@ from workflows.export.proof import BatchedModel, Samples, gather_samples, prove,
 from workflows.export.refusal import refuse, refuse_search
 from workflows.export.target import PARTS, Target, staged
 from workflows.plotting.grid import Example, save_grid
-from workflows.training.checkpoints import weights_hash
 from workflows.training.restore import Restored, embedding_shape, restore
 
 _PACKAGES = ("tensorflow", "keras", "numpy")

@@ -6,7 +6,6 @@ spec names them and `environment.json` holds their hash.
 """
 
 import errno
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -73,14 +72,6 @@ def state_variables(model: Reconstructor) -> dict[str, keras.Variable]:
     own = [variable for variable in model.variables if id(variable) not in frozen]
     metrics = _by_name(model.metrics_variables, "metrics", {})
     return {**_by_name(own, "model", _generator_names(model)), **optimizers, **metrics}
-
-
-def weights_hash(variables: Iterable[keras.Variable]) -> str:
-    """sha256, in hexadecimal, over the values of variables in their order."""
-    digest = hashlib.sha256()
-    for variable in variables:
-        digest.update(np.asarray(variable.numpy()).tobytes())
-    return digest.hexdigest()
 
 
 def write_checkpoint(model: Reconstructor, path: Path, record: Mapping[str, str]) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import tensorflow as tf
 
 from architectures.reconstructors.base import Reconstructor
+from architectures.weights.digest import weights_hash
 from builders.dataset_builder import Splits
 from builders.spec import LoadedSpec
 from common.hub import cached_files, is_address
 from common.plugins import used_plugins
 from common.program import ROOT
-from workflows.training.checkpoints import weights_hash
 
 _PACKAGES = ("retrace", "tensorflow", "keras", "numpy", "pillow", "scikit-image", "tensorflow-datasets")
 

@@ -24,6 +24,7 @@ import tensorflow as tf
 from architectures.reconstructors.backbone_inverter import BackboneInverter
 from architectures.reconstructors.base import Reconstructor
 from architectures.reconstructors.terms import to_unit_range
+from architectures.weights.digest import weights_hash
 from architectures.weights.files import local_file
 from builders.dataset_builder import Splits
 from builders.image_store import free_memory
@@ -32,7 +33,6 @@ from builders.spec.annotations import to_plain
 from common.errors import RequestError
 from common.files import atomic_file, remove_unfinished
 from workflows.console import Counting
-from workflows.training.checkpoints import weights_hash
 
 CACHE_FOLDER = Path(".cache/features")
 # Shares of what is free: memory also has to hold images and the model, and a full disk harms other programs.

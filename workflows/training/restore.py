@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from architectures.reconstructors.base import Reconstructor
+from architectures.weights.digest import weights_hash
 from builders.dataset_builder import DatasetBuilder, Splits
 from builders.model_builder import ModelBuilder
 from builders.spec import LoadedSpec, Spec
@@ -14,7 +15,7 @@ from run_directory.checkpoints import Checkpoint, DamagedCheckpoint, whole_or_ot
 from run_directory.record import repair_if_idle
 from run_directory.run import Run
 from workflows.command_line import placed
-from workflows.training.checkpoints import load_checkpoint, load_weights, weights_hash
+from workflows.training.checkpoints import load_checkpoint, load_weights
 
 
 @dataclass(frozen=True)
