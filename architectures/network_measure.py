@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from architectures.features import FeatureExtractor
 from architectures.weights.digest import weights_hash
+from common.registry import BACKBONES
 
 
 class NetworkMeasure:
@@ -64,10 +65,8 @@ class NetworkMeasure:
     def recipe(self) -> dict[str, Any]:
         """What two figures must have in common to be compared; complete after the first images."""
         size = (self.input_size, self.input_size) if isinstance(self.input_size, int) else self.input_size
-        return {
-            "network": self.backbone,
-            "taps": ", ".join(self.tap_names),
-            "weights": self.weights,
-            **{"sha256": weights_hash(network.variables) for network in self.frozen_parts[:1]},
-            "resize": "antialiased bilinear to {}×{}".format(*size) if size else "none",
-        }
+        recipe = {"network": self.backbone, "taps": ", ".join(self.tap_names), "weights": self.weights}
+        for network in self.frozen_parts[:1]:
+            recipe["sha256"] = weights_hash(network.variables)
+            size = size or BACKBONES.get(self.backbone)(**self.arguments).input_size
+        return {**recipe, "resize": "antialiased bilinear to {}×{}".format(*size) if size else "none"}

@@ -62,8 +62,9 @@ def _known(definition: Definition) -> bool:
 def _taps(definition: Definition) -> dict[str, Any]:
     """The taps of a backbone, and the digest of the code that has them."""
     backbone = BACKBONES.get(definition.name)()
-    size = max(_TAP_IMAGE, backbone.minimum_size)
-    return {"code": tap_code(definition), "names": [tap.name for tap in backbone.taps((size, size, 3))]}
+    side = max(_TAP_IMAGE, backbone.minimum_size)
+    size = backbone.input_size or (side, side)
+    return {"code": tap_code(definition), "names": [tap.name for tap in backbone.taps((*size, 3))]}
 
 
 def _keras_classes(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from architectures.backbones.base import ArgumentError
 from architectures.losses.adversarial import Adversarial
-from architectures.metrics.metric import Metric
+from architectures.metrics.metric import AnyMetric, Metric, SetMetric
 from architectures.reconstructors.terms import WeightedLoss
 from builders.precision import dtype_policy
 from builders.reasons import reason
@@ -45,7 +45,7 @@ def build_terms(spec: Spec, images: Mapping[str, keras.KerasTensor], steps_per_e
     return terms
 
 
-def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict[str, Metric]:
+def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict[str, AnyMetric]:
     """Name → metric. Networks inside them compute in float32, so that a figure means the same on every machine.
 
     Raises:
@@ -59,7 +59,7 @@ def build_metrics(spec: Spec, image_shape: Sequence[int], weights: bool) -> dict
                 metric = METRICS.get(choice.name)(**_arguments(choice, weights))
             except Exception as error:
                 raise RequestError(f"{where}: {reason(error)}") from error
-            _try_on(metric, image_shape, where, choice)
+            _try_on(_on_a_pair(metric), image_shape, where, choice)
             metrics[choice.name] = metric
     return metrics
 
@@ -70,6 +70,11 @@ def _arguments(choice: Choice, weights: bool) -> dict:
     if isinstance(arguments.get("weights"), str) and not weights:
         arguments["weights"] = "none"
     return arguments
+
+
+def _on_a_pair(metric: Metric | SetMetric) -> Callable:
+    """What measures one pair of images; a set metric takes each side apart."""
+    return metric if isinstance(metric, Metric) else lambda images, _: metric.summary().add(images)
 
 
 def _try_on(measure: Callable, shape: Sequence[int], where: str, choice: Choice) -> None:

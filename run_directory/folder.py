@@ -172,7 +172,9 @@ EVALUATION = {
     "checkpoint": str,
     "step": int,
     "split": str,
-    "metrics": {"*": {"mean": _FIGURE, "std": _FIGURE, "baseline": _FIGURE}},
+    "metrics": {
+        "*": {"mean": _FIGURE, "std": _FIGURE, "baseline": _FIGURE, "recipe": {"*": (str, int, float, type(None))}},
+    },
     "latents": {"*": _FIGURE},
 }
 

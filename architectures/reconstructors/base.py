@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from architectures.metrics.metric import Metric
+from architectures.metrics.metric import AnyMetric, Metric
 from architectures.reconstructors.adversary import Adversary
 from architectures.reconstructors.gradients import all_finite, as_array
 from architectures.reconstructors.groups import OptimizerGroup
@@ -33,8 +33,8 @@ class Reconstructor(keras.Model, ABC):
             which always holds `image`.
         code_stack: Model from the encoder's code to the decoder's input, or None. `encode` ends after it.
         losses: The terms of the loss that compare images.
-        metrics: Name → metric, called like a loss and returning float32 [batch]. A metric says itself whether
-            training steps, validation or only evaluation measure it.
+        metrics: Name → metric. One of images is called like a loss, returns float32 [batch] and says itself whether
+            training steps, validation or only evaluation measure it; one of sets belongs to evaluation.
         skip_bad_steps: Leave weights as they are where a step's loss or gradients are not finite.
         adversary: A discriminator and its term of the loss, or None.
 
@@ -51,7 +51,7 @@ class Reconstructor(keras.Model, ABC):
         decoder: keras.Model,
         code_stack: keras.Model | None,
         losses: Sequence[WeightedLoss],
-        metrics: Mapping[str, Metric],
+        metrics: Mapping[str, AnyMetric],
         skip_bad_steps: bool = False,
         adversary: Adversary | None = None,
         **kwargs,
@@ -73,7 +73,9 @@ class Reconstructor(keras.Model, ABC):
         self.steps_taken = self.add_weight(
             name="steps_taken", shape=(), dtype="int64", trainable=False, aggregation="only_first_replica"
         )
-        self._validated = {name: metric for name, metric in metrics.items() if metric.in_training}
+        self._validated = {
+            name: metric for name, metric in metrics.items() if isinstance(metric, Metric) and metric.in_training
+        }
         names = ["loss", *(f"loss/{term.name}" for term in self.loss_terms), *self._validated]
         names += [] if adversary is None else ["discriminator", "adversarial_weight"]
         self._trackers = {name: keras.metrics.Mean(name=name.replace("/", "_")) for name in names}

@@ -1,6 +1,7 @@
 """What every entry of every registry keeps to. New entries are picked up by lying in their package."""
 
 import inspect
+import json
 import re
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from architectures.metrics.metric import Metric, SetMetric
 from builders.layer_builder import LayerBuilder
 from builders.spec.data_types import Image
 from common.registry import (
@@ -41,14 +43,15 @@ ONE_FILE_EACH = (
 REGISTRIES = (*ONE_FILE_EACH, BACKBONES)
 
 
-def entries(*registries):
-    """One test for each entry, called `loss-l1`."""
+def entries(*registries, of=object):
+    """One test for each entry, called `loss-l1`; of a base class, where given."""
     return pytest.mark.parametrize(
         "entry",
         [
             pytest.param(entry, id=f"{registry.kind.replace(' ', '_')}-{name}")
             for registry in registries
             for name, entry in registry.items()
+            if issubclass(entry, of)
         ],
     )
 
@@ -157,7 +160,7 @@ def test_loss_survives_its_configuration(entry):
     np.testing.assert_array_equal(again.call(originals, reconstructions), loss.call(originals, reconstructions))
 
 
-@entries(LOSSES, METRICS)
+@entries(LOSSES, METRICS, of=(keras.losses.Loss, Metric))
 def test_images_of_other_shapes_are_refused(entry):
     originals, reconstructions = pair_for(entry)
     measure = entry(**required_arguments(entry))
@@ -169,7 +172,7 @@ def test_images_of_other_shapes_are_refused(entry):
 # Metrics
 
 
-@entries(METRICS)
+@entries(METRICS, of=Metric)
 def test_metric_gives_one_value_per_image_and_knows_better_from_worse(entry):
     originals, reconstructions = pair_for(entry)
     metric = entry(**required_arguments(entry))
@@ -189,7 +192,7 @@ def test_metric_gives_one_value_per_image_and_knows_better_from_worse(entry):
     assert metric.normalizer(originals) > 0
 
 
-@entries(METRICS)
+@entries(METRICS, of=Metric)
 def test_metric_measures_images_as_small_as_its_window(entry):
     arguments = required_arguments(entry)
     metric = entry(**arguments)
@@ -199,6 +202,27 @@ def test_metric_measures_images_as_small_as_its_window(entry):
         side = max(side, BACKBONES.get(network).minimum_size)
     values = np.asarray(metric(*noisy_pair(side, side)))
     assert values.shape == (2,) and np.isfinite(values).all()
+
+
+@entries(METRICS, of=SetMetric)
+def test_set_metric_compares_summaries_whatever_the_batches(entry):
+    metric = entry(**required_arguments(entry))
+    assert metric.direction in ("max", "min") and metric.in_training is False and metric.minimum_images > 0
+    assert isinstance(metric.unit, str) and isinstance(metric.label, str)
+    originals, reconstructions = noisy_pair(40, 36, batch=7)
+
+    def summary(images, size=7):
+        made = metric.summary()
+        for start in range(0, len(images), size):
+            made.add(images[start : start + size])
+        return made
+
+    value = metric.compare(summary(originals), summary(reconstructions))
+    exact = metric.compare(summary(originals), summary(originals, 2))
+    assert isinstance(value, float) and np.isfinite(exact)
+    assert exact > value if metric.direction == "max" else exact < value
+    assert metric.compare(summary(originals, 3), summary(reconstructions, 2)) == pytest.approx(value, rel=1e-3)
+    json.dumps(metric.recipe(), allow_nan=False)
 
 
 # Layers
@@ -320,7 +344,7 @@ def test_backbone_is_cut_at_an_early_tap(name, entry, tmp_path):
     missing = {parameter.name for parameter in parameters(entry) if parameter.default is parameter.empty}
     assert missing <= set(arguments), "say in tests/architectures/examples.py how to write this network's files"
     backbone = entry(**arguments)
-    side = max(32, backbone.minimum_size)
+    side = backbone.input_size[0] if backbone.input_size else max(32, backbone.minimum_size)
     taps = backbone.taps((side, side, 3))
     assert len({tap.name for tap in taps}) == len(taps)
     tap = next(tap for tap in taps if len(tap.shape) == 3 and tap.shape[-1] > 3)

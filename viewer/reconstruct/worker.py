@@ -101,7 +101,8 @@ class Reconstruction:
         """The spec's further metrics, without those that need a whole split or larger images."""
         figures, graphs = {}, self._graphs.setdefault(model, {})
         for name, metric in model.metrics_by_name.items():
-            if name in measured or type(metric).normalizer is not Metric.normalizer:
+            whole_split = not isinstance(metric, Metric) or type(metric).normalizer is not Metric.normalizer
+            if name in measured or whole_split:
                 continue
             graph = graphs.setdefault(name, tf.function(metric))
             with contextlib.suppress(ValueError):  # the image is too small for it

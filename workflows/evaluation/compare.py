@@ -36,6 +36,7 @@ class Comparison:
         differences: Path of the spec → values, where they are not all equal.
         curves: The PNG of overlaid curves, or None where no run has finished an epoch.
         same_images: Whether all figures were measured on the same images.
+        recipes: Metric → what its recipes do not have in common, in a few words; only where they differ.
     """
 
     labels: list[str]
@@ -46,6 +47,7 @@ class Comparison:
     differences: dict[str, list[Any]]
     curves: Path | None
     same_images: bool
+    recipes: dict[str, str]
 
 
 def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False) -> Comparison:
@@ -86,7 +88,28 @@ def compare(selected: Sequence[Run], out: str | os.PathLike, force: bool = False
         differences=differences([run.resolved_spec() for run in selected]),
         curves=_draw_curves(labels, selected, recorded, Path(out)),
         same_images=len({_images(evaluation) for _, evaluation in chosen if evaluation}) <= 1,
+        recipes=_different_recipes([evaluation.get("metrics", {}) for _, evaluation in chosen]),
     )
+
+
+def _different_recipes(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Metric → the keys that recipes do not agree in."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for metrics in evaluations:
+        for name, entry in metrics.items():
+            if "mean" in entry:
+                found.setdefault(name, []).append(entry.get("recipe") or {})
+    different = {
+        name: [
+            key
+            for key in dict.fromkeys(key for recipe in recipes for key in recipe)
+            # Where a digest is known, it decides: the same weights may be in files of several names.
+            if not (key == "weights" and all("sha256" in recipe for recipe in recipes))
+            and len({recipe.get(key) for recipe in recipes}) > 1
+        ]
+        for name, recipes in found.items()
+    }
+    return {name: ", ".join(keys) for name, keys in different.items() if keys}
 
 
 def _images_read(selected: Sequence[Run]) -> Iterator[Path]:
@@ -138,6 +161,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(table)
     if not comparison.same_images:
         console.print("These figures were measured on different images, so they do not say which run is better.")
+    for metric, keys in comparison.recipes.items():
+        console.print(f"{metric} was measured by different recipes ({keys}), so its figures do not compare.")
     if comparison.differences:
         table = new_table("the specs differ in", *comparison.labels)
         for path, values in comparison.differences.items():

@@ -4,13 +4,12 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from architectures.metrics.metric import Metric
+from architectures.metrics.metric import AnyMetric, Metric
 from architectures.reconstructors.base import Reconstructor
 from builders.dataset_builder import Split
 from builders.images import file_value_range, fit_image, open_image, to_float
@@ -20,53 +19,14 @@ from common.errors import RequestError
 from common.files import atomic_file
 from common.registry import METRICS
 from workflows.console import follow
+from workflows.evaluation.results import MetricResult, words_of
+from workflows.evaluation.set_measures import sets_to_measure
 
 # Measured always, in addition to those of the spec.
 STANDARD_METRICS = ("mse", "psnr", "ssim", "normalized_error")
 
 
-@dataclass(frozen=True)
-class MetricResult:
-    """One metric over a split.
-
-    Args:
-        values: float64 [images], one for each image.
-        baseline: Mean of the same metric where each image is replaced by its own mean colour.
-        larger_is_better: The metric's direction.
-        words: Its `label` and `unit`, which metrics.json keeps: a plugin may not be loaded where figures are shown.
-    """
-
-    values: np.ndarray
-    baseline: float
-    larger_is_better: bool
-    words: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def mean(self) -> float:
-        """Mean over images."""
-        return float(self.values.mean())
-
-    @property
-    def std(self) -> float:
-        """Standard deviation over images (of the population: divided by their number)."""
-        return float(self.values.std())
-
-    def as_json(self) -> dict:
-        """The entry in metrics.json; null replaces values that are not finite, which JSON cannot write."""
-        return {
-            **self.words,
-            "mean": _finite(self.mean),
-            "std": _finite(self.std),
-            "values": [_finite(value) for value in self.values],
-            "baseline": _finite(self.baseline),
-        }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def metrics_to_measure(of_spec: Mapping[str, Metric]) -> dict[str, Metric]:
+def metrics_to_measure(of_spec: Mapping[str, AnyMetric]) -> dict[str, AnyMetric]:
     """The standard metrics, then those the spec adds; a spec's own arguments win."""
     standard = {name: METRICS.get(name)() for name in STANDARD_METRICS}
     return standard | dict(of_spec)
@@ -129,11 +89,12 @@ def evaluate(
     Raises:
         RequestError: A metric of the spec's own cannot measure these images.
     """
-    metrics = metrics_to_measure(model.metrics_by_name)
+    measured = metrics_to_measure(model.metrics_by_name)
+    metrics = {name: metric for name, metric in measured.items() if isinstance(metric, Metric)}
     wanted = set(model.metrics_by_name)
     values: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     baselines: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
-    remarks: list[str] = []
+    sets, remarks = sets_to_measure(measured, count, split.name)
     shape = (count, *model.image_shape)
     starts = range(0, count, split.batch_size)
     with (
@@ -147,6 +108,8 @@ def evaluate(
             originals_file.append(originals)
             reconstructions_file.append(reconstructions)
             flat = mean_colour(originals)
+            for whole in sets:
+                whole.add(originals, reconstructions, flat)
             for name, metric in list(metrics.items()):
                 try:
                     values[name].append(np.asarray(metric(originals, reconstructions), np.float64))
@@ -167,8 +130,11 @@ def evaluate(
             np.concatenate(values[name]) / scale,
             float(np.concatenate(baselines[name]).mean() / scale),
             metric.direction == "max",
-            {"label": metric.label, "unit": metric.unit},
+            words_of(metric),
+            metric.recipe(),
         )
+    for whole in sets:
+        results[whole.name] = whole.result()
     return results, remarks
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from architectures.metrics.metric import Metric
 from common.files import atomic_file
 from common.formatting import printable
 from common.metric_words import labelled
@@ -137,7 +138,11 @@ class _Results:
         self._arrays = arrays
         self._name = restored.spec.name
         self._examples: list[Example] = []
-        self._metrics = {name: metric for name, metric in metrics_to_measure({}).items() if name in _FIGURES}
+        self._metrics = {
+            name: metric
+            for name, metric in metrics_to_measure({}).items()
+            if name in _FIGURES and isinstance(metric, Metric)
+        }
         if min(restored.image_shape[:2]) < 7:
             del self._metrics["ssim"]  # its window does not fit
 

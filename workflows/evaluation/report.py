@@ -9,6 +9,7 @@ from pathlib import Path
 from common.formatting import duration_text, printable
 from common.metric_words import metric_label, metric_text
 from run_directory.run import Run
+from workflows.evaluation.results import recipe_text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --faint: #6b7180; --line: #e1e4ea; --paper: #fff; --soft: #f6f7f9; }
@@ -116,9 +117,15 @@ def _table(metrics: Mapping[str, Mapping], expected: object | None) -> _Html:
         if expected:
             cells.append(metric_text(name, getattr(expected, name, None), figures))
         rows.append(_html("<tr>{cells}</tr>", cells=_joined(_html("<td>{cell}</td>", cell=cell) for cell in cells)))
+    recipes = [
+        _html('<p class="faint">{words}</p>', words=f"{metric_label(name, figures)}: {recipe_text(figures['recipe'])}.")
+        for name, figures in metrics.items()
+        if figures.get("recipe")
+    ]
     return _html(
         '<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>'
-        '<p class="faint">Baseline: the same figure for each image\'s own mean colour.</p>',
+        '<p class="faint">Baseline: the same figure for each image\'s own mean colour.</p>{recipes}',
+        recipes=_joined(recipes),
         heads=_joined(_html("<th>{cell}</th>", cell=cell) for cell in head),
         rows=_joined(rows),
     )

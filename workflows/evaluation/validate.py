@@ -20,9 +20,10 @@ from common.files import write_atomically
 from common.metric_words import labelled, metric_label, metric_text
 from run_directory.run import LATENTS_FILE, Run
 from workflows.console import lines, new_console, new_table
-from workflows.evaluation.evaluation import MetricResult, evaluate
+from workflows.evaluation.evaluation import evaluate
 from workflows.evaluation.latent_pictures import LatentProbe
 from workflows.evaluation.report import write_report
+from workflows.evaluation.results import MetricResult, recipe_text
 from workflows.outputs import check_validation
 from workflows.plotting.curves import Spread, save_histograms, save_loss_curve
 from workflows.plotting.grid import Example, pick_examples, save_grid
@@ -250,6 +251,9 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if expected and expected.machine and evaluation.split == DEFAULT_SPLIT:
         console.print(f"expected: as measured on {expected.machine}")
     console.print("baseline: the same figure for each image's own mean colour")
+    for name, result in evaluation.metrics.items():
+        if result.recipe:
+            console.print(f"{name}: {recipe_text(result.recipe)}")
     if evaluation.latents:
         console.print(_latents_line(evaluation.latents))
     for remark in evaluation.remarks:

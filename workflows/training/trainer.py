@@ -40,6 +40,7 @@ from run_directory.record import record_of
 from run_directory.run import Run, is_run
 from workflows.command_line import placed
 from workflows.console import Counting
+from workflows.evaluation.set_measures import refused_sets
 from workflows.training.checkpoints import load_initial_weights, state_variables, write_checkpoint
 from workflows.training.environment import describe_environment
 from workflows.training.epoch_measures import EpochMeasures, is_due
@@ -96,7 +97,7 @@ class Trainer:
             raise SpecErrors(problems)
         builder = ModelBuilder(self.spec)
         self.model = builder.build(self.splits, calibrated=not resumes)
-        self.model_remarks = builder.remarks
+        self.model_remarks = [*builder.remarks, *refused_sets(self.model.metrics_by_name, self.splits)]
         builder.try_out(None if resumes else spread_samples(self.train_split, _TRIED_IMAGES))
         self.monitor = Monitor(self.spec, self.model, has_validation="validation" in self.splits)
         self.initial_weights = _weights_file(training.initial_weights) if training.initial_weights else None
