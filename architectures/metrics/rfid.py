@@ -43,7 +43,7 @@ class RFID(SetMetric):
     call it so.
 
     Args:
-        backbone: The network.
+        backbone: The network. By default one whose weights are in each install, with its vector of 1,280 numbers.
         taps: The layer whose output counts, or several side by side; of a map the mean over positions is taken.
         weights: `pretrained` or `imagenet`, `none`, a file, or a weights package such as `hed_bsds500`.
         preprocessing: What the weights expect of an image, as `encoder.preprocessing` takes it. Unset: the network's
@@ -60,8 +60,8 @@ class RFID(SetMetric):
 
     def __init__(
         self,
-        backbone: str | Mapping[str, Mapping[str, Any]],
-        taps: Iterable[str] | Mapping[str, float],
+        backbone: str | Mapping[str, Mapping[str, Any]] = "efficientnet_lite0",
+        taps: Iterable[str] | Mapping[str, float] = ("avgpool",),
         weights: str = "pretrained",
         preprocessing: str | Mapping[str, Any] | None = None,
         input_size: int | tuple[int, int] | None = None,
