@@ -191,6 +191,18 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """When learning rates are reduced: those of `training.optimizer` and of codes' and latents' own optimizers."""
+
+    factor: Annotated[float, Doc("What rates are multiplied by each time."), Range(above=0, below=1)] = 0.1
+    patience: Annotated[
+        Duration, Doc("How long the monitored figure may fail to improve, since it did or since the last reduction.")
+    ] = Duration(10, "epochs")
+    minimum_improvement: Annotated[float, Doc("Smaller changes do not count."), Range(minimum=0)] = 0.0
+    minimum_rate: Annotated[float, Doc("No rate is reduced below this."), Range(minimum=0)] = 0.0
+
+
+@dataclass(frozen=True)
 class Checkpoints:
     """The checkpoints that a run keeps."""
 
@@ -222,10 +234,13 @@ class Training:
         bool | Literal["auto"],
         Doc("true: compile steps with XLA; results are then no longer equal bit for bit. auto: off."),
     ] = "auto"
-    monitor: Annotated[str, Doc("The history column that decides best checkpoint, early stopping and sweeps.")] = (
-        "val_loss"
-    )
+    monitor: Annotated[
+        str, Doc("The history column that decides best checkpoint, plateaus, early stopping and sweeps.")
+    ] = "val_loss"
     early_stopping: Annotated[EarlyStopping | None, Doc("Stop when the monitored figure no longer improves.")] = None
+    reduce_on_plateau: Annotated[
+        Plateau | None, Doc("Reduce learning rates when the monitored figure no longer improves.")
+    ] = None
     checkpoints: Annotated[Checkpoints, Doc("Which checkpoints stay.")] = Checkpoints()
     initial_weights: Annotated[
         str | None, Doc("Start from this run's weights, or a weights file, here or hf://owner/name/file.")

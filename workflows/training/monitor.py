@@ -54,9 +54,7 @@ class Monitor:
         early = self._spec.training.early_stopping
         if early is None:
             return False
-        pairs = zip(history.get(self.column, []), history.get("step", []))
-        # Not every epoch is measured where images have to be searched for: the others decide nothing.
-        measured = [(self._sign * value, step) for value, step in pairs if value is not None]
+        measured = self._measured(history)
         if not measured or measured[-1][1] != history["step"][-1]:
             return False
         best, since = float("inf"), 0
@@ -64,6 +62,27 @@ class Monitor:
             if value < best - early.minimum_improvement:
                 best, since = value, step
         return measured[-1][1] - since >= early.patience.steps(steps_per_epoch)
+
+    def reductions(self, history: Mapping[str, Sequence], steps_per_epoch: int) -> int:
+        """How often the column has not improved for `reduce_on_plateau.patience`, counted anew after each time."""
+        plateau = self._spec.training.reduce_on_plateau
+        if plateau is None:
+            return 0
+        best, since, count = float("inf"), 0, 0
+        for value, step in self._measured(history):
+            if value < best - plateau.minimum_improvement:
+                best, since = value, step
+            elif step - since >= plateau.patience.steps(steps_per_epoch):
+                since, count = step, count + 1
+        return count
+
+    def _measured(self, history: Mapping[str, Sequence]) -> list[tuple[float, int]]:
+        """(value to minimise, step) of the epochs that were measured, in their order.
+
+        Not every epoch is measured where images have to be searched for: the others decide nothing.
+        """
+        pairs = zip(history.get(self.column, []), history.get("step", []))
+        return [(self._sign * value, step) for value, step in pairs if value is not None]
 
     def kept_steps(self, history: Mapping[str, Sequence], steps: Sequence[int]) -> set[int]:
         """Which of the checkpoints at `steps` stay: the best by the column and the newest."""

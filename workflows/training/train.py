@@ -18,6 +18,7 @@ from workflows.training.trainer import Trainer
 _MAY_CHANGE = (
     "training.epochs",
     "training.early_stopping",
+    "training.reduce_on_plateau",
     "training.checkpoints",
     "training.on_nan",
     "training.optimizer",

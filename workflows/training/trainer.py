@@ -5,11 +5,13 @@
         validate                   under averaged weights where the optimizer keeps them
         samples                    originals over reconstructions
         history.csv, trackers      the epoch exists from here on
+        learning rates             reduced if the monitored figure stands still
         checkpoint                 if it is the best, or due
         early stopping             if the monitored figure has not improved for long enough
 
-No decision depends on memory alone: order and augmentation follow from (seed, epoch), the best epoch and early stopping
-from history.csv, the rest is in the checkpoint. So a run that was stopped anywhere ends as if it had not been.
+No decision depends on memory alone: order and augmentation follow from (seed, epoch), the best epoch, plateaus and
+early stopping from history.csv, the rest is in the checkpoint. So a run that was stopped anywhere ends as if it had not
+been.
 """
 
 import contextlib
@@ -46,6 +48,7 @@ from workflows.training.environment import describe_environment
 from workflows.training.epoch_measures import EpochMeasures, is_due
 from workflows.training.feature_cache import FeatureCache, build_feature_cache
 from workflows.training.monitor import Monitor
+from workflows.training.plateau import PlateauRates
 from workflows.training.progress import TrainingProgress
 from workflows.training.restore import resume
 from workflows.training.stopping import StopRequest
@@ -100,6 +103,7 @@ class Trainer:
         self.model_remarks = [*builder.remarks, *refused_sets(self.model.metrics_by_name, self.splits)]
         builder.try_out(None if resumes else spread_samples(self.train_split, _TRIED_IMAGES))
         self.monitor = Monitor(self.spec, self.model, has_validation="validation" in self.splits)
+        self.rates = PlateauRates(self.spec, self.model, self.monitor, self.steps_per_epoch)
         self.initial_weights = _weights_file(training.initial_weights) if training.initial_weights else None
 
     def rehearse(self) -> None:
@@ -225,7 +229,7 @@ class Trainer:
         ) as progress:
             self._introduce(progress, lines)
             progress.begin(self.step)
-            best, ended = self._judge()
+            best, ended = self._judge(progress)
             # An earlier session may have been killed between its last checkpoint and these.
             run.update_state(step=self.step, epoch=self.step // per_epoch, best=best)
             self._prune()
@@ -234,7 +238,7 @@ class Trainer:
                 row |= measures.measure(epoch + 1, self.step)
                 run.append_history(row)
                 measures.log(epoch + 1, self.step, row)
-                best, ended = self._judge()
+                best, ended = self._judge(progress)
                 improved = best is not None and best["step"] == self.step
                 last = epoch + 1 == training.epochs
                 if improved or ended or last or is_due(training.checkpoints.every, epoch + 1, per_epoch):
@@ -251,9 +255,11 @@ class Trainer:
             measures.finish()
             progress.say(f"trained in {duration_text(self.seconds)}: {run.path}")
 
-    def _judge(self) -> tuple[dict[str, Any] | None, bool]:
-        """The best epoch so far, and whether early stopping ends the training."""
+    def _judge(self, progress: TrainingProgress) -> tuple[dict[str, Any] | None, bool]:
+        """The best epoch so far, and whether early stopping ends the training; learning rates follow plateaus."""
         history = self.run.history()
+        if line := self.rates.follow(history):
+            progress.say(line)
         return self.monitor.best(history), self.monitor.should_stop(history, self.steps_per_epoch)
 
     def _introduce(self, progress: TrainingProgress, lines: list[str]) -> None:

@@ -38,9 +38,23 @@ def optimizer_checks(view: View) -> Iterator[Problem]:
             if view.get(*path, "use_ema", kind=bool) and view.get(*path, "ema_momentum", kind=float | int) == 1:
                 message = "with 1 the averages of the weights never change; give less, such as 0.999"
                 yield view.problem((*path, "ema_momentum"), message, value=True)
+    yield from _plateau(view)
     # A decoder that stays as it is can be measured by the latents that it allows.
     if not view.is_given("encoder", "latents"):
         yield from _nothing_moves(view)
+
+
+def _plateau(view: View) -> Iterator[Problem]:
+    """Plateaus reduce a rate that is a number: a schedule decides its rate alone."""
+    if not view.keys("training", "reduce_on_plateau"):
+        return
+    for where in (path for path in TRAINING_OPTIMIZERS if path[0] != "discriminator"):
+        for name in view.keys(*where):
+            path: Path = (*where, name, "learning_rate")
+            schedule = view.choice(*path, kind="schedule")
+            if schedule is not None:
+                message = f"{schedule[0]} decides the rate, and training.reduce_on_plateau would as well; remove one"
+                yield view.problem(path, message, value=True)
 
 
 def _nothing_moves(view: View) -> Iterator[Problem]:

@@ -52,5 +52,14 @@ def test_what_moves_something_is_right(settings, tmp_path):
     assert problems(tmp_path, settings) == []
 
 
+def test_a_rate_is_reduced_by_a_schedule_or_on_plateaus(tmp_path):
+    schedule = "{CosineDecay: {initial_learning_rate: 0.01, decay_steps: 2}}"
+    plateau = "training.reduce_on_plateau={}"
+    assert problems(tmp_path, [plateau]) == []
+    [problem] = problems(tmp_path, [plateau, ADAM % schedule])
+    assert "training.optimizer.Adam.learning_rate: CosineDecay decides the rate, and training.reduce_on" in problem
+    assert problems(tmp_path, ["training.reduce_on_plateau=null", ADAM % schedule]) == []
+
+
 def test_a_decoder_that_stays_may_be_measured_by_its_latents(tmp_path):
     assert problems(tmp_path, [ADAM % 0], LATENTS) == []
