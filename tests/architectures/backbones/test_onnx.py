@@ -18,8 +18,8 @@ from architectures.backbones.base import ArgumentError
 from architectures.backbones.onnx import Onnx
 from architectures.features import FeatureExtractor
 from architectures.onnx_files import process
+from architectures.weights.digest import weights_hash
 from tests.architectures.examples import NETWORKS
-from workflows.training.checkpoints import weights_hash
 
 GOLDEN = np.load(NETWORKS / "activations.npz")
 SIDE = 32

@@ -11,8 +11,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from architectures.backbones.base import ArgumentError
 from architectures.backbones.saved_model import SavedModel
 from architectures.features import FeatureExtractor
+from architectures.weights.digest import weights_hash
 from tests.architectures.backbones.test_onnx import outcomes
-from workflows.training.checkpoints import weights_hash
 
 SIDE = 24
 
