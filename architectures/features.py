@@ -118,6 +118,11 @@ class FeatureExtractor:
         code = keras.layers.Concatenate(name="fuse")(parts) if len(parts) > 1 else parts[0]
         return keras.Model(inputs, keras.layers.Identity(name="code")(code), name="fuse")
 
+    @property
+    def fused_shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each tap before it is resized, with the channels that it has in the code."""
+        return [(*tap.shape[1:-1], self.project or tap.shape[-1]) for tap in self.taps_model.outputs]
+
     def _part(self, name: str, tap, size: tuple[int, int] | None):
         """One tap, projected and resized."""
         if self.project:

@@ -44,6 +44,7 @@ class ModelBuilder:
 
     Attributes:
         remarks: Sentences on the built model that a user should read before training.
+        tap_shapes: Shapes of the taps that are fused into the code; empty without a backbone.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ModelBuilder:
         self.train_count = train_count
         self.embedding_shape = tuple(embedding_shape)
         self.remarks: list[str] = []
+        self.tap_shapes: Sequence[tuple[int, ...]] = ()
         self.layers = LayerBuilder(spec.training.optimizer.name)
 
     def build(self, splits: Splits | None = None, calibrated: bool = True) -> Reconstructor:
@@ -100,7 +102,7 @@ class ModelBuilder:
             optimizers: dict[str, keras.optimizers.Optimizer] = {}
             if spec.encoder.kind == "backbone":
                 features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
-                code = features.fuse_model.output
+                code, self.tap_shapes = features.fuse_model.output, features.fused_shapes
                 learns = "encoder.fuse.project" if features.fuse_model.trainable_weights else ""
                 model_class, parts = BackboneInverter, {"features": features}
                 # What follows begins with the same weights as where the network's features are stored embeddings.
@@ -228,7 +230,9 @@ class ModelBuilder:
             return "decoder.layers", self.spec.decoder.layers
         place = f"decoder.architecture.{architecture.name}"
         try:
-            layers = expand_architecture(architecture.name, architecture.arguments, tuple(code_shape), self.image_shape)
+            layers = expand_architecture(
+                architecture.name, architecture.arguments, tuple(code_shape), self.image_shape, self.tap_shapes
+            )
         except (ValueError, OverflowError) as error:
             raise RequestError(f"{place}: {error}") from error
         return place, layers

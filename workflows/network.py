@@ -54,16 +54,25 @@ def multiply_adds(layer: keras.layers.Layer, received: tuple, given: tuple) -> i
         layer: A built Keras layer, without layers of its own inside.
         received, given: Its input and output shape, with the batch.
     """
+    own = getattr(layer, "multiply_adds", None)  # of a layer that does more than apply kernels
+    if own is not None:
+        return own
     kernels = [weight for weight in layer.weights if "kernel" in weight.name]
     # A transposed convolution applies its kernel at every place of what it receives.
     places = _positions(received if "Transpose" in type(layer).__name__ else given)
     return sum(math.prod(kernel.shape) for kernel in kernels) * places
 
 
+def _activation_bytes(layer: keras.layers.Layer, given: tuple, dtype: str) -> int:
+    """Bytes of what a layer computes for one image: its output, or all that one says it computes inside."""
+    values = getattr(layer, "activations", None) or math.prod(side or 1 for side in given[1:])
+    return values * _BYTES_OF.get(dtype, 4)
+
+
 def _rows(layer: keras.layers.Layer, received: tuple, depth: int = 0) -> list[Row]:
     """The layer's own row and, indented, those of the layers inside it."""
     given = tuple(layer.compute_output_shape(received))
-    size = math.prod(side or 1 for side in given[1:]) * _BYTES_OF.get(layer.compute_dtype, 4)
+    size = _activation_bytes(layer, given, layer.compute_dtype)
     inside = [layer.layers] if getattr(layer, "layers", None) else getattr(layer, "branches", [])
     if not inside:
         cost = multiply_adds(layer, received, given)
@@ -121,7 +130,7 @@ def model_rows(model: keras.Model) -> Iterator[Row]:
         received, given = calls[0].input_tensors, calls[0].output_tensors
         whole = getattr(layer, "multiply_adds", None)  # of a network in one layer
         if whole is not None or len(received) > 1 or len(given) > 1 or isinstance(layer, keras.Model):
-            size = sum(math.prod(side or 1 for side in out.shape[1:]) * _BYTES_OF.get(out.dtype, 4) for out in given)
+            size = sum(_activation_bytes(layer, tuple(out.shape), out.dtype) for out in given)
             rows = [_row(layer, tuple(given[0].shape), whole or 0, size, 0)]
         else:
             rows = _rows(layer, tuple(received[0].shape))
@@ -203,7 +212,9 @@ def layer_details(layer: keras.layers.Layer) -> str:
         words.append(("↑" if enlarges else "↓") + _step(step))
     if (dilation := getattr(layer, "dilation_rate", None)) and max(_several(dilation)) > 1:
         words.append(f"dilation {_step(dilation)}")
-    for name in ("interpolation", "merge"):
+    if isinstance(heads := getattr(layer, "heads", None), int):
+        words.append(f"{heads} head{'s' * (heads > 1)}")
+    for name in ("kind", "interpolation", "merge"):
         if isinstance(value := getattr(layer, name, None), str):
             words.append(value)
     for name in ("rate", "stddev", "scale"):

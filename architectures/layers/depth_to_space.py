@@ -16,17 +16,24 @@ class DepthToSpace(keras.layers.Layer):
     neural network", CVPR 2016. Channels are in TensorFlow's order: that of `tf.nn.depth_to_space`.
 
     Args:
-        size: How many times larger height and width become. At least 1.
+        size: How many times larger height and width become: one number, or one for each. At least 1.
 
     Input shape: [batch, height, width, size² · channels].
     Output shape: [batch, size · height, size · width, channels].
     """
 
-    def __init__(self, size: Annotated[int, Range(minimum=1)] = 2, **kwargs):
+    def __init__(
+        self,
+        size: Annotated[int, Range(minimum=1)]
+        | tuple[Annotated[int, Range(minimum=1)], Annotated[int, Range(minimum=1)]] = 2,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        if size < 1:
+        sides = (size, size) if isinstance(size, int) else tuple(size)
+        if len(sides) != 2 or min(sides) < 1:
             raise ValueError(f"DepthToSpace.size must be at least 1, got {size}; the default is 2")
-        self.size = size
+        self.size = size if isinstance(size, int) else list(size)
+        self.factors = sides
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def build(self, input_shape):
@@ -35,23 +42,26 @@ class DepthToSpace(keras.layers.Layer):
 
     def call(self, inputs):
         batch, height, width = ops.shape(inputs)[:3]
-        channels = inputs.shape[-1] // self.size**2
-        blocks = ops.reshape(inputs, (batch, height, width, self.size, self.size, channels))
-        rows = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
-        return ops.reshape(rows, (batch, height * self.size, width * self.size, channels))
+        rows, columns = self.factors
+        channels = inputs.shape[-1] // (rows * columns)
+        blocks = ops.reshape(inputs, (batch, height, width, rows, columns, channels))
+        lines = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(lines, (batch, height * rows, width * columns, channels))
 
     def compute_output_shape(self, input_shape):
         batch, height, width, depth = input_shape
-        if depth % self.size**2:
+        rows, columns = self.factors
+        pixels = rows * columns
+        if depth % pixels:
             raise ValueError(
-                f"{self.name}: size {self.size} needs a multiple of {self.size**2} channels, got {depth}; let the "
-                f"layer before give {-(-depth // self.size**2) * self.size**2}"
+                f"{self.name}: size {self.size} needs a multiple of {pixels} channels, got {depth}; let the "
+                f"layer before give {-(-depth // pixels) * pixels}"
             )
         return (
             batch,
-            None if height is None else height * self.size,
-            None if width is None else width * self.size,
-            depth // self.size**2,
+            None if height is None else height * rows,
+            None if width is None else width * columns,
+            depth // pixels,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -21,7 +21,13 @@ class Stack(ABC):
 
     It returns a list of layers in the spec's long form, plain data that `show` prints, the model builder builds
     and anyone can copy into a spec to change it.
+
+    Attributes:
+        tap_shapes: Shape of each tap whose channels are side by side in the code, in order; empty where that is not
+            known.
     """
+
+    tap_shapes: Sequence[tuple[int, ...]] = ()
 
     @abstractmethod
     def layers(self, code_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> list[Layer]:
@@ -40,7 +46,11 @@ class Stack(ABC):
 
 
 def expand_architecture(
-    name: str, arguments: Mapping[str, Any], code_shape: Sequence[int], image_shape: Sequence[int]
+    name: str,
+    arguments: Mapping[str, Any],
+    code_shape: Sequence[int],
+    image_shape: Sequence[int],
+    tap_shapes: Sequence[tuple[int, ...]] = (),
 ) -> list[Layer]:
     """The layers of a ready-made stack.
 
@@ -49,6 +59,7 @@ def expand_architecture(
         arguments: Its own arguments, as the spec gives them.
         code_shape: Shape of one code, without the batch.
         image_shape: (height, width, channels) of the image.
+        tap_shapes: See Stack.
 
     Returns:
         Layers in the spec's long form.
@@ -57,16 +68,18 @@ def expand_architecture(
         UnknownEntryError: No stack has this name; suggests the nearest.
         ValueError: An argument is out of range, or the code cannot reach the image.
     """
-    return ARCHITECTURES.get(name)(**arguments).layers(tuple(code_shape), tuple(image_shape))
+    stack = ARCHITECTURES.get(name)(**arguments)
+    stack.tap_shapes = tuple(tap_shapes)
+    return stack.layers(tuple(code_shape), tuple(image_shape))
 
 
 def require_map(name: str, code_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """`code_shape` as (height, width, channels), or a ValueError for a code without height and width."""
     if len(code_shape) != 3:
-        raise ValueError(
-            f"{name} needs a code of [height, width, channels], got {list(code_shape)}; use dosovitskiy_fc or dense, "
-            "or a tap that is a feature map"
-        )
+        other = "use dosovitskiy_fc or dense, or a tap that is a feature map"
+        if len(code_shape) == 2:
+            other = "arrange the tokens by code: {layers: [TokensToMap]}, or use vit"
+        raise ValueError(f"{name} needs a code of [height, width, channels], got {list(code_shape)}; {other}")
     return code_shape
 
 
@@ -80,10 +93,10 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def require_positive(argument: str, factor: float) -> float:
+def require_positive(argument: str, factor: float, default: float = 1) -> float:
     """`factor` itself, or a ValueError naming `argument` where it is not positive."""
     if factor <= 0:
-        raise ValueError(f"{argument} must be positive, got {factor}; the default is 1")
+        raise ValueError(f"{argument} must be positive, got {factor}; the default is {default}")
     return factor
 
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 _KEPT = {"SGD": 0, "Adafactor": 0, "Adagrad": 1, "Ftrl": 2, "Lion": 1, "RMSprop": 1}
 # Layers whose output a step does not keep for the gradient, or only as the output of the layer before.
 _KEEPING_NOTHING = re.compile(
-    r"Identity|Flatten|Reshape|Permute|Rescaling|Activation|ActivityRegularization|Softmax|ELU|\w*ReLU|\w*Dropout|\w*Noise"
+    r"Identity|Flatten|Reshape|MapToTokens|TokensToMap|Permute|Rescaling|Activation|ActivityRegularization|Softmax|ELU|"
+    r"\w*ReLU|\w*Dropout|\w*Noise"
 )
 _CGROUP = pathlib.Path("/sys/fs/cgroup/memory.max")
 _NVIDIA = pathlib.Path("/proc/driver/nvidia")

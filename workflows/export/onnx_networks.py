@@ -3,16 +3,32 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.compose
 import onnx.version_converter
 import tf2onnx
+from tf2onnx.handler import tf_op
 
 from architectures.onnx_files.layer import NAME, layer_of
 
 _BEFORE, _INSIDE, _AFTER = "before/", "network/", "after/"
 # What tf2onnx writes; a network of an older version than the first is converted, of a newer than the last converts.
 _OLDEST, _NEWEST = 13, 18
+
+
+@tf_op("Erfc")
+class _ComplementaryErrorFunction:
+    """Erfc(x) = 1 − Erf(x): the exact gelu is made of it, and tf2onnx does not know it."""
+
+    @classmethod
+    def version_9(cls, context: Any, node: Any, **_: Any) -> None:
+        data_type, shape = context.get_dtype(node.output[0]), context.get_shape(node.output[0])
+        one = context.make_const(f"{node.name}/one", np.ones((), tf2onnx.utils.map_onnx_to_numpy_type(data_type)))
+        error = context.make_node("Erf", [node.input[0]], shapes=[shape], dtypes=[data_type])
+        context.remove_node(node.name)
+        parts = [one.output[0], error.output[0]]
+        context.make_node("Sub", parts, name=node.name, outputs=node.output, shapes=[shape], dtypes=[data_type])
 
 
 def converted(graph: Any, name: str, inputs: Sequence[str], outputs: Sequence[str], opset: int) -> Any:

@@ -14,7 +14,10 @@ from builders.spec.shapes import MISSING
 # Building takes about a hundredth of a second for each, tracing a step twice as long.
 MOST_LAYERS = 2000
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
-_KEEPS_SHAPE = re.compile(r"\w*Normalization|\w*Dropout|\w*ReLU|ELU|\w*Noise|Activation|Identity|Rescaling|Softmax|GDN")
+_KEEPS_SHAPE = re.compile(
+    r"\w*Normalization|\w*Dropout|\w*ReLU|ELU|\w*Noise|Activation|Identity|Rescaling|Softmax|GDN|"
+    r"MultiHeadAttention|TransformerBlock|PositionEmbedding"
+)
 # The output of any layer has at least so many numbers.
 _SIZES = (
     *("units", "filters", "n", "size", "padding", "height", "width", "target_shape", "output_size", "output_dim"),
@@ -173,6 +176,12 @@ def _weights(name: str, arguments: Mapping[str, Any], shape: Shape) -> int:
         return kernel * inner + (filters or 0) * (inner + 1)
     if filters:
         return filters * (kernel * max(1, width // (arguments.get("groups") or 1)) + 1)
+    if name == "MultiHeadAttention":
+        return 4 * width * (arguments.get("heads") or 1) * (arguments.get("head_size") or 0)
+    if name == "TransformerBlock":
+        return 2 * width * max(1, int(width * min(arguments.get("mlp_ratio") or 4, 1e9)))
+    if name == "PatchEmbed":
+        return width * (arguments.get("channels") or 1) * math.prod(_each(arguments.get("patch_size"), 2, 1))
     if name in ("Embedding", "ReversibleEmbedding"):
         return (arguments.get("input_dim") or 1) * (arguments.get("output_dim") or 1)
     return units or filters or (width * width if name == "GDN" else 0)
@@ -197,8 +206,10 @@ def _leaving(name: str, arguments: Mapping[str, Any], shape: Shape) -> Shape:
     if name in ("Resizing", "CenterCrop", "RandomCrop"):
         return (arguments.get("height"), arguments.get("width"), width)
     if name == "DepthToSpace" and width and None not in sides:
-        factor = arguments.get("size", 2)
-        return (*(side * factor for side in sides if side), width // factor**2)
+        factors = _each(arguments.get("size", 2), 2, 1)
+        return (*_times(sides, factors), width // math.prod(factors))
+    if name == "PatchEmbed":
+        return (*[None] * (2 if arguments.get("output") == "map" else 1), arguments.get("channels"))
     if name.startswith("ZeroPadding") and len(sides) == rank:
         borders = _list(arguments.get("padding"), rank)  # each a number for both ends, or one for each
         added = [sum(_numbers(item)) * (1 if isinstance(item, list) else 2) for item in borders]

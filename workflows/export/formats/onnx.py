@@ -54,8 +54,6 @@ def advice(layer):
     """Layers that tf2onnx does not convert."""
     if "Transpose" in type(layer).__name__ and min(layer.kernel_size) < max(layer.strides):
         return f"give it a kernel_size of at least its strides, {max(layer.strides)}"
-    if getattr(getattr(layer, "activation", None), "__name__", "") == "gelu":
-        return "use another activation, such as silu or relu"
     if getattr(layer, "groups", 1) > 1:
         return "use groups: 1, or SeparableConv2D"
     if getattr(layer, "antialias", False) or getattr(layer, "interpolation", "nearest") not in _RESIZES:
