@@ -109,7 +109,7 @@ def client() -> Any:
     try:
         import huggingface_hub
     except ImportError:
-        raise HubError(f"the Hub needs huggingface_hub: {installed('hub')}") from None
+        raise HubError(f"the Hub needs huggingface_hub: {installed('huggingface')}") from None
     from huggingface_hub import constants
     from huggingface_hub.utils import logging
 

@@ -135,14 +135,14 @@ def test_the_viewer_names_its_extra(retrace):
     assert "[viewer]" in one_line(retrace("view"))
 
 
-_SHIPPED = ("viewer", "export", "parquet", "heic", "hub")
+_SHIPPED = ("viewer", "export", "parquet", "heic", "huggingface")
 
 
 @pytest.mark.parametrize(
     "lock, extras, groups",
     [
         ("requirements.lock", _SHIPPED, ()),
-        ("requirements-dev.lock", (*_SHIPPED, "efficientnet", "mlflow", "wandb"), ("dev",)),
+        ("requirements-dev.lock", (*_SHIPPED, "hub", "efficientnet", "mlflow", "wandb"), ("dev",)),
     ],
 )
 def test_the_locks_pin_what_pyproject_names(lock, extras, groups):

@@ -3,6 +3,7 @@
 TensorFlow is imported only where a network is built.
 """
 
+import inspect
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -64,13 +65,18 @@ def _network(target: str, spec: Spec | None) -> "Backbone":
     if target not in BACKBONES:
         for _, entry in BACKBONES.items():
             if entry.reads(path):
-                return entry(path=target)
+                return entry(**{entry.file_argument: target})
         if path.exists():
             raise ValueError(
                 f"{printable(target)}: is no network that can be read; give a backbone's name, a network's file, such "
                 "as a .keras file, or a spec"
             )
-    return BACKBONES.get(target)()
+    entry = BACKBONES.get(target)
+    if missing := [item.name for item in inspect.signature(entry).parameters.values() if item.default is item.empty]:
+        raise ValueError(
+            f"the taps of {target} depend on its {' and '.join(missing)}; give its file or folder, or a spec with it"
+        )
+    return entry()
 
 
 def _sides(backbone: "Backbone", size: int | None, spec: Spec | None) -> tuple[int, int]:

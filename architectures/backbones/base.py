@@ -59,6 +59,7 @@ class Backbone(ABC):
         input_size: (height, width) of the only images that it takes; None where sizes may differ.
         differentiable: Whether its taps have gradients, which a loss or a discriminator needs.
         export_format: The only format that an export can hold it in; None where TensorFlow computes it.
+        file_argument: The argument that names a file or folder of the user's, where there is one.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Backbone(ABC):
     input_size: tuple[int, int] | None = None
     differentiable: bool = True
     export_format: str | None = None
+    file_argument: str = "path"
 
     @abstractmethod
     def taps(self, image_shape: tuple[int, int, int]) -> list[Tap]:
@@ -117,7 +119,7 @@ class Backbone(ABC):
 
     @classmethod
     def reads(cls, path: Path) -> bool:
-        """Whether a file or folder is of the kind that the argument `path` of this network names."""
+        """Whether a file or folder is of the kind that the `file_argument` of this network names."""
         return False
 
     @property

@@ -64,7 +64,7 @@ class KerasFile(FunctionalBackbone):
         height, width, self.channels = shape
         self.input_size = None if height is None or width is None else (height, width)
         # Found before layers get their full names.
-        self._places = _dataset_paths(self._model)
+        self._places = dataset_paths(self._model)
         inlined = type(self._model) in _INLINED
         self._source = self._model if inlined else SimpleNamespace(name=self._model.name, layers=[self._model])
         self._names: dict[int, str] = {}
@@ -223,7 +223,7 @@ class _Paths(saving_lib.H5IOStore):
         return self.stores.setdefault(path, {})
 
 
-def _dataset_paths(model: keras.Model) -> dict[int, str]:
+def dataset_paths(model: keras.Model) -> dict[int, str]:
     """id of each variable → path of its dataset in a .weights.h5 file of Keras 3."""
     paths = _Paths()
     saving_lib._save_state(model, paths, None, "", set())

@@ -13,6 +13,8 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
+from architectures.backbones.transformer import Transformer
+from common.registry import BACKBONES
 from tests.builders.sources.cifar_files import write_cifar
 
 
@@ -103,6 +105,8 @@ def backbone_arguments(name: str, directory: pathlib.Path) -> dict[str, Any]:
         network = keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(tensor)))
         network.save(directory / "network.keras")
         return {"path": str(directory / "network.keras")}
+    if issubclass(BACKBONES.get(name), Transformer):
+        return {"preset": "mini"}
     return {}
 
 

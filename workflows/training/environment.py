@@ -61,6 +61,8 @@ def _addresses(value: Any) -> Iterator[str]:
         for key, item in value.items():
             if is_address(item) and key in _FILES:
                 yield item
+            elif is_address(item) and key == "preset":  # a repository: one file of it names the commit
+                yield f"{item.rstrip('/')}/config.json"
             else:
                 yield from _addresses(item)
     elif isinstance(value, list):

@@ -219,11 +219,21 @@ class _CacheWriter:
 
 def by_content(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A backbone's arguments, with a hash of the content in place of the path of its file or folder."""
-    if not isinstance(arguments.get("path"), str):
-        return dict(arguments)
-    path, digest = local_file(arguments["path"]), hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    found = dict(arguments)
+    if isinstance(arguments.get("path"), str):
+        path = local_file(arguments["path"])
+        found["path"] = _content(sorted(path.rglob("*")) if path.is_dir() else [path])
+    if isinstance(arguments.get("preset"), str):
+        # Its weights are hashed apart.
+        settings = sorted(Path(os.path.expanduser(arguments["preset"])).glob("*.json"))
+        found["preset"] = _content(settings) if settings else arguments["preset"]
+    return found
+
+
+def _content(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
         if file.is_file():
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())
-    return {**arguments, "path": digest.hexdigest()}
+    return digest.hexdigest()
