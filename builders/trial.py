@@ -19,7 +19,7 @@ from architectures.reconstructors.learning import compiled_where_long, never_lea
 from architectures.reconstructors.unchanged import unchanged
 from builders.layer_builder import LayerBuilder, Source, refused_warnings, shape_text
 from builders.spec import Latents
-from builders.spec.memory import is_kept, shortage
+from builders.spec.memory import count_text, is_kept, shortage
 from common.errors import RequestError
 
 _IMAGES = 2
@@ -180,11 +180,19 @@ def _require_memory(layers: LayerBuilder, batch_size: int) -> None:
     """Training keeps the outputs of layers until the gradient has come back: at least so much memory."""
     kept = 0
     for layer, _, leaving in layers.applied:
-        own = math.prod(side or 1 for side in leaving.shape[1:]) * tf.as_dtype(leaving.dtype).size * batch_size
+        values = math.prod(side or 1 for side in leaving.shape[1:])
+        # Attention weighs every pair of positions, which is far more than it outputs.
+        inside = max((getattr(inner, "activations", None) or 0 for inner in layer._flatten_layers()), default=0)
+        own = max(values, inside) * tf.as_dtype(leaving.dtype).size * batch_size
         if layer.trainable and is_kept(type(layer).__name__):
             kept += own
         if short := shortage(max(kept, own)):
+            what = (
+                f"{count_text(inside)} values inside it"
+                if inside > values
+                else f"{shape_text(leaving.shape)} that it outputs"
+            )
             raise RequestError(
-                f"{layers.places[layer]}: with the {shape_text(leaving.shape)} that it outputs for each of "
-                f"{batch_size} images, a step {short}; make it smaller, or lower dataset.batch_size"
+                f"{layers.places[layer]}: with the {what} for each of {batch_size} images, a step {short}; make it "
+                "smaller, or lower dataset.batch_size"
             )

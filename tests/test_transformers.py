@@ -27,7 +27,7 @@ encoder:
   layers:
     - PatchEmbed: {channels: 24, patch_size: 7}
     - PositionEmbedding: {grid: 3}
-    - TransformerBlock: {heads: 3, dropout: 0.05, drop_path: 0.1, layer_scale: 0.5}
+    - Repeat: {times: 2, layers: [TransformerBlock: {heads: 3, dropout: 0.05, drop_path: 0.1, layer_scale: 0.5}]}
     - TokensToMap
 decoder: {architecture: {vit: {width: 24, depth: 1, heads: 3}}}
 loss: {mse: 1}

@@ -70,7 +70,9 @@ class MultiHeadAttention(keras.layers.Layer):
         self.qkv.build(input_shape)
         self.projection = keras.layers.Dense(channels, dtype=dtype, name="projection")
         self.projection.build((*input_shape[:-1], inner))
-        self.drop = keras.layers.Dropout(self.dropout, dtype=dtype, name="dropout") if self.dropout else None
+        # Named after this layer: checkpoints find the state of random generators by their layer's name.
+        name = f"{self.name}_dropout"
+        self.drop = keras.layers.Dropout(self.dropout, dtype=dtype, name=name) if self.dropout else None
         tokens = math.prod(side or 1 for side in input_shape[1:-1])
         self.multiply_adds = tokens * 4 * channels * inner + 2 * tokens**2 * inner
         self.activations = tokens * (4 * inner + channels) + self.heads * tokens**2

@@ -94,11 +94,13 @@ class TransformerBlock(keras.layers.Layer):
             )
             for name in ("attention_scale", "mlp_scale")
         )
-        self.drop = keras.layers.Dropout(self.dropout, name="dropout", **options) if self.dropout else None
+        # Named after this layer: checkpoints find the state of random generators by their layer's name.
+        name = f"{self.name}_dropout"
+        self.drop = keras.layers.Dropout(self.dropout, name=name, **options) if self.dropout else None
         # One draw for each image: a branch is there as a whole, or not at all.
         each = (None, *[1] * (len(input_shape) - 1))
         self.drop_branch = (
-            keras.layers.Dropout(self.drop_path, noise_shape=each, name="drop_path", **options)
+            keras.layers.Dropout(self.drop_path, noise_shape=each, name=f"{self.name}_drop_path", **options)
             if self.drop_path
             else None
         )

@@ -107,14 +107,21 @@ def test_too_large_a_layer_takes_no_memory_before_it_is_refused(monkeypatch):
     assert large.kernel._value is None
 
 
-def test_what_a_step_keeps_must_fit_into_memory(tmp_path, monkeypatch):
-    text = SPEC.replace("LAYER", "UpSampling2D: {size: 4}").replace("batch_size: 16", "batch_size: 100000")
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        ("UpSampling2D: {size: 4}", "32×32×8 that it outputs for each"),
+        ("TransformerBlock: {heads: 8}", "values inside it for each"),
+    ],
+)
+def test_what_a_step_keeps_must_fit_into_memory(layer, what, tmp_path, monkeypatch):
+    text = SPEC.replace("LAYER", layer).replace("batch_size: 16", "batch_size: 100000")
     monkeypatch.setattr(memory, "machine_memory", lambda: 2 * 10**10)
     spec = loaded(tmp_path, text=text).spec
     monkeypatch.setattr(memory, "machine_memory", lambda: 10**9)
     builder = ModelBuilder(spec, (8, 8, 1))
     builder.build()
-    with pytest.raises(RequestError, match=r"^encoder\.layers\.1\.UpSampling2D: .* a step needs about .*batch_size"):
+    with pytest.raises(RequestError, match=rf"^encoder\.layers\.1\.\w+: .*{what}.* a step needs about .*batch_size"):
         builder.try_out()
 
 

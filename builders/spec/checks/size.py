@@ -18,6 +18,7 @@ _KEEPS_SHAPE = re.compile(
     r"\w*Normalization|\w*Dropout|\w*ReLU|ELU|\w*Noise|Activation|Identity|Rescaling|Softmax|GDN|"
     r"MultiHeadAttention|TransformerBlock|PositionEmbedding"
 )
+_ATTENTION = ("MultiHeadAttention", "TransformerBlock")
 # The output of any layer has at least so many numbers.
 _SIZES = (
     *("units", "filters", "n", "size", "padding", "height", "width", "target_shape", "output_size", "output_dim"),
@@ -89,7 +90,9 @@ class _Network:
             path: Path = (part, "architecture", name)
             width = self.view.get(*path, "width", kind=int | float)
             if width is not None and width < math.inf:
-                self._add((*path, "width"), int(width), int(width))
+                blocks = self.view.get(*path, "depth", kind=int) or 1
+                weights = 4 * blocks * int(width) ** 2 if name == "vit" else int(width)
+                self._add((*path, "width"), weights, int(width))
             units = self.view.get(*path, "units", kind=list) or []
             for index, (before, count) in enumerate(zip([(shape or (1,))[-1] or 1, *units], units)):
                 self._add((*path, "units", index), before * count, count)
@@ -143,6 +146,9 @@ class _Network:
         leaving = _leaving(name, arguments, shape)
         least = max((size for key in _SIZES for size in _numbers(arguments.get(key))), default=1)
         values = max(least, math.prod(side or 1 for side in leaving))
+        if name in _ATTENTION and leaving:
+            # Every head weighs every pair of positions.
+            values = max(values, (arguments.get("heads") or 1) * math.prod(side or 1 for side in leaving[:-1]) ** 2)
         weights = _weights(name, arguments, shape) + (arguments.get("lora_rank") or 0)
         self._add(path, weights, values, is_kept(name))
         return leaving

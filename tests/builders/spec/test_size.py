@@ -44,6 +44,10 @@ TOO_LARGE = {
     "CenterCrop: {height: 10000000, width: 10000000}": "encoder.layers.1.CenterCrop",
     "AdaptiveMaxPooling2D: {output_size: 1000000}": "encoder.layers.1.AdaptiveMaxPooling2D",
     "Dense: {units: 1000000000000, trainable: false}": "encoder.layers.1.Dense",
+    "PatchEmbed: {patch_size: 2, channels: 1000000000000}": "encoder.layers.1.PatchEmbed",
+    "TransformerBlock: {heads: 1, mlp_ratio: 1.0e+9}": "encoder.layers.1.TransformerBlock",
+    "MultiHeadAttention: {heads: 1, head_size: 1000000000000}": "encoder.layers.1.MultiHeadAttention",
+    "Residual: {layers: [UpSampling2D: {size: 64}, TransformerBlock: {heads: 8}]}": "layers.1.TransformerBlock",
     "Bidirectional: {layer: {LSTM: {units: 100000000}}}": "encoder.layers.1.Bidirectional.layer.LSTM",
 }
 
@@ -77,6 +81,7 @@ def test_what_suffices_elsewhere_is_refused_by_the_memory_there_is(tmp_path, mon
             ["decoder={architecture: {residual_upsampling: {width: 1.0e+10}}}"],
             "decoder.architecture.residual_upsampling",
         ),
+        (["decoder={architecture: {vit: {width: 65536, depth: 9}}}"], "decoder.architecture.vit.width"),
         (["decoder={architecture: {dense: {units: [8, 1000000, 1000000]}}}"], "decoder.architecture.dense.units.2"),
         (
             ["discriminator={architecture: {patch: {width: 10000000000}}}", "loss={mse: 1, adversarial: 0.1}"],
