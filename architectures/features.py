@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from architectures.backbones.graph import derived_seed
+from architectures.fusion import Fusion
 from architectures.weights.preprocessing import preprocessing_of
 from common.program import typed
 from common.registry import BACKBONES
@@ -40,7 +41,10 @@ class FeatureExtractor:
         size: Side, or (height, width), that taps are resized to. None: the largest tap's.
         interpolation: How taps are resized. Shrinking does not blur first, except by `area`.
         project: Channels of a trainable 1×1 convolution on each tap, before resizing, with which it commutes.
-        seed: Decides the values of `weights: none` and of the projections.
+        mode: How several taps are fused; see Fusion.
+        last: How many of the taps are fused, counted from the last. None: all.
+        sample: Whether each image uses a random subset of the taps while training.
+        seed: Decides the values of `weights: none`, of the projections and the subsets.
         name: What the frozen network is called in a run's environment.json.
 
     Attributes:
@@ -63,6 +67,9 @@ class FeatureExtractor:
         size: int | tuple[int, int] | None = None,
         interpolation: Literal["bilinear", "nearest", "bicubic", "area"] = "bilinear",
         project: int | None = None,
+        mode: Literal["concat", "sum", "mean"] = "concat",
+        last: int | None = None,
+        sample: bool = False,
         seed: int = 0,
         name: str = "taps",
     ):
@@ -70,6 +77,9 @@ class FeatureExtractor:
         self.taps = tuple(taps)
         if not self.taps:
             raise ValueError(f"no taps are given; name at least one, `{typed('taps', backbone)}` lists all")
+        if last is not None and not 1 <= last <= len(self.taps):
+            raise ValueError(f"fuse.last must be from 1 to {len(self.taps)}, the number of taps, got {last}")
+        self.last = last or len(self.taps)
         self.image_shape = tuple(image_shape)
         self.weights = weights
         self.preprocessing = preprocessing_of(preprocessing)
@@ -77,6 +87,8 @@ class FeatureExtractor:
         self.size = _pair(size)
         self.interpolation = interpolation
         self.project = project
+        self.mode = mode
+        self.sample = sample
         self.seed = seed
         self.name = name
         self.taps_model = self._cut_network()
@@ -101,21 +113,22 @@ class FeatureExtractor:
     def fuse_model(self) -> keras.Model:
         """The fusion: list of activations → code. Only its projections, if any, are trainable.
 
-        Maps are resized and concatenated along channels; a vector among maps is repeated over their positions;
-        vectors alone are concatenated, unless a size makes them maps. One tap with neither size nor projection passes
-        unchanged.
+        Maps are resized and fused along channels; a vector among maps is repeated over their positions; vectors alone
+        are fused as they are, unless a size makes them maps. One tap with neither size nor projection passes unchanged.
         """
         inputs = [
             keras.Input(tap.shape[1:], dtype=tap.dtype, name=layer_name("tap", name, self.taps))
             for name, tap in zip(self.taps, self.taps_model.outputs)
         ]
-        for name, tap in zip(self.taps, inputs):
-            if len(tap.shape) not in (2, 4) and len(inputs) > 1:
+        used = list(zip(self.taps, inputs))[-self.last :]
+        for name, tap in used:
+            if len(tap.shape) not in (2, 4) and len(used) > 1:
                 raise ValueError(f"tap '{name}' is neither a map nor a vector, and cannot be fused with others")
-        maps = [tap.shape[1:3] for tap in inputs if len(tap.shape) == 4]
+        maps = [tap.shape[1:3] for _, tap in used if len(tap.shape) == 4]
         size = self.size or max(maps, key=lambda shape: shape[0] * shape[1], default=None)
-        parts = [self._part(name, tap, size) for name, tap in zip(self.taps, inputs)]
-        code = keras.layers.Concatenate(name="fuse")(parts) if len(parts) > 1 else parts[0]
+        parts = [self._part(name, tap, size) for name, tap in used]
+        fusion = Fusion(self.mode, self.sample, derived_seed(self.seed, "fuse"), name="fuse")
+        code = fusion(parts) if len(parts) > 1 else parts[0]
         return keras.Model(inputs, keras.layers.Identity(name="code")(code), name="fuse")
 
     @property

@@ -25,7 +25,6 @@ def build_features(
     Raises:
         RequestError: A tap or the weights do not exist or do not fit, or the image is too small.
     """
-    fuse = features.fuse
     height, width, channels = image_shape
     try:
         return FeatureExtractor(
@@ -35,9 +34,7 @@ def build_features(
             preprocessing=to_plain(features.preprocessing),
             taps=features.taps,
             input_size=features.input_size,
-            size=fuse.size if fuse else None,
-            interpolation=fuse.interpolation if fuse else "bilinear",
-            project=fuse.project if fuse else None,
+            **(vars(features.fuse) if features.fuse else {}),
             image_shape=(height, width, channels),
             seed=seed,
             name=name,

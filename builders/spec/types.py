@@ -30,6 +30,16 @@ class Fuse:
     project: Annotated[
         int | None, Doc("Channels of a trainable 1×1 convolution on each tap, before resizing."), Range(minimum=1)
     ] = None
+    mode: Annotated[
+        Literal["concat", "sum", "mean"], Doc("What becomes of several taps. `sum` and `mean` need equal channels.")
+    ] = "concat"
+    last: Annotated[
+        int | None, Doc("How many of the taps are fused, counted from the last. Unset: all."), Range(minimum=1)
+    ] = None
+    sample: Annotated[
+        bool,
+        Doc("Each image uses a random subset of the taps while training, which teaches a decoder to do with less."),
+    ] = False
 
 
 @dataclass(frozen=True)

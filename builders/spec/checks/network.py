@@ -73,6 +73,10 @@ def _features(view: View, path: Path) -> Iterator[Problem]:
         yield view.problem((*path, "backbone"), f"missing 'taps': the layers of {name} to read{example}")
     elif taps is not None and entry.facts.get("taps"):
         yield from _taps(view, (*path, "taps"), name, entry.facts["taps"], taps)
+    last = view.get(*path, "fuse", "last", kind=int)
+    if taps is not None and taps.value and last is not None and last > len(taps.value):
+        message = f"fuses the last {last} taps, and there are {len(taps.value)}; give at most {len(taps.value)}"
+        yield view.problem((*path, "fuse", "last"), message, value=True)
     if path[0] in ("loss", "discriminator") and entry.facts.get("differentiable") is False:
         message = (
             f"{name} gives no gradients, and {'a loss' if path[0] == 'loss' else 'a discriminator'} needs them; "
