@@ -1,4 +1,4 @@
-"""Crops of the photographs bundled with scikit-image and scikit-learn: a dataset without a download."""
+"""Crops of the photographs bundled with scikit-image, scikit-learn and Matplotlib: a dataset without a download."""
 
 import hashlib
 import importlib.util
@@ -25,6 +25,7 @@ PHOTOGRAPHS = {
         "skimage/data/motorcycle_left.png",
         "skimage/data/motorcycle_right.png",
         "skimage/data/retina.jpg",
+        "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
     ),
     "validation": (
         "skimage/data/rocket.jpg",
@@ -33,23 +34,23 @@ PHOTOGRAPHS = {
     ),
     "test": ("skimage/data/chelsea.png", "skimage/data/coffee.png"),
 }
-_PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
+_PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
 @SOURCES.register("photos")
 class Photos(Source):
-    """Seeded random crops of eleven colour photographs; chelsea and coffee are the test photographs.
+    """Seeded random crops of twelve colour photographs; chelsea and coffee are the test photographs.
 
-    They are bundled with scikit-image and scikit-learn. Parts: `train` (six photographs), `validation` (rocket, china,
-    flower) and `test` (chelsea, coffee). Crops have the proportions of `image.size`, and are no smaller where the
-    photograph allows, so that they are shrunk and never enlarged.
+    They are bundled with scikit-image, scikit-learn and Matplotlib. Parts: `train` (seven photographs), `validation`
+    (rocket, china, flower) and `test` (chelsea, coffee). Crops have the proportions of `image.size`, and are no smaller
+    where the photograph allows, so that they are shrunk and never enlarged.
 
     Args:
         crops: Crops of each training photograph. At least 1.
         held_out_crops: Crops of each validation and test photograph. At least 1.
         scale: Smallest and largest crop, as shares of the largest that the photograph holds, above 0 and up to 1.
             Sizes between them are drawn uniformly on a logarithmic scale.
-        recolor: Whether training crops get random colours, and half of them are mirrored. Six photographs have few
+        recolor: Whether training crops get random colours, and half of them are mirrored. Seven photographs have few
             colours, and a decoder trained on only those uses them for other images as well.
         seed: Decides positions, sizes and colours of the crops, which do not depend on the spec's own seed.
         wallpapers: Whether the wallpapers that this machine has (/usr/share/backgrounds, /usr/share/wallpapers) train
