@@ -111,10 +111,17 @@ class FeatureExtractor:
 
     @cached_property
     def fuse_model(self) -> keras.Model:
+        """The fusion of the taps alone; see `fusion`."""
+        return self.fusion()
+
+    def fusion(self, branch: Sequence[int | None] | None = None) -> keras.Model:
         """The fusion: list of activations → code. Only its projections, if any, are trainable.
 
         Maps are resized and fused along channels; a vector among maps is repeated over their positions; vectors alone
         are fused as they are, unless a size makes them maps. One tap with neither size nor projection passes unchanged.
+
+        Args:
+            branch: Shape, without the batch, of one activation more, which is resized and fused but not projected.
         """
         inputs = [
             keras.Input(tap.shape[1:], dtype=tap.dtype, name=layer_name("tap", name, self.taps))
@@ -126,25 +133,33 @@ class FeatureExtractor:
                 raise ValueError(f"tap '{name}' is neither a map nor a vector, and cannot be fused with others")
         maps = [tap.shape[1:3] for _, tap in used if len(tap.shape) == 4]
         size = self.size or max(maps, key=lambda shape: shape[0] * shape[1], default=None)
-        parts = [self._part(name, tap, size) for name, tap in used]
+        parts = [self._resized(self._projected(name, tap), size) for name, tap in used]
+        if branch is not None:
+            inputs.append(keras.Input(branch, name="residual"))
+            if len(parts[0].shape) != 4 and len(branch) != 1:
+                raise ValueError("a map of encoder.residual cannot be fused with vectors; give `fuse: {size: N}`")
+            parts.append(self._resized(inputs[-1], tuple(parts[0].shape[1:3]) if len(parts[0].shape) == 4 else None))
         fusion = Fusion(self.mode, self.sample, derived_seed(self.seed, "fuse"), name="fuse")
         code = fusion(parts) if len(parts) > 1 else parts[0]
         return keras.Model(inputs, keras.layers.Identity(name="code")(code), name="fuse")
 
     @property
     def fused_shapes(self) -> list[tuple[int, ...]]:
-        """Shape of each tap before it is resized, with the channels that it has in the code."""
-        return [(*tap.shape[1:-1], self.project or tap.shape[-1]) for tap in self.taps_model.outputs]
+        """Shape of each fused tap before it is resized, with the channels that it has in the code; none if added up."""
+        fused = self.taps_model.outputs[-self.last :] if self.mode == "concat" else []
+        return [(*tap.shape[1:-1], self.project or tap.shape[-1]) for tap in fused]
 
-    def _part(self, name: str, tap, size: tuple[int, int] | None):
-        """One tap, projected and resized."""
-        if self.project:
-            initializer = keras.initializers.GlorotUniform(seed=derived_seed(self.seed, "project", name))
-            # On a vector a dense layer is the 1×1 convolution.
-            layer = keras.layers.Dense if len(tap.shape) == 2 else keras.layers.Conv2D
-            kernel = {} if len(tap.shape) == 2 else {"kernel_size": 1}
-            name = layer_name("project", name, self.taps)
-            tap = layer(self.project, **kernel, kernel_initializer=initializer, name=name)(tap)
+    def _projected(self, name: str, tap):
+        if not self.project:
+            return tap
+        initializer = keras.initializers.GlorotUniform(seed=derived_seed(self.seed, "project", name))
+        # On a vector a dense layer is the 1×1 convolution.
+        layer = keras.layers.Dense if len(tap.shape) == 2 else keras.layers.Conv2D
+        kernel = {} if len(tap.shape) == 2 else {"kernel_size": 1}
+        name = layer_name("project", name, self.taps)
+        return layer(self.project, **kernel, kernel_initializer=initializer, name=name)(tap)
+
+    def _resized(self, tap, size: tuple[int, int] | None):
         if size is None or tuple(tap.shape[1:3]) == tuple(size):
             return tap
         if len(tap.shape) == 2:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import keras
+
 from architectures.backbones.base import ArgumentError
 from architectures.features import FeatureExtractor
 from builders.spec import Features
@@ -43,3 +45,15 @@ def build_features(
         raise RequestError(f"{where}.backbone.{features.backbone.name}.{error.argument}: {error}") from error
     except ValueError as error:
         raise RequestError(f"{where}: {error}") from error
+
+
+def build_fusion(features: FeatureExtractor, residual: keras.Model | None) -> keras.Model:
+    """The fusion of an encoder's taps, and of its trainable branch.
+
+    Raises:
+        RequestError: They cannot be fused.
+    """
+    try:
+        return features.fusion(None if residual is None else tuple(residual.output.shape[1:]))
+    except ValueError as error:
+        raise RequestError(f"encoder: {error}") from error

@@ -18,7 +18,7 @@ from builders.adversary_builder import build_adversary
 from builders.calibration import calibrate, training_split
 from builders.dataset_builder import Splits
 from builders.embeddings import open_embeddings
-from builders.feature_builder import build_features
+from builders.feature_builder import build_features, build_fusion
 from builders.layer_builder import Entry, LayerBuilder, as_choice, shape_text, written_out
 from builders.objective_builder import build_metrics, build_terms
 from builders.optimizer_builder import build_optimizer
@@ -102,9 +102,14 @@ class ModelBuilder:
             optimizers: dict[str, keras.optimizers.Optimizer] = {}
             if spec.encoder.kind == "backbone":
                 features = build_features(spec.encoder, self.image_shape, spec.seed, self.weights, "encoder", "taps")
-                code, self.tap_shapes = features.fuse_model.output, features.fused_shapes
-                learns = "encoder.fuse.project" if features.fuse_model.trainable_weights else ""
-                model_class, parts = BackboneInverter, {"features": features}
+                residual = self._residual()
+                fused = build_fusion(features, residual)
+                code, self.tap_shapes = fused.output, features.fused_shapes
+                if residual is not None and self.tap_shapes:
+                    self.tap_shapes = [*self.tap_shapes, tuple(residual.output.shape[1:])]
+                learns = "encoder.fuse.project" if fused.trainable_weights else ""
+                model_class = BackboneInverter
+                parts = {"features": features, "fuse_model": fused, "residual": residual}
                 # What follows begins with the same weights as where the network's features are stored embeddings.
                 keras.utils.set_random_seed(spec.seed)
             elif spec.encoder.kind == "layers":
@@ -182,6 +187,11 @@ class ModelBuilder:
                 f"{own}: nothing is trained that training.optimizer would move; remove trainable: false from a layer, "
                 "or add one with weights, such as Dense or Conv2D"
             )
+
+    def _residual(self) -> keras.Model | None:
+        """The trainable branch beside a frozen network."""
+        branch = self.spec.encoder.residual
+        return None if branch is None else self._stack(keras.Input(self.image_shape), branch.layers, "encoder.residual")
 
     def _latents(self) -> dict[str, Any]:
         """LatentDecoder's own arguments."""

@@ -282,7 +282,8 @@ def structure(
     model = builder.build()
     if tried:
         builder.try_out()
-    parts = {"encoder": getattr(model, "encoder", None), "fusion": getattr(model, "fuse_model", None)}
+    parts = {"encoder": getattr(model, "encoder", None), "residual": getattr(model, "residual", None)}
+    parts["fusion"] = getattr(model, "fuse_model", None)
     parts |= {"code": model.code_stack, "decoder": model.decoder}
     taps_model = getattr(model, "taps_model", None)
     taps = list(spec.encoder.taps)

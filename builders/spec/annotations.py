@@ -47,7 +47,7 @@ SHORT_FORMS = {
 _FEATURES = ("weights", "preprocessing", "taps", "input_size", "fuse")
 OPTIONS = {
     spec_types.Encoder: (
-        Option("backbone", _FEATURES),
+        Option("backbone", (*_FEATURES, "residual")),
         Option("layers", ("defaults",)),
         Option("latents"),
         Option("embeddings"),

@@ -134,9 +134,17 @@ class Embeddings:
 
 
 @dataclass(frozen=True)
+class Residual:
+    """A trainable branch from the image, fused with the taps: what the frozen code lacks."""
+
+    layers: Annotated[Stack, Doc("From the image to a map or a vector, which is fused as one tap more.")] = ()
+
+
+@dataclass(frozen=True)
 class Encoder(Features):
     """Image → code: exactly one of `backbone`, `layers`, `latents` and `embeddings`."""
 
+    residual: Annotated[Residual | None, Doc("A trainable branch beside the frozen network.")] = None
     layers: Annotated[Stack, Doc("A trainable stack of layers.")] = ()
     latents: Annotated[Latents | None, Doc("No encoder: a learned vector for each image.")] = None
     embeddings: Annotated[Embeddings | None, Doc("No encoder: a stored embedding of each image.")] = None

@@ -7,7 +7,12 @@ import pytest
 from architectures.fusion import MODES, Fusion
 from builders.spec import SpecErrors, load_spec
 from tests.architectures.test_features import extractor, images
-from tests.specs import INVERTER
+from tests.specs import AUTOENCODER, INVERTER
+from viewer.inside.worker_network import Network
+from workflows.console import new_console
+from workflows.export.export import export
+from workflows.export.target import choose_target
+from workflows.training.restore import restore
 from workflows.training.train import train
 
 PARTS = [np.full((4000, 3), value, "float32") for value in (1, 10, 100)]
@@ -73,3 +78,39 @@ def test_subsets_train_the_same_twice(tmp_path):
         histories.append(run.history()["loss"])
     assert histories[0] == histories[1]
     np.testing.assert_allclose(histories[0], histories[2], rtol=1e-3)
+
+
+RESIDUAL = "residual: {layers: [Conv2D: {filters: 4, kernel_size: 3, strides: 4, padding: same}, BatchNormalization]}"
+
+
+def test_a_residual_branch_trains_beside_the_frozen_network(tmp_path):
+    """Also beside taps that were computed once; exported, and cut open, it is the same model."""
+    path = written(tmp_path, f"project: 4}}, {RESIDUAL[:-1]}")
+    losses = []
+    for cache in ("auto", "off"):
+        run = train(path, ["training.epochs=1", f"training.feature_cache={cache}"], tmp_path / "runs", verbose=0)
+        losses.append(run.history()["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    restored = restore(run)
+    model = restored.model
+    assert model.row_shapes == [(16, 16, 64), (8, 8, 128), (8, 8, 4)]
+    image = np.random.default_rng(0).random((1, 32, 32, 3), "float32")
+    expected = np.asarray(model(image)["image"])
+    again = model.decode(model.code_of_rows(model.activations(image)))["image"]
+    np.testing.assert_allclose(again, expected, atol=1e-6)
+    network = Network(model, list(restored.spec.encoder.taps))
+    opened = network.open("residual", network.start(image))
+    assert opened.value.shape == (1, 8, 8, 4)
+    np.testing.assert_allclose(network.change("residual", opened, np.ones(4, "float32")), expected, atol=1e-5)
+    assert np.abs(network.change("residual", opened, np.zeros(4, "float32")) - expected).max() > 1e-4
+    trained = {variable.path for part in model.trained_parts for variable in part.trainable_variables}
+    assert any("residual" in path for path in trained)
+    for part in ("encoder", "full"):
+        export(choose_target(run, part, "savedmodel", force=True), new_console())
+
+
+def test_a_branch_needs_a_frozen_network(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(AUTOENCODER.replace("encoder:\n", f"encoder:\n  {RESIDUAL}\n"))
+    with pytest.raises(SpecErrors, match=r"encoder\.residual: goes with 'backbone'"):
+        load_spec(path)

@@ -97,7 +97,7 @@ class Network:
             self._add(name, name, shape, _Spot(0, number))
         for number, part in enumerate(self._sections):
             self._add_section(number, part)
-        self._taps = tf.function(model.tap) if isinstance(model, BackboneInverter) else None
+        self._taps = tf.function(model.activations) if isinstance(model, BackboneInverter) else None
 
     def start(self, beginning: tf.Tensor) -> Any:
         """The input of the chain.
@@ -203,7 +203,9 @@ def _chain(model: Reconstructor, taps: Sequence[str]) -> tuple[list[_Section], l
     """The sections of a model, and name and shape of each start that is a place."""
     if isinstance(model, BackboneInverter):
         sections = [_Section("fusion", model.fuse_model, model.scaled)]
-        starts = [(f"tap {tap}", output.shape) for tap, output in zip(taps, model.taps_model.outputs)]
+        starts = [(f"tap {tap}", entering.shape) for tap, entering in zip(taps, model.fuse_model.inputs)]
+        if model.residual is not None:
+            starts.append(("residual", model.residual.output.shape))
     elif isinstance(model, Autoencoder):
         sections, starts = [_Section("encoder", model.encoder)], []
     elif isinstance(model, EmbeddingDecoder):

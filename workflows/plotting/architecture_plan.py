@@ -16,6 +16,8 @@ from workflows.plotting.diagram_groups import Branches, Chain, Fusion, Group, Of
 FROZEN_PANEL, PANEL = "#eef5fa", "#f5f5f7"
 _LONGEST_PERIOD = 4  # layers in what repeats
 
+_FUSED = {"concat": "concatenate", "sum": "add", "mean": "average"}
+
 
 @dataclass(frozen=True)
 class Section:
@@ -64,6 +66,7 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
     )
     yield Section([*_to_network(described, spec, scale), *network], heading, FROZEN_PANEL)
     yield from _fusion(described, spec, scale, network)
+    yield from _stack(described, spec, scale, "residual", "residual branch, fused as one tap more")
 
 
 def _to_network(described: Structure, spec: Spec, scale: Scale) -> Iterator[Block]:
@@ -88,7 +91,7 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
     fuse = spec.encoder.fuse
     rows = described.sections["fusion"]
     projections = {row.name: row for row in rows if row.name.startswith("project_")}
-    joined = next((row for row in rows if row.kind == "Concatenate"), None)
+    joined = next((row for row in rows if row.kind == "Fusion"), None)
     interpolation = fuse.interpolation if fuse else "bilinear"
     tapped = [(block, stage) for block, stage in zip(network, described.stages) if stage.tap]
     whole = joined.shape if joined else rows[-1].shape
@@ -103,7 +106,7 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
         words = f"taps to {shape_words((None, *whole[1:-1]))}" if len(whole) > 2 else "taps side by side"
         weights = sum(row.trainable for _, _, row in lanes if row)
         notes = [words, *([f"{count_words(weights)} parameters"] if weights else [])]
-        fusion = Fusion(network, [lane[:2] for lane in lanes], "concatenate")
+        fusion = Fusion(network, [lane[:2] for lane in lanes], _FUSED[fuse.mode if fuse else "concat"])
         yield Section([fusion], _heading("fusion", notes))
         return
     _, (_, resize), row = lanes[0]

@@ -28,7 +28,7 @@ def _terms(view: View) -> Iterator[Problem]:
         message = "every term has the weight 0, so nothing would ever be learned; give one a weight above 0"
         yield view.problem(("loss",), message)
     reported = view.catalogue.reported_terms()
-    stacks = [("code", "layers"), ("encoder", "layers"), ("decoder", "layers")]
+    stacks = [("code", "layers"), ("encoder", "layers"), ("encoder", "residual", "layers"), ("decoder", "layers")]
     layers = {name for stack in stacks for _, name, _ in view.stack(*stack)}
     outputs = ["image", *_outputs(view)]
     needed = set()
