@@ -4,11 +4,16 @@ import io
 import re
 
 import numpy as np
+import PIL.Image
 import pytest
 from rich.console import Console
 
+from common.errors import RequestError
+from common.registry import BACKBONES
 from tests.architectures.backbones import published_transformers as published
 from tests.test_end_to_end import cli
+from workflows.list_taps import list_taps
+from workflows.training.environment import _addresses
 
 SPEC = """
 dataset:
@@ -48,7 +53,6 @@ def test_a_family_from_data_to_export(family, tmp_path, monkeypatch):
     from workflows.evaluation.validate import validate
     from workflows.export.export import export
     from workflows.export.target import choose_target
-    from workflows.list_taps import list_taps
     from workflows.training.train import train
 
     monkeypatch.chdir(tmp_path)
@@ -80,19 +84,26 @@ def opened(run):
     assert network.open(place.name, start).value.shape == (1, *place.shape)
 
 
-def test_a_preset_of_the_hub_and_a_folder_agree(hub, tmp_path):
+def test_a_preset_of_the_hub_gives_what_its_folder_gives(hub, tmp_path):
+    """In a shell, because the Hub's client reads its address once."""
     folder = published.write(tmp_path / "net", "vit")
-    commit = hub.add("owner/net", {path.name: path.read_bytes() for path in folder.iterdir()})
-    lines = []
-    for preset in ("net", "hf://owner/net"):
-        (tmp_path / "tiny.yaml").write_text(SPEC % (f"{{vit: {{preset: {preset}}}}}", "pretrained", "block_2", 4))
-        lines.append(cli(tmp_path, "train", "tiny.yaml").stdout)
-    losses = [re.search(r"loss (\S+)", text)[1] for text in lines]
-    assert losses[0] == losses[1]
-    environments = [path.read_text() for path in tmp_path.glob("runs/tiny/*/environment.json")]
-    assert sum(commit in text for text in environments) == 1
-    assert " 16×16×" not in cli(tmp_path, "taps", "net", "--size", "16").stdout
-    wrong = cli(tmp_path, "taps", "vit", status=2)
-    assert "the taps of vit depend on its preset; give its file or folder" in wrong.stderr
-    (folder / "model.safetensors").unlink()
-    wrong = cli(tmp_path, "show", "tiny.yaml", "--set", "encoder.backbone={vit: {preset: net}}", status=0)
+    hub.add("owner/net", {path.name: path.read_bytes() for path in folder.iterdir()})
+    (tmp_path / "tiny.yaml").write_text(SPEC % ("{vit: {preset: hf://owner/net}}", "pretrained", "block_2", 4))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+    PIL.Image.fromarray(pixels).save(tmp_path / "one.png")
+    cli(tmp_path, "features", "tiny.yaml", "one.png", "--out", "taps.npz")
+    grey = np.repeat(pixels[None, ..., None], 3, axis=-1).astype(np.float32) / 255
+    expected = BACKBONES.get("vit")(preset=str(folder)).features((16, 16, 3), ["block_2"])(grey)
+    np.testing.assert_allclose(np.load(tmp_path / "taps.npz")["block_2"], expected, atol=1e-4)
+    # A run's record has the commit, by one file of the repository.
+    resolved = {"encoder": {"backbone": {"vit": {"preset": "hf://owner/net"}}}}
+    assert list(_addresses(resolved)) == ["hf://owner/net/config.json"]
+
+
+def test_taps_of_a_folder_are_listed_and_those_of_no_preset_are_a_line(tmp_path):
+    folder = published.write(tmp_path / "net", "clip")
+    console = Console(file=io.StringIO(), width=200)
+    found = list_taps(str(folder), 16, console)
+    assert found[-1].name == "embedding" and found[-1].shape == (6,)
+    with pytest.raises(RequestError, match="the taps of clip depend on its preset; give its file or folder"):
+        list_taps("clip", None, console)
