@@ -1,6 +1,7 @@
 """The base of transformers: an architecture by its sizes, or a preset with its weights."""
 
 import dataclasses
+import math
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -179,14 +180,12 @@ class Transformer(FunctionalBackbone):
                 f"{self.name} cuts images into patches of {patch}×{patch} pixels, got {height}×{width}; "
                 f"set encoder.input_size to [{sides[0]}, {sides[1]}]"
             )
-        tokens = (height // patch) * (width // patch)
-        if isinstance(self.config, PlainConfig):
-            size = 4 * self.config.heads * tokens**2
-            if size > memory_budget():
-                raise ValueError(
-                    f"{tokens:,} patches of one image make attention maps of {size:,} bytes, more than "
-                    f"{memory_budget():,}; give smaller images, or set RETRACE_MEMORY_BUDGET"
-                )
+        size = attention_size(self.config, (height // patch, width // patch))
+        if size > memory_budget():
+            raise ValueError(
+                f"{(height // patch) * (width // patch):,} patches of one image make attention maps of {size:,} bytes, "
+                f"more than {memory_budget():,}; give smaller images, or set RETRACE_MEMORY_BUDGET"
+            )
 
     def network(self, image_shape: tuple[int, int, int]) -> keras.Model:
         """See FunctionalBackbone."""
@@ -279,12 +278,26 @@ def require_heads(config: Config) -> None:
 
 
 def weights_size(config: Config) -> int:
-    """Bytes of the blocks' matrices in float32, nearly all of a network."""
+    """Bytes of a network's matrices in float32, nearly all that it has."""
+    patches = config.patch**2 * config.channels * config.width
     if isinstance(config, WindowedConfig):
         widths = [config.width * 2**stage for stage in range(len(config.depths))]
-        return int(sum(4 * depth * (4 + 2 * config.ratio) * width**2 for depth, width in zip(config.depths, widths)))
+        blocks = sum(depth * (4 + 2 * config.ratio) * width**2 for depth, width in zip(config.depths, widths))
+        return 4 * int(patches + blocks)
     matrices = 2 if config.gate == "none" else 3
-    return 4 * config.depth * config.width * (4 * config.width + matrices * config.hidden)
+    blocks = config.depth * config.width * (4 * config.width + matrices * config.hidden)
+    return 4 * (patches + config.embedding * config.width + blocks)
+
+
+def attention_size(config: Config, grid: tuple[int, int]) -> int:
+    """Bytes of the largest attention maps of one image in float32."""
+    if isinstance(config, PlainConfig):
+        return 4 * config.heads * (grid[0] * grid[1]) ** 2
+    sizes = []
+    for stage, heads in enumerate(config.heads):
+        windows = [math.ceil(side / 2**stage / config.window) for side in grid]
+        sizes.append(4 * heads * windows[0] * windows[1] * config.window**4)
+    return max(sizes)
 
 
 def _is_path(given: str) -> bool:

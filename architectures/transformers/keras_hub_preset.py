@@ -151,13 +151,16 @@ class HubPreset:
             raise ValueError(f"{printable(self.shown)}: image_shape {what}")
         cls = getattr(models, _HALVES.get(self.hub_class, self.hub_class))
         if self.hub_class == "SwinTransformerBackbone":
+            window = settings.whole("window_size", 7, 1, 256)
+            if 4 * (side // patch + window) ** 2 * window**2 > memory_budget():
+                raise ValueError(f"{printable(self.shown)}: window_size of {window} needs more than memory holds")
             return cls(
                 image_shape=shape,
                 patch_size=patch,
                 embed_dim=settings.whole("embed_dim", 96, 1, 4096),
                 depths=settings.wholes("depths", (2, 2, 6, 2), 1, 128, 8),
                 num_heads=settings.wholes("num_heads", (3, 6, 12, 24), 1, 256, 8),
-                window_size=settings.whole("window_size", 7, 1, 256),
+                window_size=window,
                 mlp_ratio=settings.number("mlp_ratio", 4.0, 0.1, 64),
                 qkv_bias=settings.flag("qkv_bias", True),
             )

@@ -186,5 +186,10 @@ def test_mistakes_say_what_to_do(tmp_path):
             vit(**arguments)
     with pytest.raises(ValueError, match=r"patches of 16×16 pixels, got 40×32; set encoder.input_size to \[32, 32\]"):
         vit(preset="tiny").taps((40, 32, 3))
+    with pytest.raises(ValueError, match=r"67,108,864 patches of one image make attention maps of .* bytes, more than"):
+        vit(preset="tiny", patch=1).taps((8192, 8192, 3))
+    (tmp_path / "config.json").write_text('{"model_type": "swin", "window_size": 256}')
+    with pytest.raises(ValueError, match="64 patches of one image make attention maps of"):
+        BACKBONES.get("swin")(preset=str(tmp_path)).taps((32, 32, 3))
     with pytest.raises(ValueError, match="'tiny' is an architecture of vit without weights; set weights to none"):
         vit(preset="tiny").features((32, 32, 3), ["block_1"])
