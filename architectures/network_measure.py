@@ -65,7 +65,9 @@ class NetworkMeasure:
     def recipe(self) -> dict[str, Any]:
         """What two figures must have in common to be compared; complete after the first images."""
         size = (self.input_size, self.input_size) if isinstance(self.input_size, int) else self.input_size
-        recipe = {"network": self.backbone, "taps": ", ".join(self.tap_names), "weights": self.weights}
+        # A file by its name alone: figures are passed on, and the digest says which it is.
+        weights = self.weights.replace("\\", "/").rpartition("/")[2]
+        recipe = {"network": self.backbone, "taps": ", ".join(self.tap_names), "weights": weights}
         for network in self.frozen_parts[:1]:
             recipe["sha256"] = weights_hash(network.variables)
             size = size or BACKBONES.get(self.backbone)(**self.arguments).input_size

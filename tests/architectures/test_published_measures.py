@@ -33,6 +33,7 @@ def test_lpips_equals_the_published_package(network, files):
     np.testing.assert_allclose(metric(originals, originals), 0, atol=1e-7)
     recipe = metric.recipe()
     assert metric.label == "LPIPS" and recipe["network"] == network and len(recipe["sha256"]) == 64
+    assert recipe["weights"] == f"{network}.safetensors", "figures are passed on, paths are not"
 
 
 def test_dists_equals_the_published_package(files):

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from architectures.metrics.metric import AnyMetric
+from common.formatting import printable
+
+_LONGEST = 80  # characters of a recipe's value that are shown
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ def words_of(metric: AnyMetric) -> dict[str, str]:
 
 
 def recipe_text(recipe: Mapping[str, Any]) -> str:
-    """`network vgg16, weights none, sha256 6e5f0c5d2a31`: digests are cut."""
-    return ", ".join(f"{key} {str(value)[: 12 if key == 'sha256' else None]}" for key, value in recipe.items())
+    """`network vgg16, weights none, sha256 6e5f0c5d2a31`, on one line whatever a run holds: values are cut."""
+    parts = (f"{key} {str(value)[: 12 if key == 'sha256' else _LONGEST]}" for key, value in recipe.items())
+    return printable(", ".join(parts))
 
 
 def _finite(value: float) -> float | None:

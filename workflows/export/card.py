@@ -14,6 +14,7 @@ from common.files import yaml_text
 from common.metric_words import metric_label, metric_text
 from common.program import typed
 from run_directory.run import folder_name
+from workflows.evaluation.results import recipe_text
 
 NAMES = ("MODEL_CARD.md", "README.md")
 
@@ -122,6 +123,8 @@ def _figures(content: Mapping[str, Any]) -> str:
     for metric, figures in evaluation["metrics"].items():
         cells = (metric_text(metric, figures[key], figures) for key in ("mean", "std", "baseline"))
         lines.append(f"| {metric_label(metric, figures)} | {' | '.join(cells)} |")
+    recipes = {metric: figures["recipe"] for metric, figures in evaluation["metrics"].items() if figures.get("recipe")}
+    lines += [f"\nRecipe of {metric}: {recipe_text(recipe)}." for metric, recipe in recipes.items()]
     return "\n".join(lines)
 
 

@@ -31,6 +31,8 @@ from workflows.training.restore import Restored, embedding_shape, restore
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _MOST_PICTURES = 6
+# What the manifest keeps of a metric: all but the values of single images.
+_FIGURES = ("label", "unit", "mean", "std", "baseline", "recipe")
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _describe_run(target: Target, restored: Restored, model: Reconstructor, samp
         name: {
             "count": found["count"],
             "metrics": {
-                metric: {key: figures[key] for key in ("label", "unit", "mean", "std", "baseline") if key in figures}
+                metric: {key: figures[key] for key in _FIGURES if key in figures}
                 for metric, figures in found["metrics"].items()
             },
         }

@@ -23,20 +23,21 @@ class PlateauRates:
     def __init__(self, spec: Spec, model: Reconstructor, monitor: Monitor, steps_per_epoch: int):
         self._plateau, self._monitor, self._steps_per_epoch = spec.training.reduce_on_plateau, monitor, steps_per_epoch
         groups = model.trained_groups if self._plateau is not None else []
-        self._rates = [(group.optimizer, float(group.optimizer.learning_rate)) for group in groups]
-        self._reductions = 0
+        self._optimizers = [group.optimizer for group in groups]
+        self._initial = [float(optimizer.learning_rate) for optimizer in self._optimizers]
+        self._rates = self._initial
 
     def follow(self, history: Mapping[str, Sequence]) -> str | None:
         """Sets the rates that follow from a history; a sentence where they have changed."""
         if self._plateau is None:
             return None
-        reductions = self._monitor.reductions(history, self._steps_per_epoch)
-        factor, lowest = self._plateau.factor**reductions, self._plateau.minimum_rate
-        rates = [max(rate * factor, min(rate, lowest)) for _, rate in self._rates]
-        for (optimizer, _), rate in zip(self._rates, rates):
+        factor = self._plateau.factor ** self._monitor.reductions(history, self._steps_per_epoch)
+        lowest, before = self._plateau.minimum_rate, self._rates
+        self._rates = [max(rate * factor, min(rate, lowest)) for rate in self._initial]
+        for optimizer, rate in zip(self._optimizers, self._rates):
             optimizer.learning_rate = rate
-        changed = reductions != self._reductions
-        self._reductions = reductions
-        if not changed:
+        if self._rates == before:
             return None
-        return f"learning rate {rates[0]:.3g}: {self._monitor.column} has not improved for {self._plateau.patience}"
+        return (
+            f"learning rate {self._rates[0]:.3g}: {self._monitor.column} has not improved for {self._plateau.patience}"
+        )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflows.export.card import images_text
+from workflows.export.card import _figures, images_text
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,13 @@ from workflows.export.card import images_text
 )
 def test_repeated_images_count_once(count, distinct, text):
     assert images_text("validation", count, distinct) == text
+
+
+def test_a_figure_of_a_set_has_its_recipe_below_the_table():
+    recipe = {"network": "vgg16", "sha256": "0123456789abcdef", "images": 2000, "reference": "originals\nof test"}
+    figures = {"label": "Fréchet distance in vgg16", "mean": 3.5, "std": None, "baseline": 9.0, "recipe": recipe}
+    text = _figures({"evaluations": {"test-best": {"count": 2000, "metrics": {"rfid": figures}}}})
+    assert "| Fréchet distance in vgg16 | 3.5000 | – | 9.0000 |" in text
+    assert text.splitlines()[-1].startswith(
+        "Recipe of rfid: network vgg16, sha256 0123456789ab, images 2000, reference"
+    )

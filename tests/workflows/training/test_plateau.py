@@ -60,6 +60,7 @@ def test_unmeasured_epochs_small_changes_and_the_lowest_rate(tmp_path):
     assert follower.follow(history([1.0, None, 0.95, None])) is None
     follower.follow(history([1.0, None, 0.95, 0.95, 0.95]))
     assert float(optimizer.learning_rate) == pytest.approx(4e-3)
+    assert follower.follow(history([1.0, None] + [0.95] * 9)) is None
 
 
 def test_a_run_that_goes_on_has_the_rates_of_one_that_never_stopped(tmp_path):
