@@ -1,8 +1,9 @@
-"""Crops of the photographs bundled with scikit-image, scikit-learn and Matplotlib: a dataset without a download."""
+"""Crops of the photographs bundled with scikit-image and scikit-learn: a dataset without a download."""
 
 import hashlib
 import importlib.util
 import pathlib
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,7 +26,6 @@ PHOTOGRAPHS = {
         "skimage/data/motorcycle_left.png",
         "skimage/data/motorcycle_right.png",
         "skimage/data/retina.jpg",
-        "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
     ),
     "validation": (
         "skimage/data/rocket.jpg",
@@ -34,25 +34,27 @@ PHOTOGRAPHS = {
     ),
     "test": ("skimage/data/chelsea.png", "skimage/data/coffee.png"),
 }
+_PORTRAIT = "matplotlib/mpl-data/sample_data/grace_hopper.jpg"
 _PACKAGES = {"skimage": "scikit-image", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
 @SOURCES.register("photos")
 class Photos(Source):
-    """Seeded random crops of twelve colour photographs; chelsea and coffee are the test photographs.
+    """Seeded random crops of eleven colour photographs; chelsea and coffee are the test photographs.
 
-    They are bundled with scikit-image, scikit-learn and Matplotlib. Parts: `train` (seven photographs), `validation`
-    (rocket, china, flower) and `test` (chelsea, coffee). Crops have the proportions of `image.size`, and are no smaller
-    where the photograph allows, so that they are shrunk and never enlarged.
+    They are bundled with scikit-image and scikit-learn. Parts: `train` (six photographs), `validation` (rocket, china,
+    flower) and `test` (chelsea, coffee). Crops have the proportions of `image.size`, and are no smaller where the
+    photograph allows, so that they are shrunk and never enlarged.
 
     Args:
         crops: Crops of each training photograph. At least 1.
         held_out_crops: Crops of each validation and test photograph. At least 1.
         scale: Smallest and largest crop, as shares of the largest that the photograph holds, above 0 and up to 1.
             Sizes between them are drawn uniformly on a logarithmic scale.
-        recolor: Whether training crops get random colours, and half of them are mirrored. Seven photographs have few
+        recolor: Whether training crops get random colours, and half of them are mirrored. Six photographs have few
             colours, and a decoder trained on only those uses them for other images as well.
         seed: Decides positions, sizes and colours of the crops, which do not depend on the spec's own seed.
+        portrait: Whether the portrait that comes with Matplotlib trains as well.
         wallpapers: Whether the wallpapers that this machine has (/usr/share/backgrounds, /usr/share/wallpapers) train
             as well. Two machines then seldom have the same data, which the fingerprint shows; the crops of the other
             photographs stay the same.
@@ -68,6 +70,7 @@ class Photos(Source):
         scale: tuple[float, float] = (0.25, 1.0),
         recolor: bool = True,
         seed: int = 0,
+        portrait: bool = False,
         wallpapers: bool = False,
     ):
         for argument, value in (("crops", crops), ("held_out_crops", held_out_crops)):
@@ -83,10 +86,10 @@ class Photos(Source):
         self._seed = seed
         self._photographs: list[pathlib.Path] = []  # one entry for each crop
         self._parts = {}
-        paths = _paths()
+        paths = _paths([name for names in PHOTOGRAPHS.values() for name in names] + [_PORTRAIT] * portrait)
         for part, names in PHOTOGRAPHS.items():
             first = len(self._photographs)
-            for name in names:
+            for name in (*names, _PORTRAIT) if portrait and part == "train" else names:
                 self._photographs += [paths[name]] * (crops if part == "train" else held_out_crops)
             self._parts[part] = np.arange(first, len(self._photographs), dtype=np.int64)
         # Behind all others, so that each of these keeps its index, and with it its crop.
@@ -137,10 +140,10 @@ class Photos(Source):
         return digest.hexdigest()
 
 
-def _paths() -> dict[str, pathlib.Path]:
+def _paths(names: Iterable[str]) -> dict[str, pathlib.Path]:
     # Found without importing the packages; scikit-image's loaders would even try to download what is missing.
     paths = {}
-    for name in (name for names in PHOTOGRAPHS.values() for name in names):
+    for name in names:
         package = name.split("/")[0]
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
@@ -155,7 +158,7 @@ def _paths() -> dict[str, pathlib.Path]:
     return paths
 
 
-@lru_cache(maxsize=len([name for names in PHOTOGRAPHS.values() for name in names]))
+@lru_cache(maxsize=1 + len([name for names in PHOTOGRAPHS.values() for name in names]))
 def _photograph(path: pathlib.Path) -> np.ndarray:
     return open_image(path)
 

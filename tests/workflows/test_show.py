@@ -90,7 +90,7 @@ def shown(path, plot=None) -> str:
 def test_counts_training_images_and_draws(tmp_path):
     plot = tmp_path / "deep" / "network.svg"
     text = shown(write_spec(tmp_path), plot)
-    assert "; of all 42 training images: " in text
+    assert "; of all 36 training images: " in text
     assert f"drawn: {plot}" in text
     assert "block1_pool" in plot.read_text(encoding="utf-8")
 

@@ -16,7 +16,7 @@ def test_chelsea_and_coffee_are_the_test_photographs_alone():
     assert seen["test"] == {"chelsea", "coffee"}
     assert seen["validation"] == {"rocket", "china", "flower"}
     assert not seen["train"] & (seen["test"] | seen["validation"])
-    assert [len(source.part(part)) for part in ("train", "validation", "test")] == [21, 6, 4]
+    assert [len(source.part(part)) for part in ("train", "validation", "test")] == [18, 6, 4]
     assert source.own_splits == {name: name for name in PHOTOGRAPHS}
     assert source.name_of(3) == "hubble_deep_field 0" and source.part("chelsea") is None
 
@@ -93,4 +93,11 @@ def test_wallpapers_train_and_change_no_other_crop(tmp_path, monkeypatch):
         np.testing.assert_array_equal(more.read(index, Image(), (32, 32)), plain.read(index, Image(), (32, 32)))
     assert more.read(len(more) - 1, Image(), (32, 32)).shape == (32, 32, 3)
     # That of versions without the argument, so that their runs go on.
-    assert Photos().fingerprint() == "a703774f22747372315e83436b9bc0bf06d35e16387312f34f2958c65b515c66"
+    assert Photos().fingerprint() == "6dcb600cb3cfb572a33a9967a74855b28cc8701dcecf8fa8e19aee681aa2e756"
+
+
+def test_the_portrait_trains_where_it_is_asked_for():
+    with_it = Photos(crops=3, portrait=True)
+    assert [len(with_it.part(part)) for part in ("train", "validation", "test")] == [21, 6 * 25, 4 * 25]
+    assert "grace_hopper" in with_it.name_of(20) and "grace_hopper" not in with_it.name_of(17)
+    assert with_it.fingerprint() != Photos(crops=3).fingerprint()
