@@ -18,6 +18,7 @@ encoder: {layers: [Conv2D: {filters: 8, kernel_size: 3, padding: same}]}
 decoder: {layers: [Conv2D: {filters: 3, kernel_size: 3, padding: same, activation: sigmoid}]}
 loss: {l1: 1}
 """
+_ATTENTION = ("MultiHeadAttention", "TransformerBlock")  # its memory grows with the fourth power of the side
 _JUDGE = {"layers": [{"Conv2D": {"filters": 1, "kernel_size": 3}}]}
 # Kind → where a spec has it.
 _PLACES = {
@@ -68,6 +69,8 @@ def test_the_pages_are_fresh():
 def test_every_example_is_a_good_spec(definition, tmp_path):
     spec = yaml.safe_load(_SPEC)
     entry = load_catalogue().entry(definition.kind, definition.name)
+    if definition.name in _ATTENTION:
+        spec["dataset"]["image"]["size"] = 32
     _PLACES[definition.kind](spec, yaml.safe_load(example_of(entry, definition.cls.doc())))
     path = tmp_path / "example.yaml"
     path.write_text(yaml.safe_dump(spec))

@@ -123,7 +123,9 @@ def test_backbones_list_their_taps_and_sizes():
     catalogue = load_catalogue().data()
     assert "block2_conv2" in catalogue["backbone"]["vgg16"]["taps"]
     hint = "run `python cli.py schema --keras --write`"
-    networks = {name: entry for name, entry in catalogue["backbone"].items() if "path" not in entry["arguments"]}
+    networks = {
+        name: entry for name, entry in catalogue["backbone"].items() if not {"path", "preset"} & {*entry["arguments"]}
+    }
     assert all(entry["minimum_size"] > 0 and entry.get("taps") for entry in networks.values()), hint
     assert catalogue["weights"]["hed_bsds500"]["backbone"] == "vgg16"
     assert catalogue["source"]["photos"]["labelled"] is False
