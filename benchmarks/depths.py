@@ -32,7 +32,7 @@ TAPS = {
     "avgpool": "1280",
     "fc": "1000 logits",
 }
-SHOWN = ("blocks.2", "blocks.4", "blocks.10", "avgpool")
+SHOWN = ("blocks.2", "blocks.4", "blocks.10")
 # Two crops of each test photograph, by the number of the test image: chelsea's are the first fifty.
 CROPS = (29, 22, 60, 53)
 # The heads are published for other weights of VGG-16 than those that the install has.
@@ -88,12 +88,12 @@ def page(figures: dict[str, dict[str, float]]) -> str:
     lines = [
         "# What EfficientNet-Lite0 keeps, depth by depth",
         "",
-        "`specs/quickstart.yaml` at eight taps, from the stem to the logits: 64×64 crops, the taps resized to 16×16,",
+        "`specs/quickstart.yaml` at several taps, from the first to the last: 64×64 crops, the taps resized to 16×16,",
         "and one decoder, whose first convolution alone differs by the channels that it reads. Trained and measured",
         "by `.venv/bin/python benchmarks/depths.py` on the crops of two photographs that never trained. LPIPS reads",
-        "VGG-16 with the weights of `hed_bsds500`, which the install has; it compares only within this table.",
+        "VGG-16 with the weights of `hed_bsds500`, which the install has: it compares only within this table.",
         "",
-        "| tap | shape | numbers | PSNR (dB) | SSIM | LPIPS |",
+        "| tap | shape | numbers | PSNR (dB) | SSIM | LPIPS heads |",
         "|---|---|---|---|---|---|",
     ]
     for tap, shape in TAPS.items():
@@ -101,7 +101,13 @@ def page(figures: dict[str, dict[str, float]]) -> str:
             found, numbers = figures[tap], np.prod([int(side) for side in shape.split()[0].split("×")])
             cells = [f"`{tap}`", shape, f"{numbers:,}", *(f"{found[key]:.{digits}f}" for key, digits in _SHOWN)]
             lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "A crop of 64×64 pixels has 12,288 numbers.", "", "![The crops at each depth](images/depths/all.png)"]
+    lines += [
+        "",
+        "A crop of 64×64 pixels has 12,288 numbers. Its mean colour alone reaches 16.2 dB: seven photographs teach no",
+        "decoder to read the deep layers of unseen ones.",
+        "",
+        "![The crops at each depth](images/depths/all.png)",
+    ]
     return "\n".join(lines) + "\n"
 
 
