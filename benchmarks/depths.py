@@ -73,7 +73,9 @@ def draw(taps: list[str], target: Path) -> None:
     pen = ImageDraw.Draw(sheet)
     for column, name in enumerate(names):
         left = column * (_SIDE + _GAP)
-        words = name if name == "original" else f"{name} · {TAPS[name].removesuffix(' logits')}"
+        words = (
+            name if name == "original" else f"{name} · {TAPS[name].removesuffix(' logits').replace('×', 'x')}"
+        )  # the font has no ×
         pen.text((left + 2, 5), words, "black", font_size=14)
         with Image.open(PICTURES / f"{name}.png", formats=("PNG",)) as crops:
             for row in range(len(CROPS)):
