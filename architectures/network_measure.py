@@ -72,3 +72,22 @@ class NetworkMeasure:
             recipe["sha256"] = weights_hash(network.variables)
             size = size or BACKBONES.get(self.backbone)(**self.arguments).input_size
         return {**recipe, "resize": "antialiased bilinear to {}×{}".format(*size) if size else "none"}
+
+
+class InNetwork:
+    """What losses and metrics have that compare images in a frozen network.
+
+    Attributes:
+        measure: The comparison; the constructor sets it.
+    """
+
+    measure: Any  # a NetworkMeasure, which most call
+
+    @property
+    def frozen_parts(self) -> list[keras.Model]:
+        """The network, once a first image was seen."""
+        return self.measure.frozen_parts
+
+    def recipe(self) -> dict[str, Any]:
+        """What two figures must have in common to be compared; see AnyMetric."""
+        return self.measure.recipe()

@@ -3,11 +3,12 @@
 import keras
 
 from architectures.dists import Dists
+from architectures.network_measure import InNetwork
 from common.registry import LOSSES
 
 
 @LOSSES.register("dists")
-class DISTS(keras.losses.Loss):
+class DISTS(InNetwork, keras.losses.Loss):
     """Distance of structure and texture: 0 for equal images, below 1; texture may move without a cost.
 
     Ding et al., "Image quality assessment: unifying structure and texture similarity", arXiv 2004.07728, with its
@@ -29,11 +30,6 @@ class DISTS(keras.losses.Loss):
     def __init__(self, weights: str = "pretrained", **kwargs):
         super().__init__(**kwargs)
         self.measure = Dists(self.name, weights)
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The network, once a first image was seen."""
-        return self.measure.frozen_parts
 
     def call(self, y_true, y_pred):
         return self.measure(y_true, y_pred)

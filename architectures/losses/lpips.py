@@ -3,11 +3,12 @@
 import keras
 
 from architectures.lpips import Lpips, Trunk
+from architectures.network_measure import InNetwork
 from common.registry import LOSSES
 
 
 @LOSSES.register("lpips")
-class LPIPS(keras.losses.Loss):
+class LPIPS(InNetwork, keras.losses.Loss):
     """Learned perceptual distance: 0 for equal images, about 0.7 for unlike ones.
 
     Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", arXiv 1801.03924, with
@@ -31,11 +32,6 @@ class LPIPS(keras.losses.Loss):
     def __init__(self, network: Trunk = "torchvision_vgg16", weights: str = "pretrained", **kwargs):
         super().__init__(**kwargs)
         self.measure = Lpips(self.name, network, weights)
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The trunk, once a first image was seen."""
-        return self.measure.frozen_parts
 
     def call(self, y_true, y_pred):
         return self.measure(y_true, y_pred)

@@ -5,12 +5,13 @@ from typing import Any
 
 import keras
 
+from architectures.network_measure import InNetwork
 from architectures.perceptual import Distance, PerceptualDistance
 from common.registry import LOSSES
 
 
 @LOSSES.register("perceptual")
-class Perceptual(keras.losses.Loss):
+class Perceptual(InNetwork, keras.losses.Loss):
     """Distance of activations in a frozen network: textures and edges count, not single pixels.
 
     The sum over taps of weight · distance. By default channels are scaled to unit length at every position and their
@@ -55,11 +56,6 @@ class Perceptual(keras.losses.Loss):
         self.measure = PerceptualDistance(
             self.name, backbone, taps, weights, preprocessing, input_size, distance, unit_channels
         )
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The pretrained network, once a first image was seen."""
-        return self.measure.frozen_parts
 
     def call(self, y_true, y_pred):
         return self.measure(y_true, y_pred)

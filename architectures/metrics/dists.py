@@ -1,16 +1,13 @@
 """DISTS, the distance of structure and texture."""
 
-from typing import Any
-
-import keras
-
 from architectures.dists import Dists
 from architectures.metrics.metric import Metric
+from architectures.network_measure import InNetwork
 from common.registry import METRICS
 
 
 @METRICS.register("dists")
-class DISTS(Metric):
+class DISTS(InNetwork, Metric):
     """Distance of structure and texture: 0 for equal images, below 1; texture may move. Smaller is better.
 
     Ding et al., "Image quality assessment: unifying structure and texture similarity", arXiv 2004.07728, with its
@@ -30,15 +27,6 @@ class DISTS(Metric):
 
     def __init__(self, weights: str = "pretrained"):
         self.measure = Dists("metrics.dists", weights)
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The network, once a first image was seen."""
-        return self.measure.frozen_parts
-
-    def recipe(self) -> dict[str, Any]:
-        """See Metric."""
-        return self.measure.recipe()
 
     def __call__(self, originals, reconstructions):
         return self.measure(originals, reconstructions)

@@ -1,16 +1,13 @@
 """LPIPS, the learned perceptual distance."""
 
-from typing import Any
-
-import keras
-
 from architectures.lpips import Lpips, Trunk
 from architectures.metrics.metric import Metric
+from architectures.network_measure import InNetwork
 from common.registry import METRICS
 
 
 @METRICS.register("lpips")
-class LPIPS(Metric):
+class LPIPS(InNetwork, Metric):
     """Learned perceptual distance: 0 for equal images, about 0.7 for unlike ones. Smaller is better.
 
     Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", arXiv 1801.03924, with
@@ -34,15 +31,6 @@ class LPIPS(Metric):
     def __init__(self, network: Trunk = "alexnet", weights: str = "pretrained"):
         self.measure = Lpips("metrics.lpips", network, weights)
         self.label = self.measure.label
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The trunk, once a first image was seen."""
-        return self.measure.frozen_parts
-
-    def recipe(self) -> dict[str, Any]:
-        """See Metric."""
-        return self.measure.recipe()
 
     def __call__(self, originals, reconstructions):
         return self.measure(originals, reconstructions)

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import keras
-
 from architectures.metrics.metric import Metric
+from architectures.network_measure import InNetwork
 from architectures.perceptual import Distance, PerceptualDistance
 from common.registry import METRICS
 
 
 @METRICS.register("perceptual")
-class Perceptual(Metric):
+class Perceptual(InNetwork, Metric):
     """Distance of activations in a frozen network, as the loss of this name measures it. Smaller is better.
 
     Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", arXiv 1801.03924. To judge
@@ -46,15 +45,6 @@ class Perceptual(Metric):
         self.measure = PerceptualDistance(
             "metrics.perceptual", backbone, taps, weights, preprocessing, input_size, distance, unit_channels
         )
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The pretrained network, once a first image was seen."""
-        return self.measure.frozen_parts
-
-    def recipe(self) -> dict[str, Any]:
-        """See Metric."""
-        return self.measure.recipe()
 
     def __call__(self, originals, reconstructions):
         return self.measure(originals, reconstructions)

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from architectures.frechet import GaussianSummary, frechet_distance
 from architectures.metrics.metric import SetMetric
-from architectures.network_measure import NetworkMeasure
+from architectures.network_measure import InNetwork, NetworkMeasure
 from common.registry import METRICS
 
 # The network of published figures.
@@ -33,7 +32,7 @@ class _Features:
 
 
 @METRICS.register("rfid")
-class RFID(SetMetric):
+class RFID(InNetwork, SetMetric):
     """Fréchet distance between the features of originals and of reconstructions, over a split. Smaller is better.
 
     Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", arXiv
@@ -70,15 +69,6 @@ class RFID(SetMetric):
         if self.measure.backbone != _PUBLISHED:
             self.label = f"Fréchet distance in {self.measure.backbone}"
         self._compiled = tf.function(self._of_images, reduce_retracing=True)
-
-    @property
-    def frozen_parts(self) -> list[keras.Model]:
-        """The network, once a first image was seen."""
-        return self.measure.frozen_parts
-
-    def recipe(self) -> dict[str, Any]:
-        """See AnyMetric."""
-        return self.measure.recipe()
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Float32 [batch, features] of images, float [batch, height, width, 1 or 3] in [0, 1]."""

@@ -93,7 +93,8 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
     projections = {row.name: row for row in rows if row.name.startswith("project_")}
     joined = next((row for row in rows if row.kind == "Fusion"), None)
     interpolation = fuse.interpolation if fuse else "bilinear"
-    tapped = [(block, stage) for block, stage in zip(network, described.stages) if stage.tap]
+    used = list(spec.encoder.taps)[-(fuse.last or 0) if fuse else 0 :]
+    tapped = [(block, stage) for block, stage in zip(network, described.stages) if stage.tap in used]
     whole = joined.shape if joined else rows[-1].shape
     lanes = []
     for block, stage in tapped:
