@@ -66,7 +66,6 @@ def _encoder(described: Structure, spec: Spec, scale: Scale) -> Iterator[Section
     )
     yield Section([*_to_network(described, spec, scale), *network], heading, FROZEN_PANEL)
     yield from _fusion(described, spec, scale, network)
-    yield from _stack(described, spec, scale, "residual", "residual branch, fused as one tap more")
 
 
 def _to_network(described: Structure, spec: Spec, scale: Scale) -> Iterator[Block]:
@@ -107,6 +106,9 @@ def _fusion(described: Structure, spec: Spec, scale: Scale, network: list[Block]
         words = f"taps to {shape_words((None, *whole[1:-1]))}" if len(whole) > 2 else "taps side by side"
         weights = sum(row.trainable for _, _, row in lanes if row)
         notes = [words, *([f"{count_words(weights)} parameters"] if weights else [])]
+        if branch := described.sections.get("residual"):
+            notes.append("and a trained branch from the image,")
+            notes.append(f"{count_words(sum(row.trainable for row in branch if row.depth == 0))} parameters")
         fusion = Fusion(network, [lane[:2] for lane in lanes], _FUSED[fuse.mode if fuse else "concat"])
         yield Section([fusion], _heading("fusion", notes))
         return
